@@ -1,0 +1,23 @@
+"""What rendering an asset yields: a file's place on the node, its bytes and its mode."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A file as it shall lie on a node, owned by root. A `secret` one holds a key or a token."""
+
+    path: str
+    content: bytes
+    mode: int = 0o644
+    secret: bool = False
+
+    def __repr__(self) -> str:
+        return f"Rendered({self.path!r}, {len(self.content)} bytes, {self.mode:04o})"
+
+
+def text(path: str, content: str, mode: int = 0o644, *, secret: bool = False) -> Rendered:
+    """A rendered text file, in UTF-8."""
+    return Rendered(path, content.encode(), mode, secret)

@@ -1,0 +1,195 @@
+"""Steps are data: what a node shall have, each checkable without changing anything.
+
+A phase is a named group of steps per node together with the phases it waits for; a plan is the list of phases.
+Within a phase directories and files come first, then everything else in the order of the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from hashlib import sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """A directory. `tree`: whatever appears in it belongs to it, and an undo removes it all."""
+
+    path: str
+    mode: int = 0o755
+    owner: str = "root:root"
+    tree: bool = False
+
+    @property
+    def id(self) -> str:
+        return f"directory {self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file with this content. A `secret` one is never shown, not even as a diff."""
+
+    path: str
+    content: bytes
+    mode: int = 0o644
+    owner: str = "root:root"
+    secret: bool = False
+
+    @property
+    def id(self) -> str:
+        return f"file {self.path}"
+
+    @property
+    def digest(self) -> str:
+        return sha256(self.content).hexdigest()
+
+    def __repr__(self) -> str:
+        return f"File({self.path!r}, {len(self.content)} bytes, {self.mode:04o})"
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file fetched by the node and checked against `sha256` (hex) while it arrives.
+
+    Without `members` the file itself is put at `path`. With them it is a gzipped tar: each pair is the member's
+    name and its destination, and `path` only names the step.
+    """
+
+    path: str
+    url: str
+    sha256: str
+    mode: int = 0o755
+    members: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def id(self) -> str:
+        return f"download {self.path}"
+
+    @property
+    def destinations(self) -> tuple[str, ...]:
+        return tuple(target for _, target in self.members) or (self.path,)
+
+    @property
+    def digest(self) -> str:
+        return self.sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A container image in containerd's k8s.io namespace, pulled through its configured mirrors."""
+
+    ref: str
+
+    @property
+    def id(self) -> str:
+        return f"image {self.ref}"
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A systemd unit that is enabled and active, and was started after its inputs got their present content.
+
+    `inputs` are paths of files and downloads of the same plan and node: when one changes, the unit restarts.
+    `undo` is sh code that runs after the unit was stopped, when its start is undone.
+    """
+
+    name: str
+    inputs: tuple[str, ...] = ()
+    undo: str = ""
+
+    @property
+    def id(self) -> str:
+        return f"unit {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """sh code that brings about what `check` (sh code, exit 0 when there is nothing to do) tests.
+
+    `undo` is kept on the node when the script first runs. `inputs` are paths of files of the same plan and node:
+    when one changes, the script runs again.
+    """
+
+    name: str
+    check: str
+    run: str
+    undo: str = ""
+    inputs: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return f"script {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A condition to wait for: `check` exits 0 when it holds. `diagnose` prints evidence after a time-out.
+
+    `timeout` and `interval` are seconds.
+    """
+
+    name: str
+    check: str
+    timeout: float
+    diagnose: str = ""
+    interval: float = 0.2
+
+    @property
+    def id(self) -> str:
+        return f"wait {self.name}"
+
+
+Step = Directory | File | Download | Image | Unit | Script | Wait
+
+
+class Scope(StrEnum):
+    """Whom a phase waits for."""
+
+    NODE = "node"  # the other phase is done on the same node
+    ALL = "all"  # it is done, successfully, on every node that has it
+    SETTLED = "settled"  # it has ended on every node, well or not; on the same node well
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    phase: str
+    scope: Scope = Scope.NODE
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """`steps`: node name → what the phase wants there; nodes without an entry have nothing to do in it."""
+
+    name: str
+    steps: Mapping[str, tuple[Step, ...]]
+    after: tuple[After, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Phases in the order of their display; a phase only waits for earlier ones."""
+
+    phases: tuple[Phase, ...]
+    nodes: Mapping[str, str] = field(default_factory=dict)
+    """Node name → role, in the order of their display."""
+
+    def of(self, node: str) -> Iterator[tuple[str, Step]]:
+        """(phase name, step) pairs of one node, in order."""
+        for phase in self.phases:
+            for step in phase.steps.get(node, ()):
+                yield phase.name, step
+
+    def total(self) -> int:
+        return sum(len(steps) for phase in self.phases for steps in phase.steps.values())
+
+
+def input_digest(inputs: Iterable[str], steps: Iterable[Step]) -> str:
+    """One digest (hex) over the contents that `inputs` name; KeyError for a path that no step provides."""
+    digests: dict[str, str] = {}
+    for step in steps:
+        if isinstance(step, File):
+            digests[step.path] = f"{step.digest} {step.mode:o} {step.owner}"
+        elif isinstance(step, Download):
+            digests.update(dict.fromkeys((step.path, *step.destinations), step.digest))
+    return sha256("\n".join(f"{path} {digests[path]}" for path in inputs).encode()).hexdigest()

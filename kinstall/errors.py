@@ -1,0 +1,110 @@
+"""The errors an operator can meet: each one has an exit code, a sentence of what happened and one of what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kinstall.findings import Finding, Problem
+
+EXIT_OK = 0
+EXIT_USAGE = 2
+EXIT_PREFLIGHT = 3
+EXIT_NODE_FAILED = 4
+EXIT_CANCELLED = 5
+EXIT_VERIFY = 6
+
+
+class KinstallError(Exception):
+    """Base of all expected errors. `what` says what happened, `remedy` what to do; neither holds a secret."""
+
+    exit_code = EXIT_USAGE
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.what}\n  {self.remedy}" if self.remedy else self.what
+
+
+class UsageError(KinstallError):
+    """A command cannot be carried out as typed."""
+
+
+class InvalidAnswers(KinstallError):
+    """The answers file does not describe a cluster; `problems` lists everything that is wrong with it."""
+
+    def __init__(self, source: str, problems: Sequence[Problem]) -> None:
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        super().__init__("\n".join([f"{source}: {count}", *(f"  {p}" for p in problems)]))
+        self.source = source
+        self.problems = tuple(problems)
+
+
+class PreflightFailed(KinstallError):
+    """The nodes are not fit for the cluster; nothing was changed."""
+
+    exit_code = EXIT_PREFLIGHT
+
+    def __init__(self, findings: Sequence[Finding], what: str = "preflight found errors; nothing was changed") -> None:
+        super().__init__(what)
+        self.findings = tuple(findings)
+
+
+class TransportError(KinstallError):
+    """A node could not be talked to. `retryable` says whether trying again can help."""
+
+    exit_code = EXIT_NODE_FAILED
+    retryable = False
+
+    def __init__(self, node: str, what: str, remedy: str = "") -> None:
+        super().__init__(f"{node}: {what}", remedy)
+        self.node = node
+
+
+class Unreachable(TransportError):
+    """No connection, or it broke."""
+
+    retryable = True
+
+
+class AuthenticationFailed(TransportError):
+    """The node refused every credential that was offered, or sudo did."""
+
+    exit_code = EXIT_PREFLIGHT
+
+
+class HostKeyUnknown(TransportError):
+    """No trusted source knows the node's host key."""
+
+    exit_code = EXIT_PREFLIGHT
+
+
+class HostKeyChanged(TransportError):
+    """The node shows another host key than the trusted one."""
+
+    exit_code = EXIT_PREFLIGHT
+
+
+class StepFailed(KinstallError):
+    """A step on a node failed; the message holds the cause as far as it is known."""
+
+    exit_code = EXIT_NODE_FAILED
+
+    def __init__(self, node: str, step: str, what: str, remedy: str = "") -> None:
+        super().__init__(f"{node}: {step}: {what}", remedy)
+        self.node = node
+        self.step = step
+
+
+class Cancelled(KinstallError):
+    """The operator stopped the run at a step boundary."""
+
+    exit_code = EXIT_CANCELLED
+
+
+class VerifyFailed(KinstallError):
+    """The cluster runs, but a check of it failed."""
+
+    exit_code = EXIT_VERIFY
