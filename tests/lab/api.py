@@ -1,0 +1,230 @@
+"""The lab as an object: what pytest's fixtures and the command line use."""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.lab import cache, cgroups, images, mirror_tree, network, programs, services, sysctls, toolchain, tree
+from tests.lab.hosts import Host
+from tests.lab.paths import runtime_dir
+from tests.lab.progress import waiting_for
+from tests.lab.shell import LabError, run
+from tests.lab.versions import kubernetes_module, versions
+
+DEFAULT_HOSTS = 3
+MAX_HOSTS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What the cache holds: everything that is slow to make."""
+
+    tree: Path
+    site: Path
+    images: images.Images
+
+
+def build() -> Built:
+    """Fill the cache: seconds when it is full, about twelve minutes on two cores when it is empty."""
+    toolchain.ensure_packages()
+    # The longest first: with it in hand, every other failure is found soon.
+    for release in versions().kubernetes:
+        programs.compiled(kubernetes_module(release))
+    written = images.written()
+    site = mirror_tree.written()
+    programs.compiled(versions().module("registry"))
+    return Built(tree.host_tree(), site, written)
+
+
+def why_not() -> str | None:
+    """Why the lab cannot run on this machine, in a sentence; None where it can."""
+    if platform.system() != "Linux":
+        return "the lab needs Linux: its hosts are systemd-nspawn containers"
+    if platform.machine() != "x86_64":
+        return "the lab's programs are compiled for x86_64"
+    if os.geteuid() != 0:
+        return "the lab needs root: it makes network namespaces, mounts and cgroups"
+    if shutil.which("apt-get") is None and shutil.which("systemd-nspawn") is None:
+        return "the lab needs systemd-nspawn and a way (apt-get) to install it"
+    return None
+
+
+class Lab:
+    """One lab per machine. Its state is on disk and in the kernel: every `Lab()` sees the same one."""
+
+    def __init__(self) -> None:
+        self.directory = runtime_dir()
+        self._client_key = self.directory / "id_ed25519"
+
+    # Life
+
+    def up(self, count: int = DEFAULT_HOSTS) -> "Lab":
+        """Have at least `count` hosts running, and the mirror and the registry. What already runs is left alone."""
+        if not 1 <= count <= MAX_HOSTS:
+            raise LabError(f"between 1 and {MAX_HOSTS} hosts, not {count}")
+        if reason := why_not():
+            raise LabError(reason)
+        built = build()
+        with self._locked():
+            self._lay_foundations()
+            services.start(self.directory / "logs", built.site, built.images.storage)
+            for index in range(1, count + 1):
+                self._add(index, built.tree)
+            stopped = [host for host in self.hosts if host.pid is None]
+            if stopped:
+                with waiting_for(f"booting {', '.join(host.name for host in stopped)}"):
+                    in_parallel(Host.power_on, stopped)
+        return self
+
+    def down(self) -> None:
+        """Take everything away again, whatever state an earlier `up` was in when it ended."""
+        with self._locked():
+            cgroups.kill()
+            self._unmount()
+            network.remove_all(self.directory / "netns-before")
+            cgroups.remove()
+            sysctls.put_back(self.directory / "sysctls-before.json")
+            for path in (Path("/run/systemd/nspawn/propagate"), Path("/run/systemd/nspawn/unix-export")):
+                for left in path.glob("h[0-9]*"):
+                    if left.is_dir() and not os.listdir(left):
+                        left.rmdir()
+            if self.directory.exists():
+                shutil.rmtree(self.directory)
+
+    # What is there
+
+    @property
+    def hosts(self) -> list[Host]:
+        """All hosts, running or not, h1 first."""
+        found = []
+        for directory in (self.directory / "hosts").glob("h*"):
+            index = int(directory.name[1:])
+            # A host stays on the tree it was made with, even where a newer one was built since.
+            below = Path((directory / "tree").read_text()) if (directory / "tree").exists() else Path()
+            found.append(Host(directory.name, index, directory, below, self._client_key))
+        return sorted(found, key=lambda host: host.index)
+
+    def host(self, name: str) -> Host:
+        return next(host for host in self.hosts if host.name == name)
+
+    @property
+    def identity_file(self) -> Path:
+        return self._client_key
+
+    @property
+    def mirror_log(self) -> Path:
+        """The mirror's access log: time, client and request per line."""
+        return self.directory / "logs/mirror-access.log"
+
+    def bare_hosts(self, count: int) -> list[Host]:
+        """`count` hosts as they were after their first boot."""
+        self.up(count)
+        chosen = self.hosts[:count]
+        with waiting_for(f"resetting {', '.join(host.name for host in chosen)}"):
+            in_parallel(Host.reset_disk, chosen)
+        return chosen
+
+    def downloads(self) -> dict[str, str]:
+        """For an answers file's `downloads`: the download sites' places on the mirror."""
+        return {name: f"{services.MIRROR_URL}/{prefix}" for name, prefix in mirror_tree.PREFIXES.items()}
+
+    def describe(self) -> dict[str, Any]:
+        """The lab as `up --json` prints it."""
+        built = build()
+        made = versions()
+        return {
+            "bridge": {"name": network.BRIDGE, "address": network.BRIDGE_ADDRESS, "cidr": network.CIDR},
+            "hosts": [_describe(host) for host in self.hosts],
+            "mirror": {
+                "url": services.MIRROR_URL,
+                "downloads": self.downloads(),
+                "digests": mirror_tree.digests(built.site),
+                "accessLog": str(self.mirror_log),
+            },
+            "registry": {"url": services.REGISTRY_URL, "images": built.images.digests, "layout": str(built.images.layout)},
+            "versions": {
+                "kubernetes": [release.version for release in made.kubernetes],
+                "pause": made.pause,
+                "agnhost": made.agnhost,
+                **{name: module.version for name, module in made.modules.items()},
+            },
+            "services": services.running(),
+            "directory": str(self.directory),
+        }
+
+    # Parts
+
+    def _locked(self) -> AbstractContextManager[None]:
+        # Beside the runtime directory and not in it: `down` removes that.
+        return cache.locked(cache.cache_dir() / ".lab.lock", "the lab")
+
+    def _lay_foundations(self) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.directory.chmod(0o755)
+        sysctls.set_for_lab(self.directory / "sysctls-before.json")
+        network.remember(self.directory / "netns-before")
+        network.create_bridge()
+        if not Path(f"{self._client_key}.pub").exists():
+            self._client_key.unlink(missing_ok=True)
+            run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "kinstall-lab", "-f", self._client_key])
+
+    def _add(self, index: int, below: Path) -> None:
+        directory = self.directory / "hosts" / f"h{index}"
+        directory.mkdir(parents=True, exist_ok=True)
+        if not (directory / "tree").exists():
+            (directory / "tree").write_text(str(below))
+
+    def _unmount(self) -> None:
+        points = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+        mine = [point for point in points if Path(re.sub(r"\\040", " ", point)).is_relative_to(self.directory)]
+        for point in reversed(mine):
+            run(["umount", point])
+
+
+def in_parallel(action: Callable[[Host], None], hosts: Iterable[Host]) -> None:
+    """Do it to all hosts at once; the first failure is raised when all have ended."""
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        for done in [pool.submit(action, host) for host in hosts]:
+            done.result()
+
+
+def _describe(host: Host) -> dict[str, Any]:
+    return {
+        "name": host.name,
+        "address": host.address,
+        "sshPort": host.ssh_port,
+        "user": host.user,
+        "identityFile": str(host.client_key),
+        "hostKey": host.host_key,
+        "knownHosts": str(host.directory / "known_hosts"),
+        "macAddress": host.mac_address,
+        "machineId": host.machine_id,
+        "pid": host.pid,
+        "running": host.pid is not None,
+        "root": str(host.root),
+        "console": str(host.directory / "console.log"),
+        "users": [
+            {"name": "admin", "sudo": "password", "password": tree.ADMIN_PASSWORD},
+            {"name": "ops", "sudo": "nopasswd"},
+        ],
+    }
+
+
+def machine() -> dict[str, str]:
+    """What a bug report about the lab should say of the machine."""
+    systemd = subprocess.run(["systemd-nspawn", "--version"], capture_output=True, text=True, check=False).stdout
+    return {
+        "kernel": platform.release(),
+        "python": sys.version.split()[0],
+        "cores": str(os.cpu_count()),
+        "nspawn": (systemd.splitlines() or ["missing"])[0],
+    }

@@ -1,0 +1,89 @@
+"""The bridge, and per host a network namespace with one leg on it. Nothing is forwarded to the outside."""
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from tests.lab.shell import LabError, run
+
+BRIDGE = "kinstall0"
+BRIDGE_ADDRESS = "10.90.0.1"
+PREFIX_LENGTH = 24
+CIDR = "10.90.0.0/24"
+
+_NETNS = Path("/run/netns")
+_NAMESPACE_PREFIX = "kinstall-"
+_LINK_PREFIX = "kin-"
+
+
+def namespace(host: str) -> str:
+    return f"{_NAMESPACE_PREFIX}{host}"
+
+
+def outer_link(host: str) -> str:
+    """The end of the host's cable that is plugged into the bridge."""
+    return f"{_LINK_PREFIX}{host}"
+
+
+def address(index: int) -> str:
+    return f"10.90.0.{10 + index}"
+
+
+def mac(index: int) -> str:
+    return f"02:90:00:00:00:{10 + index:02x}"
+
+
+def remember(remembered: Path) -> None:
+    """`ip netns` mounts its folder over itself once; remember whether that was so before the lab."""
+    if not remembered.exists():
+        remembered.write_text("there" if _NETNS.exists() else "absent")
+
+
+def create_bridge() -> None:
+    if BRIDGE not in _links():
+        run(["ip", "link", "add", BRIDGE, "type", "bridge"])
+    run(["ip", "address", "replace", f"{BRIDGE_ADDRESS}/{PREFIX_LENGTH}", "dev", BRIDGE])
+    run(["ip", "link", "set", BRIDGE, "up"])
+
+
+def plug_in(host: str, mac_address: str) -> None:
+    """A new namespace with an unconfigured eth0: the host's own systemd-networkd gives it its address."""
+    unplug(host)
+    run(["ip", "netns", "add", namespace(host)])
+    peer = ["peer", "name", "eth0", "address", mac_address, "netns", namespace(host)]
+    run(["ip", "link", "add", outer_link(host), "type", "veth", *peer])
+    run(["ip", "link", "set", outer_link(host), "master", BRIDGE, "up"])
+
+
+def unplug(host: str) -> None:
+    """Take the namespace away with everything that was configured in it, as a power cut does."""
+    with suppress(LabError):
+        run(["ip", "link", "delete", outer_link(host)])
+    if (_NETNS / namespace(host)).exists():
+        run(["ip", "netns", "delete", namespace(host)])
+
+
+def cut(host: str, *, carrier: bool) -> None:
+    """Lose every packet: behind the host's back (a switch that died), or with its carrier (a pulled cable)."""
+    run(["ip", "link", "set", outer_link(host), "down"] if carrier else ["ip", "link", "set", outer_link(host), "nomaster"])
+
+
+def restore(host: str) -> None:
+    run(["ip", "link", "set", outer_link(host), "master", BRIDGE, "up"])
+
+
+def remove_all(remembered: Path) -> None:
+    for name in sorted(os.listdir(_NETNS)) if _NETNS.exists() else []:
+        if name.startswith(_NAMESPACE_PREFIX):
+            run(["ip", "netns", "delete", name])
+    for name in _links():
+        if name == BRIDGE or name.startswith(_LINK_PREFIX):
+            run(["ip", "link", "delete", name])
+    if remembered.exists() and remembered.read_text() == "absent" and _NETNS.exists() and not os.listdir(_NETNS):
+        run(["umount", _NETNS])
+        _NETNS.rmdir()
+
+
+def _links() -> list[str]:
+    return [link["ifname"] for link in json.loads(run(["ip", "-json", "link", "show"]))]

@@ -1,0 +1,62 @@
+"""Compiling the programs the hosts run, from the Go modules under go/ and one line of C."""
+
+import os
+from pathlib import Path
+
+from tests.lab import cache
+from tests.lab.paths import GO_MODULES
+from tests.lab.shell import run
+from tests.lab.toolchain import go_program, go_version_text
+from tests.lab.versions import GoModule
+
+# The pause container: it holds a pod's namespaces, reaps what is orphaned in them, and ends when told to.
+_PAUSE = """
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static void stop(int signal) { _exit(0); }
+static void reap(int signal) { while (waitpid(-1, 0, WNOHANG) > 0); }
+int main(void) {
+  signal(SIGINT, stop);
+  signal(SIGTERM, stop);
+  signal(SIGCHLD, reap);
+  for (;;) pause();
+}
+"""
+
+
+def compiled(module: GoModule) -> Path:
+    """A directory with the module's programs."""
+    folder = GO_MODULES / module.folder
+    go = go_program()
+    flags = ["-trimpath", "-buildvcs=false", "-ldflags", f"-s -w {module.ldflags.format(version=module.version)}"]
+    flags += [f"-modfile={module.modfile}"] + (["-tags", module.tags] if module.tags else [])
+    # The caller's Go settings must not decide what comes out; where modules come from stays the caller's matter.
+    settings = {"CGO_ENABLED": "1" if module.cgo else "0", "GOWORK": "off", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local"}
+    settings |= {"GOOS": "linux", "GOARCH": "amd64"}
+    sums = Path(module.modfile).with_suffix(".sum").name
+    sources = [module.modfile, sums, *sorted(str(each.relative_to(folder)) for each in folder.glob("**/*.go"))]
+    texts = {name: (folder / name).read_text() for name in sources}
+
+    def build(directory: Path) -> None:
+        run(
+            [go, "build", *flags, "-o", f"{directory}/", *module.packages],
+            cwd=folder,
+            env={**os.environ, **settings},
+            timeout=3600,
+        )
+        for old, new in module.rename.items():
+            (directory / old).rename(directory / new)
+
+    key = cache.key_of(texts, flags, settings, module.packages, module.rename, go_version_text(go))
+    return cache.entry(module.name, key, build)
+
+
+def pause_program() -> Path:
+    """The directory with `pause`, a static program of a few KiB."""
+    flags = ["-static", "-Os", "-s"]
+
+    def build(directory: Path) -> None:
+        run(["gcc", *flags, "-x", "c", "-o", directory / "pause", "-"], stdin=_PAUSE)
+
+    return cache.entry("pause", cache.key_of(_PAUSE, flags), build)
