@@ -54,7 +54,8 @@ def _show(lab: dict[str, Any], *, as_json: bool) -> None:
         return
     for host in lab["hosts"]:
         state = f"running, pid {host['pid']}" if host["running"] else "off"
-        print(f"{host['name']:4} {host['address']:12} {state:20} ssh -i {host['identityFile']} {host['user']}@{host['address']}")
+        login = f"ssh -i {host['identityFile']} {host['user']}@{host['address']}"
+        print(f"{host['name']:4} {host['address']:12} {state:20} {login}")
     running = lab["services"]
     print(f"mirror   {lab['mirror']['url']}  {'running' if 'mirror' in running else 'off'}")
     print(f"registry {lab['registry']['url']}  {'running' if 'registry' in running else 'off'}")

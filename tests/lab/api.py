@@ -1,5 +1,6 @@
 """The lab as an object: what pytest's fixtures and the command line use."""
 
+import json
 import os
 import platform
 import re
@@ -22,6 +23,10 @@ from tests.lab.versions import kubernetes_module, versions
 
 DEFAULT_HOSTS = 3
 MAX_HOSTS = 40
+
+_NETNS = Path("/run/netns")
+_NSPAWN = Path("/run/systemd/nspawn")
+_FOLDERS = (_NETNS, _NSPAWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +93,22 @@ class Lab:
     def down(self) -> None:
         """Take everything away again, whatever state an earlier `up` was in when it ended."""
         with self._locked():
-            cgroups.kill()
-            self._unmount()
-            network.remove_all(self.directory / "netns-before")
-            cgroups.remove()
-            sysctls.put_back(self.directory / "sysctls-before.json")
-            for path in (Path("/run/systemd/nspawn/propagate"), Path("/run/systemd/nspawn/unix-export")):
-                for left in path.glob("h[0-9]*"):
-                    if left.is_dir() and not os.listdir(left):
-                        left.rmdir()
+            before = self._before()
+            failures = []
+            for step in (
+                cgroups.kill,
+                self._unmount,
+                network.remove_all,
+                cgroups.remove,
+                lambda: sysctls.put_back(before.get("sysctls", {})),
+                lambda: self._remove_folders(before.get("folders", [])),
+            ):
+                try:
+                    step()
+                except (LabError, OSError) as error:  # what can be taken away is, and the rest is told
+                    failures.append(str(error))
+            if failures:
+                raise LabError(f"down is not complete, run it again: {'; '.join(failures)}")
             if self.directory.exists():
                 shutil.rmtree(self.directory)
 
@@ -150,7 +162,11 @@ class Lab:
                 "digests": mirror_tree.digests(built.site),
                 "accessLog": str(self.mirror_log),
             },
-            "registry": {"url": services.REGISTRY_URL, "images": built.images.digests, "layout": str(built.images.layout)},
+            "registry": {
+                "url": services.REGISTRY_URL,
+                "images": built.images.digests,
+                "layout": str(built.images.layout),
+            },
             "versions": {
                 "kubernetes": [release.version for release in made.kubernetes],
                 "pause": made.pause,
@@ -170,12 +186,34 @@ class Lab:
     def _lay_foundations(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
         self.directory.chmod(0o755)
-        sysctls.set_for_lab(self.directory / "sysctls-before.json")
-        network.remember(self.directory / "netns-before")
+        self._remember()
+        sysctls.set_for_lab()
         network.create_bridge()
         if not Path(f"{self._client_key}.pub").exists():
             self._client_key.unlink(missing_ok=True)
             run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "kinstall-lab", "-f", self._client_key])
+
+    def _remember(self) -> None:
+        """Write down how the machine was, unless an earlier `up` did."""
+        if not self._before():
+            there = [str(path) for path in _FOLDERS if path.exists()]
+            partial = self.directory / "before.partial"
+            partial.write_text(json.dumps({"sysctls": sysctls.listing(), "folders": there}))
+            partial.rename(self.directory / "before.json")
+
+    def _before(self) -> dict[str, Any]:
+        file = self.directory / "before.json"
+        found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+        return found
+
+    def _remove_folders(self, before: list[str]) -> None:
+        """Folders that `ip netns` and systemd-nspawn make by themselves and leave behind."""
+        if not self._before():
+            return
+        if str(_NETNS) not in before:
+            network.remove_namespace_folder()
+        if str(_NSPAWN) not in before and _NSPAWN.exists():
+            shutil.rmtree(_NSPAWN)
 
     def _add(self, index: int, below: Path) -> None:
         directory = self.directory / "hosts" / f"h{index}"

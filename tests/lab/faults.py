@@ -1,4 +1,4 @@
-"""How a host fails on demand. Each fault has its undoing; a power cycle undoes all but a wrong clock and `cut_link`'s peer."""
+"""How a host fails on demand. Each fault has its undoing; a power cycle undoes all but a wrong clock."""
 
 import shlex
 from typing import TYPE_CHECKING, Protocol

@@ -32,9 +32,14 @@ Name=eth0
 Address={address}/{length}
 Gateway={gateway}
 IPv6AcceptRA=no
+IPv6DuplicateAddressDetection=0
 """
 
-_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
+_ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "LANG": "C.UTF-8",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,8 @@ class Host(faults.Faults):
         known = self.directory / "known_hosts"
         options = [f"UserKnownHostsFile={known}", "StrictHostKeyChecking=yes", "IdentitiesOnly=yes", "ConnectTimeout=5"]
         flags = [word for option in options for word in ("-o", option)]
-        return ["-F", "none", "-i", str(self.client_key), "-p", str(self.ssh_port), *flags, f"{self.user}@{self.address}"]
+        place = ["-p", str(self.ssh_port), *flags, f"{self.user}@{self.address}"]
+        return ["-F", "none", "-i", str(self.client_key), *place]
 
     # Power
 
@@ -166,7 +172,8 @@ class Host(faults.Faults):
         except subprocess.TimeoutExpired:
             raise LabError(f"{self.name}: {command}: no end after {timeout:.0f} s") from None
         if check and done.returncode != 0:
-            raise LabError(f"{self.name}: {command}: exit {done.returncode}: {done.stderr.strip() or done.stdout.strip()}")
+            words = done.stderr.strip() or done.stdout.strip()
+            raise LabError(f"{self.name}: {command}: exit {done.returncode}: {words}")
         return Result(done.returncode, done.stdout, done.stderr)
 
     def snapshot(self) -> dict[str, str]:
@@ -252,7 +259,7 @@ class Host(faults.Faults):
             if process.poll() is not None:
                 raise LabError(f"{self.name} ended while it booted: {self._last_words()}")
             if time.monotonic() > deadline:
-                raise LabError(f"{self.name} does not answer on {self.address}:22 after {seconds:.0f} s: {self._last_words()}")
+                raise LabError(f"{self.name}: no sshd on {self.address} after {seconds:.0f} s: {self._last_words()}")
             time.sleep(0.05)
         state = self.run("systemctl is-system-running --wait", check=False, timeout=seconds).stdout.strip()
         if state != "running":

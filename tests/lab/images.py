@@ -89,12 +89,14 @@ def write_archive(images: Images, names: list[str], target: Path) -> None:
         manifest = json.loads(_blob(images.layout, entry["digest"]).read_text())
         blobs += [entry["digest"], manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"])]
     with tarfile.open(target, "w") as archive:
-        for name, text in (("oci-layout", (images.layout / "oci-layout").read_text()), ("index.json", json.dumps(index))):
+        texts = {"oci-layout": (images.layout / "oci-layout").read_text(), "index.json": json.dumps(index)}
+        for name, text in texts.items():
             member = tarfile.TarInfo(name)
             member.size = len(text)
             archive.addfile(member, io.BytesIO(text.encode()))
         for digest in dict.fromkeys(blobs):
-            archive.add(_blob(images.layout, digest), f"blobs/sha256/{digest.removeprefix('sha256:')}", filter=_anonymous)
+            source = _blob(images.layout, digest)
+            archive.add(source, f"blobs/sha256/{source.name}", filter=_anonymous)
 
 
 def _of_release(release: KubernetesRelease) -> list[Image]:
@@ -206,9 +208,8 @@ class _Writer:
 
     def _blob(self, fill: Callable[[tarfile.TarFile], None]) -> dict[str, Any]:
         blobs = self._layout / "blobs/sha256"
-        with (blobs / "new").open("wb") as file:
-            with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:
-                fill(archive)
+        with tarfile.open(blobs / "new", "w", format=tarfile.PAX_FORMAT) as archive:
+            fill(archive)
         with (blobs / "new").open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         size = (blobs / "new").stat().st_size

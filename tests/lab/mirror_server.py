@@ -18,10 +18,10 @@ class _Handler(BaseHTTPRequestHandler):
     log: Path
     _writing = threading.Lock()
 
-    def do_GET(self) -> None:  # noqa: N802 (the name http.server calls)
+    def do_GET(self) -> None:
         self._answer(with_body=True)
 
-    def do_HEAD(self) -> None:  # noqa: N802
+    def do_HEAD(self) -> None:
         self._answer(with_body=False)
 
     def _answer(self, *, with_body: bool) -> None:
@@ -41,7 +41,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(length))
         self.end_headers()
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its caller's name)
         line = f"{time.time():.3f} {self.client_address[0]} {format % args}\n"
         with self._writing, self.log.open("a") as file:
             file.write(line)

@@ -50,7 +50,7 @@ def digests(site: Path) -> dict[str, str]:
 
 def _kubernetes(site: "_Site", release: KubernetesRelease, binaries: Path) -> None:
     home = f"{KUBERNETES}/release/{release.tag}/bin/linux/amd64"
-    sources = {name: binaries / "control-plane" for name in _COMBINED} | {name: binaries / name for name in _SEPARATE}
+    sources = dict.fromkeys(_COMBINED, binaries / "control-plane") | {name: binaries / name for name in _SEPARATE}
     for name, source in sources.items():
         digest = site.link(f"{home}/{name}", source)
         site.text(f"{home}/{name}.sha256", digest)
@@ -95,13 +95,16 @@ class _Site:
 
     def tgz(self, path: str, members: dict[str, Path]) -> str:
         target = self._target(path)
-        with target.open("wb") as file, gzip.GzipFile("", "wb", 1, file, mtime=0) as packed:
-            with tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as archive:  # type: ignore[arg-type]
-                for name, source in sorted(members.items()):
-                    member = tarfile.TarInfo(name)
-                    member.mode, member.size = 0o755, source.stat().st_size
-                    with source.open("rb") as content:
-                        archive.addfile(member, content)
+        with (
+            target.open("wb") as file,
+            gzip.GzipFile("", "wb", 1, file, mtime=0) as packed,
+            tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as archive,
+        ):
+            for name, source in sorted(members.items()):
+                member = tarfile.TarInfo(name)
+                member.mode, member.size = 0o755, source.stat().st_size
+                with source.open("rb") as content:
+                    archive.addfile(member, content)
         return self._remember(path, target)
 
     def text(self, path: str, text: str) -> None:

@@ -1,7 +1,6 @@
 """The bridge, and per host a network namespace with one leg on it. Nothing is forwarded to the outside."""
 
 import json
-import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +11,7 @@ BRIDGE_ADDRESS = "10.90.0.1"
 PREFIX_LENGTH = 24
 CIDR = "10.90.0.0/24"
 
+# Where `ip netns` keeps its namespaces.
 _NETNS = Path("/run/netns")
 _NAMESPACE_PREFIX = "kinstall-"
 _LINK_PREFIX = "kin-"
@@ -32,12 +32,6 @@ def address(index: int) -> str:
 
 def mac(index: int) -> str:
     return f"02:90:00:00:00:{10 + index:02x}"
-
-
-def remember(remembered: Path) -> None:
-    """`ip netns` mounts its folder over itself once; remember whether that was so before the lab."""
-    if not remembered.exists():
-        remembered.write_text("there" if _NETNS.exists() else "absent")
 
 
 def create_bridge() -> None:
@@ -66,22 +60,28 @@ def unplug(host: str) -> None:
 
 def cut(host: str, *, carrier: bool) -> None:
     """Lose every packet: behind the host's back (a switch that died), or with its carrier (a pulled cable)."""
-    run(["ip", "link", "set", outer_link(host), "down"] if carrier else ["ip", "link", "set", outer_link(host), "nomaster"])
+    run(["ip", "link", "set", outer_link(host), "down" if carrier else "nomaster"])
 
 
 def restore(host: str) -> None:
     run(["ip", "link", "set", outer_link(host), "master", BRIDGE, "up"])
 
 
-def remove_all(remembered: Path) -> None:
-    for name in sorted(os.listdir(_NETNS)) if _NETNS.exists() else []:
-        if name.startswith(_NAMESPACE_PREFIX):
-            run(["ip", "netns", "delete", name])
+def remove_all() -> None:
+    """Take the bridge, the cables and the namespaces away, whoever made them."""
     for name in _links():
         if name == BRIDGE or name.startswith(_LINK_PREFIX):
-            run(["ip", "link", "delete", name])
-    if remembered.exists() and remembered.read_text() == "absent" and _NETNS.exists() and not os.listdir(_NETNS):
-        run(["umount", _NETNS])
+            with suppress(LabError):  # the kernel may have taken it away meanwhile, with its other end
+                run(["ip", "link", "delete", name])
+    for path in sorted(_NETNS.glob(f"{_NAMESPACE_PREFIX}*")):
+        run(["ip", "netns", "delete", path.name])
+
+
+def remove_namespace_folder() -> None:
+    """`ip netns` mounts its folder over itself once: undo that where there was no folder before the lab."""
+    if _NETNS.is_dir() and not any(_NETNS.iterdir()):
+        if str(_NETNS) in Path("/proc/self/mounts").read_text().split():
+            run(["umount", _NETNS])
         _NETNS.rmdir()
 
 

@@ -32,8 +32,8 @@ def compiled(module: GoModule) -> Path:
     flags = ["-trimpath", "-buildvcs=false", "-ldflags", f"-s -w {module.ldflags.format(version=module.version)}"]
     flags += [f"-modfile={module.modfile}"] + (["-tags", module.tags] if module.tags else [])
     # The caller's Go settings must not decide what comes out; where modules come from stays the caller's matter.
-    settings = {"CGO_ENABLED": "1" if module.cgo else "0", "GOWORK": "off", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local"}
-    settings |= {"GOOS": "linux", "GOARCH": "amd64"}
+    settings = {"GOWORK": "off", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local"}
+    settings |= {"CGO_ENABLED": "1" if module.cgo else "0", "GOOS": "linux", "GOARCH": "amd64"}
     sums = Path(module.modfile).with_suffix(".sum").name
     sources = [module.modfile, sums, *sorted(str(each.relative_to(folder)) for each in folder.glob("**/*.go"))]
     texts = {name: (folder / name).read_text() for name in sources}

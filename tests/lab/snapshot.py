@@ -28,6 +28,8 @@ VOLATILE = (
     "/run/mount/",
     "/run/host/",
     "/run/credentials/",
+    "/run/motd.dynamic",
+    "/home/admin/.sudo_as_admin_successful",
     "/etc/.pwd.lock",
 )
 
@@ -38,7 +40,8 @@ _VOLATILE_SYSCTLS = re.compile(
 )
 
 _COMMANDS = {
-    "links": "ip -o link show | sed -E 's/^[0-9]+: //; s/ (qlen|state) [^ ]+//g; s/link-netns[a-z]* [^ ]+//; s/@if[0-9]+//'",
+    "links": "ip -o link show"
+    " | sed -E 's/^[0-9]+: //; s/ (qlen|state) [^ ]+//g; s/link-netns[a-z]* [^ ]+//; s/@if[0-9]+//'",
     "addresses": "ip -o address show | sed -E 's/^[0-9]+: //; s/valid_lft.*//'",
     "routes": "ip route show table all; ip -6 route show table all; ip rule show; ip -6 rule show",
     "neighbours": "ip neigh show nud permanent; bridge fdb show | grep -v 'self permanent' | grep permanent || true",
@@ -46,9 +49,11 @@ _COMMANDS = {
     "iptables-legacy": "iptables-legacy-save 2>/dev/null | grep -v '^[#:]' || true",
     "users": "getent passwd",
     "groups": "getent group",
-    "mounts": "findmnt --list --noheadings --output TARGET,SOURCE,FSTYPE | grep -vE '^/(proc|sys|dev|run/(user|credentials))' || true",
+    "mounts": "findmnt --list --noheadings --output TARGET,SOURCE,FSTYPE"
+    " | grep -vE '^/(proc|sys|dev|run/(user|credentials))' || true",
     "unit files": "systemctl list-unit-files --plain --no-legend --no-pager | awk '{print $1, $2}'",
-    "units": "systemctl list-units --all --plain --no-legend --no-pager --type=service,socket,timer,mount,path,target,slice"
+    "units": "systemctl list-units --all --plain --no-legend --no-pager"
+    " --type=service,socket,timer,mount,path,target,slice"
     " | awk '$1 !~ /^(session-|user-|user@|run-user|systemd-tmpfiles-clean|ssh@)/ {print $1, $2, $3}'",
     "listening": "ss -Hlntu | awk '{print $1, $5}'",
     "sysctls": "sysctl -a 2>/dev/null",
@@ -94,7 +99,8 @@ def _files(host: "Host") -> dict[str, str]:
                 inside = f"{prefix}/{path.relative_to(top)}"
                 if not inside.startswith(VOLATILE) and f"{inside}/" not in VOLATILE:
                     found[f"file {inside}"] = _describe(path, host, inside)
-            folders[:] = [name for name in folders if f"{prefix}/{(Path(directory) / name).relative_to(top)}/" not in VOLATILE]
+            here = f"{prefix}/{Path(directory).relative_to(top)}/".replace("/./", "/")
+            folders[:] = [name for name in folders if f"{here}{name}/" not in VOLATILE]
     return found
 
 

@@ -3,7 +3,6 @@
 They are listed before the first host boots, and put back by `down`.
 """
 
-import json
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -12,8 +11,10 @@ _ROOT = Path("/proc/sys")
 _WALKED = ("fs", "kernel", "vm", "user")
 
 # What changes by itself, or does something when it is read or written.
-_NOT_SETTINGS = ("kernel/random/", "kernel/ns_last_pid", "kernel/tainted", "kernel/hostname", "vm/drop_caches")
-_NOT_SETTINGS += ("vm/stat_refresh", "vm/compact_memory", "fs/binfmt_misc/", "kernel/sched_domain")
+_NOT_SETTINGS = (
+    *("kernel/random/", "kernel/ns_last_pid", "kernel/tainted", "kernel/hostname", "kernel/sched_domain"),
+    *("vm/drop_caches", "vm/stat_refresh", "vm/compact_memory", "fs/binfmt_misc/"),
+)
 
 # Several systemds and kubelets share root's inotify instances. Packets between two hosts cross the bridge and must not
 # meet the machine's own packet filter.
@@ -25,27 +26,22 @@ _WANTED = {
 }
 
 
-def set_for_lab(remembered: Path) -> None:
-    """Remember how things are, unless an earlier `up` did, then change what the lab needs."""
-    if not remembered.exists():
-        partial = remembered.with_suffix(".partial")
-        partial.write_text(json.dumps(_listing()))
-        partial.rename(remembered)
+def set_for_lab() -> None:
     for name, value in _WANTED.items():
         if (_ROOT / name).exists() and _read(name) != value:
             (_ROOT / name).write_text(value)
 
 
-def put_back(remembered: Path) -> None:
-    if not remembered.exists():
-        return
-    for name, value in json.loads(remembered.read_text()).items():
+def put_back(before: dict[str, str]) -> None:
+    """Restore what differs from an earlier `listing()`."""
+    for name, value in before.items():
         if _read(name) != value:
             with suppress(OSError):
                 (_ROOT / name).write_text(value)
 
 
-def _listing() -> dict[str, str]:
+def listing() -> dict[str, str]:
+    """Every setting that can be changed, by its path below /proc/sys."""
     found = {}
     names = list(_WANTED)
     for top in _WALKED:

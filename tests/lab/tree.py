@@ -1,5 +1,6 @@
 """Debian trees: the hosts' root file system, and the small one under the agnhost and kube-proxy images."""
 
+import inspect
 import shutil
 from pathlib import Path
 
@@ -11,16 +12,17 @@ from tests.lab.versions import versions
 # logs and process lists finds nothing else.
 ADMIN_PASSWORD = "correct-lab-password-7f3a"
 
-_HOST_PACKAGES = (
-    "systemd systemd-sysv dbus openssh-server sudo iproute2 iptables nftables procps curl ca-certificates kmod"
-    " conntrack socat ethtool iputils-ping openssl ipset netbase e2fsprogs"
-).split()
-
 # Timers would change a host's files and use its CPU at moments of their own.
 _MASKED = (
-    "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer"
-    " console-getty.service getty.target"
-).split()
+    "apt-daily.timer",
+    "apt-daily-upgrade.timer",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "e2scrub_reap.service",
+    "fstrim.timer",
+    "console-getty.service",
+    "getty.target",
+)
 
 _CGROUPS_UNIT = """\
 [Unit]
@@ -58,32 +60,30 @@ echo 'admin ALL=(ALL:ALL) ALL' > /etc/sudoers.d/admin
 echo 'ops ALL=(ALL:ALL) NOPASSWD: ALL' > /etc/sudoers.d/ops
 chmod 0440 /etc/sudoers.d/admin /etc/sudoers.d/ops
 systemctl enable systemd-networkd.service lab-cgroups.service ssh.service
-systemctl mask {' '.join(_MASKED)}
+systemctl mask {" ".join(_MASKED)}
 rm -rf /etc/ssh/ssh_host_* /var/log/*.log /var/log/apt /var/cache/apt /var/lib/apt/lists /etc/resolv.conf
 : > /etc/resolv.conf
 : > /etc/machine-id
 mkdir -p /var/cache/apt/archives/partial /var/lib/apt/lists/partial /var/lib/containerd /var/lib/kubelet
 """
 
-_TOOLS_PACKAGES = (
-    "base-files base-passwd dash bash coreutils grep sed curl bind9-dnsutils iproute2 iptables netcat-openbsd socat"
-    " hostname procps util-linux mawk nftables conntrack kmod"
-).split()
-
-_NOT_IN_AN_IMAGE = "usr/share/doc usr/share/man usr/share/locale usr/share/info usr/share/perl usr/share/perl5 var/cache"
+_NOT_IN_AN_IMAGE = (
+    *("dev", "var/cache", "var/lib/apt", "var/lib/dpkg"),
+    *("usr/share/doc", "usr/share/info", "usr/share/locale", "usr/share/man", "usr/share/perl", "usr/share/perl5"),
+)
 
 
 def host_tree() -> Path:
     """The hosts' lower directory: Debian with systemd, sshd, the users, and nothing of Kubernetes."""
 
     def build(directory: Path) -> None:
-        _bootstrap(directory / "root", "minbase", _HOST_PACKAGES)
+        _bootstrap(directory / "root", "minbase", versions().debian.host)
         _write(directory / "root/etc/systemd/system/lab-cgroups.service", _CGROUPS_UNIT)
         _write(directory / "root/etc/systemd/system/systemd-networkd.service.d/lab.conf", _NETWORKD)
         _write(directory / "root/etc/ssh/sshd_config.d/lab.conf", _SSHD)
         run(["chroot", directory / "root", "/bin/sh", "-c", _USERS])
 
-    key = cache.key_of(versions().debian, _HOST_PACKAGES, _CGROUPS_UNIT, _NETWORKD, _SSHD, _USERS)
+    key = cache.key_of(versions().debian.release, versions().debian.host, _CGROUPS_UNIT, _NETWORKD, _SSHD, _USERS)
     return cache.entry("host-tree", key, build) / "root"
 
 
@@ -92,11 +92,13 @@ def tools_tree() -> Path:
 
     def build(directory: Path) -> None:
         root = directory / "root"
-        _bootstrap(root, "extract", _TOOLS_PACKAGES)
-        for unwanted in [*_NOT_IN_AN_IMAGE.split(), "dev", "var/lib/dpkg", "var/lib/apt"]:
+        _bootstrap(root, "extract", versions().debian.tools)
+        for unwanted in _NOT_IN_AN_IMAGE:
             shutil.rmtree(root / unwanted, ignore_errors=True)
         for unwanted in root.glob("usr/lib/*-linux-gnu/perl*"):
             shutil.rmtree(unwanted)
+        for name in ("resolv.conf", "hostname"):  # this machine's, as mmdebstrap copies them
+            (root / "etc" / name).unlink(missing_ok=True)
         # What the packages' own scripts would have set up.
         for name in ("iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save"):
             (root / "usr/sbin" / name).symlink_to("xtables-nft-multi")
@@ -106,10 +108,13 @@ def tools_tree() -> Path:
             shutil.copy(root / f"usr/share/base-passwd/{name}.master", root / "etc" / name)
         (root / "dev").mkdir()
 
-    return cache.entry("tools-tree", cache.key_of(versions().debian, _TOOLS_PACKAGES, _NOT_IN_AN_IMAGE, 1), build)
+    key = cache.key_of(
+        versions().debian.release, versions().debian.tools, _NOT_IN_AN_IMAGE, inspect.getsource(tools_tree)
+    )
+    return cache.entry("tools-tree", key, build) / "root"
 
 
-def _bootstrap(root: Path, variant: str, packages: list[str]) -> None:
+def _bootstrap(root: Path, variant: str, packages: tuple[str, ...]) -> None:
     run(
         [
             "mmdebstrap",
@@ -118,7 +123,7 @@ def _bootstrap(root: Path, variant: str, packages: list[str]) -> None:
             f"--variant={variant}",
             "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
             f"--include={','.join(packages)}",
-            versions().debian,
+            versions().debian.release,
             root,
             _debian_source(),
         ],
@@ -131,9 +136,9 @@ def _debian_source() -> str:
     form = "$(REPO_URI) $(RELEASE) $(COMPONENT)"
     for line in run(["apt-get", "indextargets", "--format", form, "Created-By: Packages"]).splitlines():
         uri, release, component = line.split()
-        if release == versions().debian and component == "main":
+        if release == versions().debian.release and component == "main":
             return uri
-    raise LabError(f"this machine's apt sources name no Debian {versions().debian}, which the lab's hosts run")
+    raise LabError(f"this machine's apt sources name no Debian {versions().debian.release}, which the lab's hosts run")
 
 
 def _write(path: Path, text: str) -> None:

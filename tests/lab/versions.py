@@ -38,8 +38,17 @@ class GoModule:
 
 
 @dataclass(frozen=True, slots=True)
+class Debian:
+    """The release and the packages of the hosts' tree and of the images' tools."""
+
+    release: str
+    host: tuple[str, ...]
+    tools: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Versions:
-    debian: str
+    debian: Debian
     pause: str
     agnhost: str
     kubernetes: tuple[KubernetesRelease, ...]
@@ -55,7 +64,10 @@ def versions() -> Versions:
         data: dict[str, Any] = tomllib.load(file)
     releases = tuple(KubernetesRelease(**each) for each in data["kubernetes"])
     modules = {name: _module(name, fields) for name, fields in data["modules"].items()}
-    return Versions(data["debian"], data["pause"], data["agnhost"], releases, modules)
+    debian = Debian(
+        **{key: tuple(value) if isinstance(value, list) else value for key, value in data["debian"].items()}
+    )
+    return Versions(debian, data["pause"], data["agnhost"], releases, modules)
 
 
 def _module(name: str, fields: dict[str, Any]) -> GoModule:
