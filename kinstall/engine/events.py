@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -19,7 +19,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """`phases` in the order of their display; `nodes` name → role; `total` steps over all nodes."""
+    """`phases` in the order of their display; `nodes` name → role; `total` steps over all nodes.
+
+    `totals`: steps per node, so that a display can tell a node that has ended from one that waits for others.
+    """
 
     run: str
     command: str
@@ -27,6 +30,7 @@ class RunStarted:
     phases: tuple[str, ...]
     nodes: Mapping[str, str]
     total: int
+    totals: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +94,7 @@ class RunFinished:
     message: str = ""
 
 
-Event = (
-    RunStarted
-    | PhaseStarted
-    | StepStarted
-    | OutputLine
-    | StepFinished
-    | PhaseFinished
-    | Notice
-    | RunFinished
-)
+Event = RunStarted | PhaseStarted | StepStarted | OutputLine | StepFinished | PhaseFinished | Notice | RunFinished
 Sink = Callable[[Event], None]
 
 
