@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.lab import cache, cgroups, images, mirror_tree, network, programs, services, sysctls, toolchain, tree
 from tests.lab.hosts import Host
-from tests.lab.paths import runtime_dir
+from tests.lab.paths import cache_dir, runtime_dir
 from tests.lab.progress import waiting_for
 from tests.lab.shell import LabError, run
 from tests.lab.versions import kubernetes_module, versions
@@ -181,7 +181,7 @@ class Lab:
 
     def _locked(self) -> AbstractContextManager[None]:
         # Beside the runtime directory and not in it: `down` removes that.
-        return cache.locked(cache.cache_dir() / ".lab.lock", "the lab")
+        return cache.locked(cache_dir() / ".lab.lock", "the lab")
 
     def _lay_foundations(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)

@@ -11,16 +11,18 @@ from tests.lab.hosts import Host
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
-    """The lab with three hosts; gone at the end unless KINSTALL_LAB_KEEP=1."""
+    """The lab with three hosts; gone at the end unless it was up before, or KINSTALL_LAB_KEEP=1."""
     if reason := why_not():
         if os.environ.get("CI"):
             pytest.fail(f"CI must run the lab's tests, but {reason}")
         pytest.skip(reason)
     running = Lab()
+    found_up = bool(running.hosts)
     try:
         yield running.up()
     finally:
-        if os.environ.get("KINSTALL_LAB_KEEP") != "1":
+        # A lab that someone had up before stays theirs.
+        if not found_up and os.environ.get("KINSTALL_LAB_KEEP") != "1":
             running.down()
 
 

@@ -9,7 +9,6 @@ import io
 import json
 import os
 import tarfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -165,7 +164,7 @@ class _Writer:
             "rootfs": {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]},
             "history": [{"created": "1970-01-01T00:00:00Z", "created_by": "kinstall's lab"} for _ in layers],
         }
-        manifest = {
+        manifest: dict[str, Any] = {
             "schemaVersion": 2,
             "mediaType": _MANIFEST,
             "config": self._json(config, _CONFIG),
@@ -202,14 +201,16 @@ class _Writer:
 
     def _layer(self, layer: Layer) -> dict[str, Any]:
         if layer not in self._layers:
-            fill = _add_tree if isinstance(layer, Path) else _add_files
-            self._layers[layer] = self._blob(lambda archive: fill(archive, layer))  # type: ignore[arg-type]
+            self._layers[layer] = self._blob(layer)
         return self._layers[layer]
 
-    def _blob(self, fill: Callable[[tarfile.TarFile], None]) -> dict[str, Any]:
+    def _blob(self, layer: Layer) -> dict[str, Any]:
         blobs = self._layout / "blobs/sha256"
         with tarfile.open(blobs / "new", "w", format=tarfile.PAX_FORMAT) as archive:
-            fill(archive)
+            if isinstance(layer, Path):
+                _add_tree(archive, layer)
+            else:
+                _add_files(archive, layer)
         with (blobs / "new").open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         size = (blobs / "new").stat().st_size

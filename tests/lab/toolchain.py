@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.lab import cache
+from tests.lab.paths import cache_dir
 from tests.lab.progress import say, waiting_for
 from tests.lab.shell import LabError, run
 
@@ -41,7 +42,7 @@ def ensure_packages() -> None:
         raise LabError(f"the lab needs {', '.join(names)} (Debian's names) and can install them only with apt-get")
     if os.geteuid() != 0:
         raise LabError(f"the lab needs root to install {', '.join(names)}")
-    with cache.locked(cache.cache_dir() / ".apt.lock", "apt-get"), waiting_for(f"installing {', '.join(names)}"):
+    with cache.locked(cache_dir() / ".apt.lock", "apt-get"), waiting_for(f"installing {', '.join(names)}"):
         env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         lock = ["-o", "DPkg::Lock::Timeout=300"]
         run(["apt-get", *lock, "update", "-q"], env=env)

@@ -95,8 +95,8 @@ def tools_tree() -> Path:
         _bootstrap(root, "extract", versions().debian.tools)
         for unwanted in _NOT_IN_AN_IMAGE:
             shutil.rmtree(root / unwanted, ignore_errors=True)
-        for unwanted in root.glob("usr/lib/*-linux-gnu/perl*"):
-            shutil.rmtree(unwanted)
+        for perl in root.glob("usr/lib/*-linux-gnu/perl*"):
+            shutil.rmtree(perl)
         for name in ("resolv.conf", "hostname"):  # this machine's, as mmdebstrap copies them
             (root / "etc" / name).unlink(missing_ok=True)
         # What the packages' own scripts would have set up.

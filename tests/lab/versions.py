@@ -64,9 +64,8 @@ def versions() -> Versions:
         data: dict[str, Any] = tomllib.load(file)
     releases = tuple(KubernetesRelease(**each) for each in data["kubernetes"])
     modules = {name: _module(name, fields) for name, fields in data["modules"].items()}
-    debian = Debian(
-        **{key: tuple(value) if isinstance(value, list) else value for key, value in data["debian"].items()}
-    )
+    trees = data["debian"]
+    debian = Debian(trees["release"], tuple(trees["host"]), tuple(trees["tools"]))
     return Versions(debian, data["pause"], data["agnhost"], releases, modules)
 
 
