@@ -1,0 +1,233 @@
+"""The state folder: what kinstall keeps of a cluster on the operator's machine.
+
+It holds private keys, so nobody else may look into it or put anything into it: a folder that is a link, belongs to
+somebody else or is open to others is refused with a sentence, never mended silently.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from kinstall.errors import UsageError
+
+_NAME = re.compile(r"[a-z0-9A-Z][a-zA-Z0-9._-]*")
+
+
+class StateFolder:
+    """$XDG_STATE_HOME/kinstall/CLUSTER. Making the object touches nothing; `prepare` makes the folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def of(cls, cluster: str, chosen: str | Path | None = None) -> StateFolder:
+        """The cluster's folder: the `chosen` one (--state), or its usual place.
+
+        Raises:
+            UsageError: the name cannot name a folder
+        """
+        if chosen:
+            return cls(Path(chosen).expanduser().absolute())
+        if not _NAME.fullmatch(cluster):
+            raise UsageError(f"clusterName {cluster!r} cannot name a folder", "use letters, digits, '-' and '.'")
+        return cls(state_home() / "kinstall" / cluster)
+
+    # What is where
+
+    @property
+    def answers(self) -> Path:
+        """The answers of the last run."""
+        return self.path / "answers.yaml"
+
+    @property
+    def pki(self) -> Path:
+        """Folder of keys and certificates."""
+        return self.path / "pki"
+
+    @property
+    def known_hosts(self) -> Path:
+        """Host keys that the operator consented to."""
+        return self.path / "known_hosts"
+
+    @property
+    def admin_conf(self) -> Path:
+        return self.path / "admin.conf"
+
+    @property
+    def super_admin_conf(self) -> Path:
+        return self.path / "super-admin.conf"
+
+    @property
+    def runs(self) -> Path:
+        """Folder of the runs' logs."""
+        return self.path / "runs"
+
+    @property
+    def nodes(self) -> Path:
+        """JSON: node name → its pod range."""
+        return self.path / "nodes.json"
+
+    @property
+    def bin(self) -> Path:
+        """Folder of programs for the operator (kubectl of the cluster's version)."""
+        return self.path / "bin"
+
+    # Making and checking
+
+    def exists(self) -> bool:
+        return os.path.lexists(self.path)
+
+    def prepare(self) -> StateFolder:
+        """Make the folder and its parts, or check those that are there.
+
+        Raises:
+            UsageError: the folder is not the operator's alone, or cannot be made
+        """
+        self._check_parents()
+        for folder in (self.path, self.pki, self.runs, self.bin):
+            try:
+                folder.mkdir(mode=0o700, exist_ok=True)
+            except OSError as error:
+                raise UsageError(
+                    f"the state folder {folder} cannot be made: {error.strerror}",
+                    "choose another one with --state, or set XDG_STATE_HOME",
+                ) from error
+            _refuse_unless_private(folder)
+        return self
+
+    def check(self) -> StateFolder:
+        """Check the folder without changing anything; one that is not there is in order.
+
+        Raises:
+            UsageError: the folder is not the operator's alone
+        """
+        for folder in (self.path, self.pki, self.runs, self.bin):
+            if os.path.lexists(folder):
+                _refuse_unless_private(folder)
+        return self
+
+    def _check_parents(self) -> None:
+        """Make what is missing above the folder, and refuse a parent in which others could swap the folder."""
+        parent = self.path.parent
+        try:
+            # mkdir's mode reaches only the last part; XDG asks for 0700 on each.
+            for missing in reversed([each for each in (parent, *parent.parents) if not each.exists()]):
+                missing.mkdir(mode=0o700, exist_ok=True)
+            found = parent.stat()
+        except OSError as error:
+            raise UsageError(
+                f"the state folder's parent {parent} cannot be used: {error.strerror}",
+                "choose another state folder with --state, or set XDG_STATE_HOME",
+            ) from error
+        if found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX:
+            raise UsageError(f"others may write to {parent}, where the state folder lies", f"chmod go-w {parent}")
+
+    # Reading and writing
+
+    def write(self, path: Path, content: bytes | str, mode: int = 0o600) -> None:
+        """Replace a file in the folder in one step: a reader sees the old content or the new, also after a crash.
+
+        Raises:
+            UsageError: the file lies outside the folder, or cannot be written
+        """
+        if not path.absolute().is_relative_to(self.path.absolute()):
+            raise UsageError(f"{path} is not in the state folder {self.path}")
+        data = content.encode() if isinstance(content, str) else content
+        try:
+            # A folder below the known ones (pki/etcd) is made as needed.
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _replace(path, data, mode)
+        except OSError as error:
+            raise UsageError(
+                f"{path} cannot be written: {error.strerror}", "make room, or choose another state folder with --state"
+            ) from error
+
+    def read(self, path: Path) -> bytes | None:
+        """A file's content, None where it is not there; links are not followed.
+
+        Raises:
+            UsageError: it is a link, or cannot be read
+        """
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            why = "it is a link" if path.is_symlink() else error.strerror
+            raise UsageError(f"{path} cannot be read: {why}") from error
+        with os.fdopen(handle, "rb") as file:
+            return file.read()
+
+    def read_nodes(self) -> dict[str, str]:
+        """Node name → planned pod range; empty where nothing was planned yet.
+
+        Raises:
+            UsageError: the file is damaged
+        """
+        data = self.read(self.nodes)
+        if data is None:
+            return {}
+        try:
+            found = json.loads(data)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+            raise UsageError(
+                f"{self.nodes} is damaged: it should map node names to pod ranges",
+                "remove it; the ranges are then read back from the nodes",
+            )
+        return found
+
+    def write_nodes(self, ranges: Mapping[str, str]) -> None:
+        """Keep the planned pod ranges; a file that says the same already is left alone."""
+        if self.read_nodes() != dict(ranges) or not self.nodes.exists():
+            self.write(self.nodes, json.dumps(dict(ranges), indent=2, sort_keys=True) + "\n")
+
+
+def state_home() -> Path:
+    """$XDG_STATE_HOME, or ~/.local/state where it is unset or not absolute (which XDG says to ignore)."""
+    named = os.environ.get("XDG_STATE_HOME", "")
+    return Path(named) if named.startswith("/") else Path.home() / ".local" / "state"
+
+
+def _refuse_unless_private(folder: Path) -> None:
+    found = folder.lstat()
+    if stat.S_ISLNK(found.st_mode):
+        raise UsageError(f"the state folder {folder} is a link", "kinstall keeps keys there: use the real path")
+    if not stat.S_ISDIR(found.st_mode):
+        raise UsageError(f"{folder} is not a folder", "move it away, or choose another state folder with --state")
+    if found.st_uid != os.geteuid():
+        raise UsageError(
+            f"the state folder {folder} belongs to another user (uid {found.st_uid})",
+            "run kinstall as that user, or choose another state folder with --state",
+        )
+    if found.st_mode & 0o077:
+        raise UsageError(
+            f"the state folder {folder} is open to others (mode {stat.S_IMODE(found.st_mode):04o})",
+            f"it holds keys: chmod 700 {folder}",
+        )
+
+
+def _replace(path: Path, data: bytes, mode: int) -> None:
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # made 0600, O_EXCL
+    try:
+        with os.fdopen(handle, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the rename itself
+    finally:
+        os.close(folder)
