@@ -1,0 +1,181 @@
+"""The seam to a node: ask what it has, bring about what differs, undo, read. `ShellHost` does it over a channel."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from shlex import quote
+from typing import Protocol
+
+from kinstall.engine import script
+from kinstall.engine.diff import Pending, entries_for, stale_marks
+from kinstall.engine.observation import Observation
+from kinstall.engine.record import Entry, Kind, undo_order
+from kinstall.engine.steps import Step, Unit
+from kinstall.engine.undo import undo_program
+from kinstall.errors import Unreachable
+from kinstall.transport.channel import Channel
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a phase does on a node: `todo` in order; `providers` are all steps of the node; `seen` what it has."""
+
+    todo: tuple[Pending, ...]
+    providers: tuple[Step, ...]
+    seen: Observation
+    run: str
+
+
+class Listener(Protocol):
+    """Hears how work goes on; indexes are those of the work's list."""
+
+    def began(self, index: int) -> None: ...
+    def said(self, index: int, line: str) -> None: ...
+    def ended(self, index: int, status: int) -> None: ...
+    def waits(self, reason: str) -> None: ...
+
+
+class Host(Protocol):
+    """A node as the engine sees it. Each call may raise kinstall.errors.TransportError."""
+
+    name: str
+
+    def observe(self, steps: Sequence[Step], run: str = "", waits: Callable[[str], None] = ...) -> Observation:
+        """What the node has of `steps`. With `run` the node is taken over for that run; without, nothing changes."""
+
+    def apply(self, work: Work, listener: Listener) -> bool:
+        """Bring `work.todo` about; False when it ended early (a step failed, or the run was stopped)."""
+
+    def undo(self, entries: Sequence[Entry], run: str, listener: Listener) -> bool:
+        """Undo `entries` (in the given order); False when one could not be undone."""
+
+    def read(self, paths: Sequence[str]) -> dict[str, bytes]:
+        """The files' contents; a missing one is left out."""
+
+    def stop(self) -> None:
+        """Ask the program that runs to end at its next step."""
+
+    def close(self) -> None: ...
+
+
+class ShellHost:
+    """A node that is reached through a channel and runs sh programs."""
+
+    def __init__(self, name: str, channel: Channel) -> None:
+        self.name = name
+        self.channel = channel
+
+    def observe(
+        self, steps: Sequence[Step], run: str = "", waits: Callable[[str], None] = lambda reason: None
+    ) -> Observation:
+        lines: list[str] = []
+
+        def on_line(line: str) -> None:
+            lines.append(line)
+            if run and line == f"{script.SEPARATOR}busy":
+                waits("a program of an earlier run still works there; it ends at its next step")
+
+        status = self.channel.execute(script.observe_program(steps, run), on_line=on_line)
+        seen = script.parse_observation(steps, lines)
+        if seen is None:
+            raise Unreachable(self.name, f"it did not answer to the end (exit {status})", _last(lines))
+        return seen
+
+    def apply(self, work: Work, listener: Listener) -> bool:
+        entries = entries_for(work.todo, work.seen)
+        program = script.apply_program(
+            work.todo,
+            work.providers,
+            entries,
+            stale_marks(work.todo, work.providers),
+            work.run,
+            needs_reload=any(work.seen.units[s.name].needs_reload for s in _units(work)),
+            backups=frozenset(e.subject for e in (*work.seen.record, *entries) if e.kind is Kind.FILE and e.backup),
+        )
+        return self._follow(program, b"".join(script.payload(work.todo)), listener, len(work.todo))
+
+    def undo(self, entries: Sequence[Entry], run: str, listener: Listener) -> bool:
+        return self._follow(undo_program(entries, run), b"", listener, len(entries))
+
+    def _follow(self, program: str, payload: bytes, listener: Listener, count: int) -> bool:
+        relay = _Relay(listener)
+        status = self.channel.execute(program, [payload] if payload else [], on_line=relay.line)
+        if status == script.EXIT_STOPPED or relay.stopped:
+            return False
+        if not relay.done and not relay.failed:
+            # A missing record is a failure: the program died without a word.
+            listener.said(relay.current, f"the program on the node ended early (exit {status})")
+            if relay.current < count:
+                listener.ended(relay.current, status or 1)
+        return relay.done and not relay.failed
+
+    def read(self, paths: Sequence[str]) -> dict[str, bytes]:
+        words = " ".join(quote(path) for path in paths)
+        program = f'for f in {words}; do [ -f "$f" ] || continue; printf \'\\036%s\\n\' "$f"; base64 <"$f"; done\n'
+        found: dict[str, list[str]] = {}
+        current: list[str] = []
+
+        def on_line(line: str) -> None:
+            nonlocal current
+            if line.startswith(script.SEPARATOR):
+                current = found.setdefault(line[1:], [])
+            else:
+                current.append(line)
+
+        self.channel.execute(program, on_line=on_line)
+        return {path: base64.b64decode("".join(lines)) for path, lines in found.items()}
+
+    def stop(self) -> None:
+        self.channel.execute(f"printf 'stopped by the operator\\n' >{script.RUN}/owner\n")
+
+    def close(self) -> None:
+        self.channel.close()
+
+
+def recorded(seen: Observation) -> tuple[Entry, ...]:
+    """The node's record in the order in which it is undone."""
+    return undo_order(seen.record)
+
+
+def _units(work: Work) -> list[Unit]:
+    return [p.step for p in work.todo if isinstance(p.step, Unit) and p.step.name in work.seen.units]
+
+
+def _last(lines: Sequence[str]) -> str:
+    words = [line for line in lines if line and not line.startswith(script.SEPARATOR)]
+    return words[-1] if words else ""
+
+
+class _Relay:
+    """Turns a program's lines into a listener's calls."""
+
+    def __init__(self, listener: Listener) -> None:
+        self.listener = listener
+        self.current = 0
+        self.done = self.failed = self.stopped = False
+
+    def line(self, line: str) -> None:
+        if not line.startswith(script.SEPARATOR):
+            self.listener.said(self.current, line)
+            return
+        word, *values = line[1:].split("\t")
+        match word:
+            case "begin":
+                self.current = int(values[0])
+                self.listener.began(self.current)
+            case "out":
+                self.listener.said(int(values[0]), "\t".join(values[1:]))
+            case "end":
+                status = int(values[1])
+                self.failed = self.failed or status != 0
+                self.listener.ended(int(values[0]), status)
+            case "busy":
+                self.listener.waits("a program of an earlier run still works there; it ends at its next step")
+            case "fatal":
+                self.listener.said(self.current, values[0])
+            case "stopped":
+                self.stopped = True
+            case "done":
+                self.done = True

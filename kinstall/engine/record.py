@@ -1,0 +1,74 @@
+"""The node's record: one JSON line for each thing that was made or replaced there, written before it was.
+
+It lives on the node (`/var/lib/kinstall/record`), so any workstation can undo what was done. The order of the lines
+is the order of the changes; an undo walks it backwards.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    DIRECTORY = "directory"
+    FILE = "file"
+    UNIT = "unit"
+    SCRIPT = "script"
+
+
+class Was(StrEnum):
+    """What stood in a directory's place before."""
+
+    ABSENT = "absent"
+    EMPTY = "empty"
+    KEPT = "kept"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One change. `subject` is a path, a unit's or a script's name.
+
+    `was` and `tree` belong to directories; `backup` is the path of a file's earlier content ("" where there was
+    none); `enabled` and `active` tell how a unit stood before; `undo` is sh code.
+    """
+
+    kind: Kind
+    subject: str
+    was: Was = Was.ABSENT
+    tree: bool = False
+    backup: str = ""
+    enabled: bool = False
+    active: bool = False
+    undo: str = ""
+
+    @property
+    def key(self) -> tuple[Kind, str]:
+        return self.kind, self.subject
+
+    def line(self) -> str:
+        """The entry as one line of JSON; what stands at its default is left out."""
+        return json.dumps({k: v for k, v in asdict(self).items() if v not in ("", False)}, separators=(",", ":"))
+
+
+def parse(lines: Iterable[str]) -> tuple[Entry, ...]:
+    """The entries of a record. A last line that a crash cut off is left out: its change never began."""
+    entries = []
+    for line in lines:
+        try:
+            data = json.loads(line)
+            data["kind"], data["was"] = Kind(data["kind"]), Was(data.get("was", Was.ABSENT))
+            entries.append(Entry(**data))
+        except (ValueError, TypeError, KeyError):
+            continue
+    return tuple(entries)
+
+
+def undo_order(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    """The order in which changes are undone: the last first, each subject once, as it was recorded first."""
+    first: dict[tuple[Kind, str], Entry] = {}
+    for entry in entries:
+        first.setdefault(entry.key, entry)
+    return tuple(reversed(first.values()))

@@ -1,0 +1,350 @@
+"""Runs a plan: one thread per node, phases in order, every change told as an event.
+
+First every node is asked once for everything (the survey). A phase that has nothing to do there, and before which
+nothing was changed, costs no further round trip; any other phase asks again and applies what differs.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from kinstall.engine.diff import Pending, pending
+from kinstall.engine.events import (
+    Notice,
+    OutputLine,
+    PhaseFinished,
+    PhaseStarted,
+    Sink,
+    StepFinished,
+    StepStarted,
+)
+from kinstall.engine.events import Outcome as O
+from kinstall.engine.host import Host, Work, recorded
+from kinstall.engine.observation import Observation
+from kinstall.engine.steps import Phase, Plan, Scope, Step
+from kinstall.errors import KinstallError, TransportError, Unreachable
+
+T = TypeVar("T")
+Explain = Callable[[Step, Sequence[str]], str]
+KEPT_LINES = 400
+RETRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSurvey:
+    """What one node has of the whole plan, and what is to be done there: phase name → pending steps."""
+
+    seen: Observation
+    todo: Mapping[str, tuple[Pending, ...]]
+
+
+@dataclass(slots=True)
+class RunResult:
+    """`failures`: node → sentence. Counts are of steps."""
+
+    changed: int = 0
+    ok: int = 0
+    failed: int = 0
+    failures: dict[str, str] = field(default_factory=dict)
+    cancelled: bool = False
+
+    @property
+    def outcome(self) -> O:
+        if self.failures:
+            return O.FAILED
+        if self.cancelled:
+            return O.CANCELLED
+        return O.CHANGED if self.changed else O.OK
+
+
+def survey_node(plan: Plan, host: Host, run: str = "", sink: Sink = lambda event: None) -> NodeSurvey:
+    """Ask one node what it has of the plan. Without `run` nothing is touched there."""
+    steps = tuple(step for _, step in plan.of(host.name))
+    seen = host.observe(steps, run, lambda reason: sink(Notice(host.name, reason)))
+    return NodeSurvey(seen, by_phase(plan, host.name, seen))
+
+
+def by_phase(plan: Plan, node: str, seen: Observation) -> dict[str, tuple[Pending, ...]]:
+    """What is to be done on a node, per phase. A change in one phase makes units of later ones restart."""
+    steps = tuple(step for _, step in plan.of(node))
+    todo = {item.step.id: item for item in pending(steps, seen)}
+    return {
+        phase.name: tuple(todo[step.id] for step in phase.steps[node] if step.id in todo)
+        for phase in plan.phases
+        if node in phase.steps
+    }
+
+
+def for_each(hosts: Mapping[str, Host], work: Callable[[Host], T], parallel: int) -> dict[str, T | KinstallError]:
+    """Call `work` for all hosts at once, `parallel` at a time; an expected error stands in the result's place."""
+    results: dict[str, T | KinstallError] = {}
+    gate = threading.Semaphore(parallel)
+
+    def one(host: Host) -> None:
+        with gate:
+            try:
+                results[host.name] = work(host)
+            except KinstallError as error:
+                results[host.name] = error
+
+    threads = [threading.Thread(target=one, args=(host,), daemon=True) for host in hosts.values()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return {name: results[name] for name in hosts}
+
+
+class Runner:
+    """One run of one plan."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        hosts: Mapping[str, Host],
+        surveys: Mapping[str, NodeSurvey],
+        sink: Sink,
+        *,
+        run: str,
+        explain: Explain,
+        cancel: threading.Event | None = None,
+        parallel: int = 32,
+        until: str = "",
+    ) -> None:
+        self.plan = plan
+        self.hosts = hosts
+        self.surveys = surveys
+        self.sink = sink
+        self.run_id = run
+        self.explain = explain
+        self.cancel = cancel or threading.Event()
+        self.until = until
+        self.result = RunResult()
+        self._gate = threading.Semaphore(parallel)
+        self._turn = threading.Condition()
+        self._outcomes: dict[tuple[str, str], O] = {}
+        self._touched = False
+
+    def run(self) -> RunResult:
+        """Carry the plan out on all nodes; expected errors are in the result, never raised."""
+        threads = [threading.Thread(target=self._node, args=(name,), daemon=True) for name in self.hosts]
+        stopper = threading.Thread(target=self._stop_on_cancel, daemon=True)
+        stopper.start()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.result.cancelled = self.cancel.is_set()
+        return self.result
+
+    def _stop_on_cancel(self) -> None:
+        self.cancel.wait()
+        with self._turn:
+            self._turn.notify_all()
+        for host in self.hosts.values():
+            try:
+                host.stop()
+            except KinstallError:
+                pass  # a node that cannot be told stops when its program finds nobody listening
+
+    def _node(self, name: str) -> None:
+        touched = False
+        for phase in self.plan.phases:
+            if name not in phase.steps:
+                continue
+            if not self._may_start(phase, name):
+                self._settle(phase, name, O.SKIPPED, 0.0)
+                continue
+            started = time.monotonic()
+            try:
+                # What a phase that waits for other nodes sees may have been changed by them.
+                fresh = not touched and not (self._touched and any(a.scope is not Scope.NODE for a in phase.after))
+                outcome = self._with_retries(phase, self.hosts[name], fresh)
+            except TransportError as error:
+                self._fail(name, str(error))
+                outcome = O.UNREACHABLE
+            except KinstallError as error:
+                self._fail(name, str(error))
+                outcome = O.FAILED
+            except Exception as error:  # noqa: BLE001 - a bug on one node must not leave the others waiting for ever
+                self._fail(name, f"{name}: {phase.name}: internal error: {error!r}")
+                outcome = O.FAILED
+            touched = touched or outcome is not O.OK
+            self._settle(phase, name, outcome, time.monotonic() - started)
+            if phase.name == self.until:
+                return
+
+    def _with_retries(self, phase: Phase, host: Host, fresh: bool) -> O:
+        """A connection that broke is made again: steps are idempotent, and the node is asked anew."""
+        for attempt in range(RETRIES):
+            try:
+                return self._phase(phase, host, fresh and attempt == 0)
+            except Unreachable as error:
+                if attempt == RETRIES - 1 or self.cancel.is_set():
+                    raise
+                self.sink(Notice(host.name, f"{error.what}; trying again"))
+                self.cancel.wait(2.0**attempt)
+        raise AssertionError
+
+    def _may_start(self, phase: Phase, node: str) -> bool:
+        """Wait until every phase that `phase` waits for has ended where it must; False when one did not end well."""
+        with self._turn:
+            while True:
+                verdicts = [self._verdict(after.phase, after.scope, node) for after in phase.after]
+                if self.cancel.is_set() or False in verdicts or node in self.result.failures:
+                    return False
+                if None not in verdicts:
+                    return True
+                self._turn.wait()
+
+    def _verdict(self, phase: str, scope: Scope, node: str) -> bool | None:
+        """True: done, False: ended badly, None: not ended yet."""
+        on = next(p for p in self.plan.phases if p.name == phase).steps
+        if scope is Scope.NODE:
+            return self._good(phase, node) if node in on else True
+        ends = [self._good(phase, other) for other in on]
+        if None in ends:
+            return False if scope is Scope.ALL and False in ends else None
+        return all(ends) if scope is Scope.ALL else self._good(phase, node) is not False and any(ends)
+
+    def _good(self, phase: str, node: str) -> bool | None:
+        outcome = self._outcomes.get((phase, node))
+        return None if outcome is None else outcome in (O.OK, O.CHANGED)
+
+    def _settle(self, phase: Phase, node: str, outcome: O, seconds: float) -> None:
+        with self._turn:
+            self._outcomes[phase.name, node] = outcome
+            self._touched = self._touched or outcome is not O.OK
+            self._turn.notify_all()
+        self.sink(PhaseFinished(node, phase.name, outcome, seconds))
+
+    def _fail(self, node: str, message: str) -> None:
+        with self._turn:
+            self.result.failures.setdefault(node, message)
+
+    def _count(self, ok: int = 0, changed: int = 0, failed: int = 0) -> None:
+        with self._turn:
+            self.result.ok += ok
+            self.result.changed += changed
+            self.result.failed += failed
+
+    def _phase(self, phase: Phase, host: Host, fresh: bool) -> O:
+        survey = self.surveys[host.name]
+        seen, todo = survey.seen, survey.todo[phase.name]
+        providers = tuple(step for _, step in self.plan.of(host.name))
+        with self._gate:
+            if not fresh:
+                seen = host.observe(phase.steps[host.name], self.run_id, lambda why: self.sink(Notice(host.name, why)))
+                todo = pending(phase.steps[host.name], seen, providers)
+            steps = phase.steps[host.name]
+            self.sink(PhaseStarted(host.name, phase.name, len(steps), len(todo)))
+            waiting = {item.step.id for item in todo}
+            for step in steps:
+                if step.id not in waiting:
+                    self.sink(StepFinished(host.name, phase.name, step.id, O.OK))
+            self._count(ok=len(steps) - len(todo))
+            if not todo:
+                return O.OK
+            return self._apply(phase, host, Work(todo, providers, seen, self.run_id))
+
+    def _apply(self, phase: Phase, host: Host, work: Work) -> O:
+        listener = _Telling(self, host.name, phase.name, work.todo)
+        finished = host.apply(work, listener)
+        if finished:
+            return O.CHANGED
+        if listener.failure:
+            self._fail(host.name, listener.failure)
+            return O.FAILED
+        if self.cancel.is_set():
+            return O.CANCELLED
+        self._fail(host.name, f"{host.name}: another run took this node over")
+        return O.CANCELLED
+
+
+class _Telling:
+    """Turns a host's calls into events, and remembers the words of each step for its cause."""
+
+    def __init__(self, runner: Runner, node: str, phase: str, todo: Sequence[Pending]) -> None:
+        self.runner, self.node, self.phase, self.todo = runner, node, phase, todo
+        self.began_at: dict[int, float] = {}
+        self.lines: dict[int, list[str]] = {}
+        self.failure = ""
+
+    def began(self, index: int) -> None:
+        self.began_at[index] = time.monotonic()
+        self.runner.sink(StepStarted(self.node, self.phase, self.todo[index].step.id))
+
+    def said(self, index: int, line: str) -> None:
+        kept = self.lines.setdefault(index, [])
+        kept.append(line)
+        del kept[:-KEPT_LINES]
+        self.runner.sink(OutputLine(self.node, self.phase, self.todo[index].step.id, line))
+
+    def ended(self, index: int, status: int) -> None:
+        item = self.todo[index]
+        seconds = time.monotonic() - self.began_at.get(index, time.monotonic())
+        if status == 0:
+            self.runner._count(changed=1)
+            message = ": ".join(part for part in (item.action.value, item.detail) if part)
+            self.runner.sink(StepFinished(self.node, self.phase, item.step.id, O.CHANGED, seconds, message))
+            return
+        cause = self.runner.explain(item.step, self.lines.get(index, [])) or f"exit status {status}"
+        self.failure = self.failure or f"{self.node}: {item.step.id}: {cause}"
+        self.runner._count(failed=1)
+        self.runner.sink(StepFinished(self.node, self.phase, item.step.id, O.FAILED, seconds, cause))
+
+    def waits(self, reason: str) -> None:
+        self.runner.sink(Notice(self.node, reason))
+
+
+def undo_all(
+    hosts: Mapping[str, Host], sink: Sink, *, run: str, explain: Explain, parallel: int = 32
+) -> dict[str, str]:
+    """Undo on each node what its record says, the last first. Returns node → sentence for those that failed."""
+    failures: dict[str, str] = {}
+
+    def one(host: Host) -> None:
+        seen = host.observe((), run, lambda reason: sink(Notice(host.name, reason)))
+        entries = recorded(seen)
+        sink(PhaseStarted(host.name, "undo", len(entries), len(entries)))
+        listener = _Undoing(host.name, [f"{e.kind} {e.subject}" for e in entries], sink)
+        started = time.monotonic()
+        good = host.undo(entries, run, listener)
+        sink(PhaseFinished(host.name, "undo", O.CHANGED if good else O.FAILED, time.monotonic() - started))
+        if not good:
+            failures[host.name] = listener.failure or f"{host.name}: not everything could be undone"
+
+    for name, result in for_each(hosts, one, parallel).items():
+        if isinstance(result, KinstallError):
+            failures[name] = str(result)
+    return failures
+
+
+class _Undoing:
+    """Turns an undo program's progress into events."""
+
+    def __init__(self, node: str, names: Sequence[str], sink: Sink) -> None:
+        self.node, self.names, self.sink = node, names, sink
+        self.words: list[str] = []
+        self.failure = ""
+
+    def began(self, index: int) -> None:
+        self.words = []
+        self.sink(StepStarted(self.node, "undo", self.names[index]))
+
+    def said(self, index: int, line: str) -> None:
+        self.words.append(line)
+        self.sink(OutputLine(self.node, "undo", self.names[index] if index < len(self.names) else "", line))
+
+    def ended(self, index: int, status: int) -> None:
+        message = self.words[-1] if status and self.words else ""
+        if status:
+            self.failure = self.failure or f"{self.node}: could not undo {self.names[index]}: {message}"
+        self.sink(StepFinished(self.node, "undo", self.names[index], O.FAILED if status else O.CHANGED, 0.0, message))
+
+    def waits(self, reason: str) -> None:
+        self.sink(Notice(self.node, reason))

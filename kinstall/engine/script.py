@@ -1,0 +1,382 @@
+"""Steps → one POSIX sh program, and its output → an observation.
+
+Lines that belong to the protocol start with the ASCII record separator and hold tab-separated fields; every other
+line is output of the step that runs. A program needs coreutils, util-linux' flock, tar and systemd on the node.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Iterable, Iterator, Sequence
+from posixpath import basename, dirname
+from shlex import quote
+
+from kinstall.engine import record
+from kinstall.engine.diff import STATE, Action, Pending, ancestors, backup_path, mark_name, paths_of
+from kinstall.engine.observation import Observation, PathState, UnitState
+from kinstall.engine.record import Entry
+from kinstall.engine.steps import Directory, Download, File, Image, Script, Step, Unit, Wait, input_digest
+
+SEPARATOR = "\x1e"
+RUN = "/run/kinstall"
+LOCK_SECONDS = 900
+EXIT_BUSY = 75
+EXIT_STOPPED = 76
+
+HEAD = f"""\
+LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL PATH
+unset CDPATH ENV
+cd /
+S={STATE} D={RUN}
+say() {{ printf '\\036%s\\n' "$1" 2>/dev/null; }}
+"""
+
+
+def _words(values: Iterable[str]) -> str:
+    return " ".join(quote(value) for value in values)
+
+
+def _owner(run: str) -> str:
+    """Take the node over: whoever wrote `owner` last is obeyed; programs of other runs stop at their next step."""
+    return f"umask 077\nmkdir -p $D $S\nprintf '%s\\n' {quote(run)} >$D/owner\numask 022\n"
+
+
+def observe_program(steps: Sequence[Step], run: str = "") -> str:
+    """A program that prints what the node has of `steps`. With `run` it first takes the node over for that run."""
+    files = [step.path for step in steps if isinstance(step, File)]
+    trees = [step.path for step in steps if isinstance(step, Directory)]
+    units = [step.name for step in steps if isinstance(step, Unit)]
+    paths = [*ancestors(steps), *paths_of(steps)]
+    parts = [HEAD]
+    if run:
+        parts.append(_owner(run))
+        parts.append(
+            f"exec 9>$D/lock\nif ! flock -s -n 9; then say busy; flock -s -w {LOCK_SECONDS} 9 || exit {EXIT_BUSY}; fi\n"
+        )
+    else:
+        parts.append("if [ -e $D/lock ]; then exec 9<$D/lock; flock -s -n 9 || say busy; fi\n")
+    parts.append('for t in curl wget openssl; do command -v $t >/dev/null 2>&1 && say "tool\t$t"; done\n')
+    if paths:
+        parts.append(f"say paths\nstat -c '%a|%U:%G|%F|%s:%Y:%Z|%n' -- {_words(paths)} 2>/dev/null\n")
+    if files:
+        parts.append(f"say digests\nsha256sum -- {_words(files)} 2>/dev/null\n")
+    if trees:
+        parts.append(
+            f'for d in {_words(trees)}; do set -- "$d"/* "$d"/.[!.]*; e=1\n'
+            'for f do [ -e "$f" ] && { e=; break; }; done; [ -z "$e" ] || say "empty\t$d"; done\n'
+        )
+    if units:
+        parts.append(
+            "say units\nsystemctl show -p Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload -- "
+            f"{_words(units)}\necho\n"
+        )
+    if any(isinstance(step, Image) for step in steps):
+        parts.append(
+            "if [ -S /run/containerd/containerd.sock ] && command -v ctr >/dev/null 2>&1; then say images\n"
+            "timeout 10 ctr --connect-timeout 2s -n k8s.io images ls -q 2>/dev/null; fi\n"
+        )
+    parts.append(
+        'say marks\nfor f in $S/marks/*; do [ -f "$f" ] || break; IFS= read -r v <"$f"; '
+        'printf \'%s %s\\n\' "${f##*/}" "$v"; done\n'
+        "say record\n[ ! -f $S/record ] || cat $S/record\n"
+    )
+    for index, step in enumerate(steps):
+        if isinstance(step, (Script, Wait)) and step.check:
+            parts.append(f'(\n{step.check}\n) </dev/null >/dev/null 2>&1 9>&-; say "check\t{index}\t$?"\n')
+    parts.append("say done\n")
+    return "".join(parts)
+
+
+def parse_observation(steps: Sequence[Step], lines: Iterable[str]) -> Observation | None:
+    """The observation that the program's lines tell, None when they end early."""
+    section = ""
+    paths: dict[str, PathState] = {}
+    digests: dict[str, str] = {}
+    empty: set[str] = set()
+    unit_blocks: list[dict[str, str]] = [{}]
+    images: set[str] = set()
+    checks: dict[str, bool] = {}
+    marks: dict[str, str] = {}
+    recorded: list[str] = []
+    tools: set[str] = set()
+    busy = ""
+    complete = False
+    for line in lines:
+        if line.startswith(SEPARATOR):
+            section, *values = line[1:].split("\t")
+            match section:
+                case "tool":
+                    tools.add(values[0])
+                case "empty":
+                    empty.add(values[0])
+                case "check":
+                    checks[steps[int(values[0])].id] = values[1] == "0"
+                case "busy":
+                    busy = "another program of kinstall"
+                case "done":
+                    complete = True
+            continue
+        match section:
+            case "paths":
+                mode, owner, kind, stamp, path = line.split("|", 4)
+                paths[path] = PathState(kind, int(mode, 8), owner, stamp)
+            case "digests":
+                digest, _, path = line.partition("  ")
+                digests[path] = digest.lstrip("\\")
+            case "units" if line:
+                key, _, value = line.partition("=")
+                unit_blocks[-1][key] = value
+            case "units":
+                unit_blocks.append({})
+            case "images":
+                images.add(line.strip())
+            case "marks":
+                name, _, value = line.partition(" ")
+                marks[name] = value
+            case "record":
+                recorded.append(line)
+    if not complete:
+        return None
+    units = [step.name for step in steps if isinstance(step, Unit)]
+    states = {name: _unit_state(block) for name, block in zip(units, unit_blocks, strict=False) if block}
+    return Observation(
+        paths={
+            path: PathState(p.kind, p.mode, p.owner, p.stamp, digests.get(path, ""), path in empty)
+            for path, p in paths.items()
+        },
+        units=states,
+        images=frozenset(images),
+        checks=checks,
+        marks=marks,
+        record=record.parse(recorded),
+        tools=frozenset(tools),
+        busy=busy,
+    )
+
+
+def _unit_state(block: dict[str, str]) -> UnitState:
+    return UnitState(
+        active=block.get("ActiveState") == "active",
+        enabled=block.get("UnitFileState") in ("enabled", "static", "alias", "indirect", "generated"),
+        exists=block.get("LoadState") not in ("not-found", None),
+        needs_reload=block.get("NeedDaemonReload") == "yes",
+    )
+
+
+_APPLY = f"""\
+trap '' HUP PIPE
+run() {{ "$@"; }}
+own() {{ o=; IFS= read -r o <$D/owner; [ "$o" = "$R" ]; }}
+# A step begins only while its run still owns the node and its operator still listens.
+b() {{ i=$1; own || {{ say stopped; exit {EXIT_STOPPED}; }}; say "begin	$1" || exit {EXIT_STOPPED}; }}
+e() {{ say "end	$1	$2"; }}
+die() {{ e "$i" "$1"; exit 1; }}
+mark() {{ printf '%s\\n' "$2" >$S/marks/$1; }}
+part() {{ printf '%s' "${{1%/*}}/.${{1##*/}}.kinstall"; }}
+keep() {{ [ -e "$2" ] || [ ! -e "$1" ] || cp -a -- "$1" "$2"; }}
+now() {{ read -r up _ </proc/uptime; up=${{up%.*}}; }}
+digest() {{
+  if command -v openssl >/dev/null 2>&1; then openssl dgst -sha256 -r -- "$1"; else sha256sum -- "$1"; fi
+}}
+fetch() {{
+  if command -v curl >/dev/null 2>&1; then
+    curl -fsSL --retry 3 --retry-delay 1 --retry-connrefused --connect-timeout 10 \\
+      --speed-time 30 --speed-limit 1000 -o "$2" -- "$1"
+  else
+    wget -q -t 4 -T 30 -O "$2" -- "$1"
+  fi
+}}
+# get URL SHA256 PART: a file that is there and right, or a sentence and 1.
+get() {{
+  rm -f -- "$3"
+  fetch "$1" "$3" || {{ s=$?; echo "could not fetch $1 (exit $s)"; rm -f -- "$3"; return 1; }}
+  got=$(digest "$3") && got=${{got%% *}}
+  [ "$got" = "$2" ] || {{ echo "checksum of $1 is $got, not $2"; rm -f -- "$3"; return 1; }}
+}}
+stamps() {{ printf '%s' "$1"; shift; stat -c ' %s:%Y:%Z' -- "$@" | while IFS= read -r l; do printf '%s' "$l"; done; }}
+single() {{ # URL SHA256 PATH MODE MARK
+  p=$(part "$3")
+  get "$1" "$2" "$p" && chmod "$4" "$p" && chown 0:0 "$p" && mv -f -- "$p" "$3" && mark "$5" "$(stamps "$2" "$3")"
+}}
+# bg STEP COMMAND…: in the background, its words told when it ends.
+bg() {{
+  n=$1; shift
+  ( if "$@" >$D/out.$R.$n 2>&1; then s=0; else s=$?; fi
+    while IFS= read -r l; do say "out	$n	$l"; done <$D/out.$R.$n
+    rm -f $D/out.$R.$n; [ $s = 0 ] && e $n 0 || {{ e $n $s; exit 1; }} ) 9>&- </dev/null & jobs="$jobs $!"
+}}
+join() {{ f=0; for j in $jobs; do wait $j || f=1; done; jobs=; [ $f = 0 ] || exit 1; }}
+"""
+
+
+def apply_program(
+    todo: Sequence[Pending],
+    providers: Sequence[Step],
+    entries: Sequence[Entry],
+    stale: Sequence[str],
+    run: str,
+    needs_reload: bool = False,
+    backups: frozenset[str] = frozenset(),
+) -> str:
+    """A program that brings `todo` about, in order; its standard input is `payload(todo)`.
+
+    It writes `entries` to the record and removes the `stale` marks before it changes anything. `backups`: paths whose
+    content from before the first run is kept; a copy that exists already is never replaced.
+    """
+    files = [(i, p.step) for i, p in enumerate(todo) if isinstance(p.step, File)]
+    parts = [
+        HEAD,
+        f"R={quote(run)}\n",
+        _APPLY,
+        f"exec 9>$D/lock\nflock -n 9 || {{ say busy; flock -w {LOCK_SECONDS} 9 || exit {EXIT_BUSY}; }}\n",
+        "own || { say stopped; exit 76; }\n",
+        "umask 077; mkdir -p $S/backup $S/marks || exit 1; umask 022\n",
+    ]
+    if entries:
+        lines = "\n".join(entry.line() for entry in entries)
+        parts.append(f"cat >>$S/record <<'.END.' || exit 1\n{lines}\n.END.\nsync $S/record 2>/dev/null || sync\n")
+    if stale:
+        parts.append(f"cd $S/marks && rm -f -- {_words(stale)}; cd /\n")
+    needed = ancestors(p.step for p in todo)
+    if needed:
+        parts.append(f"mkdir -p -- {_words(needed)} || {{ say 'fatal\tcould not make directories'; exit 1; }}\n")
+    for index, item in enumerate(todo):
+        if isinstance(item.step, Directory):
+            parts.append(_directory(index, item.step))
+    if files:
+        parts.append("tar -xpf - -C / 9>&- || { say 'fatal\tcould not unpack files'; exit 1; }\n")
+        parts.extend(_file(index, step, backups) for index, step in files)
+    parts.append(_rest(todo, providers, needs_reload, backups))
+    parts.append("say done\n")
+    return "".join(parts)
+
+
+def _directory(index: int, step: Directory) -> str:
+    path = quote(step.path)
+    return (
+        f"b {index}; mkdir -p -- {path} && chmod {step.mode:o} {path} && chown {quote(step.owner)} {path} "
+        f"&& e {index} 0 || die 1\n"
+    )
+
+
+def _keep(path: str, backups: frozenset[str]) -> str:
+    return f"keep {quote(path)} {quote(backup_path(path))} && " if path in backups else ""
+
+
+def _file(index: int, step: File, backups: frozenset[str]) -> str:
+    path, part = quote(step.path), quote(part_path(step.path))
+    return (
+        f"b {index}; {_keep(step.path, backups)}{{ [ ! -d {path} ] || rm -rf -- {path}; }} "
+        f"&& mv -f -- {part} {path} && e {index} 0 || die 1\n"
+    )
+
+
+def part_path(path: str) -> str:
+    """Where a file waits beside its destination; the leading dot hides it from whoever reads the folder."""
+    return f"{dirname(path)}/.{basename(path)}.kinstall"
+
+
+def _rest(todo: Sequence[Pending], providers: Sequence[Step], needs_reload: bool, backups: frozenset[str]) -> str:
+    parts: list[str] = []
+    reload = needs_reload or any(
+        isinstance(p.step, File) and p.step.path.startswith("/etc/systemd/system/") for p in todo
+    )
+    if reload:
+        parts.append("systemctl daemon-reload 9>&-\n")
+    running: type[Step] | None = None
+    for index, item in enumerate(todo):
+        step = item.step
+        if running is not None and not isinstance(step, running):
+            parts.append("join\n")
+            running = None
+        match step:
+            case Download():
+                parts.append(_download(index, step, backups))
+                running = Download
+            case Image():
+                parts.append(
+                    f"b {index}; bg {index} ctr -n k8s.io images pull --hosts-dir /etc/containerd/certs.d "
+                    f"{quote(step.ref)}\n"
+                )
+                running = Image
+            case Unit():
+                parts.append(_unit(index, step, item.action, providers))
+            case Script():
+                parts.append(_script(index, step, providers))
+            case Wait():
+                parts.append(_wait(index, step))
+            case Directory() | File():
+                continue
+    if running is not None:
+        parts.append("join\n")
+    return "".join(parts)
+
+
+def _download(index: int, step: Download, backups: frozenset[str]) -> str:
+    mark = mark_name(step.id)
+    keeps = "".join(_keep(path, backups) for path in step.destinations)
+    if not step.members:
+        command = f"single {_words([step.url, step.sha256, step.path])} {step.mode:o} {mark}"
+        return f"b {index}; {keeps}bg {index} {command}\n"
+    archive = quote(part_path(step.destinations[0]) + ".tgz")
+    folder = quote(part_path(step.destinations[0]) + ".d")
+    moves = " && ".join(
+        f"chmod {step.mode:o} {folder}/{quote(name)} && chown 0:0 {folder}/{quote(name)} "
+        f"&& mv -f -- {folder}/{quote(name)} {quote(part_path(target))} "
+        f"&& mv -f -- {quote(part_path(target))} {quote(target)}"
+        for name, target in step.members
+    )
+    return (
+        f"unpack_{index}() {{ get {_words([step.url, step.sha256])} {archive} && rm -rf {folder} && mkdir {folder} "
+        f"&& tar -xzf {archive} -C {folder} && {moves} && rm -rf -- {archive} {folder} "
+        f'&& mark {mark} "$(stamps {step.sha256} {_words(step.destinations)})"; }}\n'
+        f"b {index}; {keeps}bg {index} unpack_{index}\n"
+    )
+
+
+def _unit(index: int, step: Unit, action: Action, providers: Sequence[Step]) -> str:
+    name, mark = quote(step.name), mark_name(step.id)
+    start = "" if action is Action.CHANGE else f"systemctl restart {name} && systemctl is-active -q {name} && "
+    return (
+        f"b {index}; {{ systemctl --no-reload enable -q {name} && {start}mark {mark} "
+        f"{input_digest(step.inputs, providers)}; }} 9>&- 2>&1 && e {index} 0 "
+        f"|| {{ systemctl --no-pager -l -n 0 status {name}; journalctl -u {name} -n 30 --no-pager -o cat; "
+        "die 1; } 2>&1\n"
+    )
+
+
+def _script(index: int, step: Script, providers: Sequence[Step]) -> str:
+    # Not inside a condition: there sh ignores `set -e`.
+    verify = f"(\n{step.check}\n) </dev/null 9>&- 2>&1 || {{ echo 'it ran, and its check still fails'; die 1; }}\n"
+    return (
+        f"b {index}; (\nset -e\n{step.run}\n) </dev/null 9>&- 2>&1; s=$?; [ $s = 0 ] || die $s\n"
+        f"{verify if step.check else ''}mark {mark_name(step.id)} {input_digest(step.inputs, providers)}; e {index} 0\n"
+    )
+
+
+def _wait(index: int, step: Wait) -> str:
+    diagnose = f"(\n{step.diagnose}\n) </dev/null 9>&- 2>&1\n" if step.diagnose else ""
+    return (
+        f"b {index}; now; until=$((up+{int(step.timeout)}))\n"
+        f"while ! (\n{step.check}\n) </dev/null >/dev/null 2>&1 9>&-; do now\n"
+        f"if [ $up -ge $until ]; then echo 'not so after {int(step.timeout)} s'\n{diagnose}die 1; fi\n"
+        f"own || {{ say stopped; exit {EXIT_STOPPED}; }}; say 'beat\t{index}' || exit {EXIT_STOPPED}\n"
+        f"sleep {step.interval:g}; done; e {index} 0\n"
+    )
+
+
+def payload(todo: Sequence[Pending]) -> Iterator[bytes]:
+    """The tar of the files in `todo`, each beside its destination under its waiting name, with mode and owner."""
+    files = [p.step for p in todo if isinstance(p.step, File)]
+    if not files:
+        return
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for step in files:
+            info = tarfile.TarInfo(part_path(step.path).lstrip("/"))
+            info.size, info.mode = len(step.content), step.mode
+            info.uname, _, info.gname = step.owner.partition(":")
+            tar.addfile(info, io.BytesIO(step.content))
+    yield buffer.getvalue()

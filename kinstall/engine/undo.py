@@ -1,0 +1,69 @@
+"""Record entries → one POSIX sh program that puts back what stood there before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from shlex import quote
+
+from kinstall.engine.diff import STATE, mark_name
+from kinstall.engine.record import Entry, Kind, Was
+from kinstall.engine.script import HEAD, LOCK_SECONDS
+
+_UNDO = f"""\
+trap '' HUP PIPE
+bad=0
+b() {{ say "begin	$1"; }}
+e() {{ say "end	$1	$2"; [ "$2" = 0 ] || bad=1; }}
+exec 9>$D/lock
+flock -n 9 || {{ say busy; flock -w {LOCK_SECONDS} 9 || exit 75; }}
+"""
+
+
+def undo_program(entries: Sequence[Entry], run: str) -> str:
+    """A program that undoes `entries`, in the given order (see `record.undo_order`).
+
+    One that fails does not keep the others from being undone; kinstall's own folder goes only when all succeeded.
+    """
+    parts = [HEAD, f"umask 077; mkdir -p $D; printf '%s\\n' {quote(run)} >$D/owner; umask 022\n", _UNDO]
+    for index, entry in enumerate(entries):
+        parts.append(f"b {index}; (\n{_undo(entry)}\n) </dev/null 9>&- 2>&1; e {index} $?\n")
+    parts.append(
+        "systemctl daemon-reload; systemctl reset-failed 2>/dev/null\n"
+        f"[ $bad = 0 ] && {{ rm -rf {STATE}; rm -f $D/owner $D/lock; }}\nsay done\nexit $bad\n"
+    )
+    return "".join(parts)
+
+
+def _undo(entry: Entry) -> str:
+    path = quote(entry.subject)
+    match entry.kind:
+        case Kind.UNIT:
+            return _unit(entry)
+        case Kind.SCRIPT:
+            return entry.undo
+        case Kind.FILE if entry.backup:
+            # A restored file has its old content, mode, owner and times: cp -a kept them.
+            return f"[ ! -e {entry.backup} ] || {{ rm -rf -- {path} && mv -f -- {entry.backup} {path}; }}"
+        case Kind.FILE:
+            return f"rm -f -- {path}"
+    if entry.was is Was.KEPT:
+        return ":"
+    if not entry.tree:
+        return f"rmdir -- {path} 2>/dev/null || :" if entry.was is Was.ABSENT else ":"
+    if entry.was is Was.ABSENT:
+        return f"rm -rf --one-file-system -- {path}"
+    return f"[ ! -d {path} ] || {{ cd {path} && rm -rf --one-file-system -- ./* ./.[!.]* ./..?*; }}"
+
+
+def _unit(entry: Entry) -> str:
+    name = quote(entry.subject)
+    lines = []
+    if not entry.active:
+        lines.append(f"systemctl stop {name} || systemctl kill -s KILL {name} || :")
+    if not entry.enabled:
+        lines.append(f"systemctl --no-reload disable -q {name} 2>/dev/null || :")
+    lines.append(entry.undo)
+    if entry.active:
+        # Its files were put back by the entries before this one only when it is undone first; so it restarts last.
+        lines.append(f"rm -f {STATE}/marks/{mark_name('unit ' + entry.subject)}; systemctl restart {name} || :")
+    return "\n".join(line for line in lines if line) or ":"
