@@ -1,0 +1,169 @@
+"""What the live display shows, as rich renderables: a function of the progress, the time and the size. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from kinstall.engine.events import Event, Notice, Outcome, RunFinished, StepFinished
+from kinstall.engine.progress import NodeProgress, Progress
+from kinstall.headless.words import ASCII_MARKS, MARKS, OUTCOME_KINDS, STYLES, clean, clock, rough, summary
+
+_NAME_WIDTH = 20
+_PHASE_WIDTH = 16
+_SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_ASCII_SPINNER = "|/-\\"
+
+
+@dataclass(frozen=True, slots=True)
+class Painter:
+    """Draws with these characters: `marks` by kind, `full` and `empty` for bars, `spinner` for what runs."""
+
+    marks: dict[str, str]
+    full: str
+    empty: str
+    spinner: str
+    more: str
+
+    @classmethod
+    def for_encoding(cls, encoding: str) -> Painter:
+        """With lines and ticks where the terminal can show them, else in ASCII."""
+        if encoding.lower().replace("-", "").startswith("utf"):
+            return cls(MARKS, "━", "─", _SPINNER, "…")
+        return cls(ASCII_MARKS, "#", "-", _ASCII_SPINNER, "...")
+
+    # What scrolls by above
+
+    def above(self, event: Event) -> Iterator[RenderableType]:
+        """Lines that stay: a failure with its cause, a notice, how the run ended."""
+        match event:
+            case StepFinished():
+                kind = OUTCOME_KINDS[event.outcome]
+                yield self._marked(kind, f"{event.node}  {event.phase}  {event.step}: {event.outcome.value}")
+                yield from _indented(event.message)
+            case Notice():
+                yield self._marked("warn", f"{event.node}  {event.message}" if event.node else event.message)
+            case RunFinished() if event.message:
+                yield self._marked(OUTCOME_KINDS[event.outcome], event.message)
+
+    def _marked(self, kind: str, text: str) -> Text:
+        head, *rest = clean(text).split("\n")
+        marked = Text(f"{self.marks[kind]} ", style=STYLES[kind]).append(head, style="default")
+        for line in rest:
+            marked.append(f"\n  {line}", style="default")
+        return marked
+
+    # What is repainted
+
+    def frame(self, progress: Progress, now: float, width: int, height: int) -> RenderableType:
+        """The nodes' lines and the run's; where the terminal is too low, the nodes that matter most."""
+        shown, left_out = _fitting(list(progress.nodes.values()), max(1, height - 3))
+        names = min(_NAME_WIDTH, max((len(node.name) for node in shown), default=1))
+        phases = min(_PHASE_WIDTH, max((len(name) for name in progress.phases), default=_PHASE_WIDTH))
+        table = Table.grid(padding=(0, 1, 0, 0), expand=True)
+        bar = 12 if width >= 72 else 6
+        table.add_column(width=1, no_wrap=True)
+        table.add_column(width=names, no_wrap=True, overflow="ellipsis")
+        table.add_column(width=phases, no_wrap=True, overflow="ellipsis")
+        table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+        table.add_column(width=bar, no_wrap=True)
+        table.add_column(width=7, no_wrap=True, justify="right")
+        room = width - (1 + names + phases + bar + 7) - 5
+        for node in shown:
+            table.add_row(*self._node(node, progress, now, bar, room))
+        parts: list[RenderableType] = [table]
+        if left_out:
+            parts.append(Text(f"  {self.more} {left_out} more nodes", style="dim", no_wrap=True, overflow="ellipsis"))
+        parts.append(self._overall(progress, now, width))
+        return Group(*parts)
+
+    def _node(
+        self, node: NodeProgress, progress: Progress, now: float, bar: int, room: int
+    ) -> Sequence[RenderableType]:
+        failure, active, outcome = node.failure, node.active, node.outcome
+        if failure is not None:
+            kind, phase = OUTCOME_KINDS[failure.outcome], failure.phase
+            step = f"{failure.outcome.value}: {failure.step or failure.phase}"
+        elif active is not None and progress.finished is None:
+            kind, phase, step = "run", active.name, node.step
+        elif outcome is not None or progress.finished is not None:
+            kind, phase = "good", "done"
+            step = f"{node.counts[Outcome.CHANGED]} changed, {node.counts[Outcome.OK]} ok"
+        else:
+            kind, phase, step = "wait", node.phase, "waiting for other nodes" if node.phase else "waiting"
+        mark = self.spinner[int(now * 10) % len(self.spinner)] if kind == "run" else self.marks[kind]
+        style = STYLES.get(kind, "cyan")
+        seconds = node.seconds
+        if active is not None and active.started_at is not None and progress.finished is None:
+            seconds = now - active.started_at
+        share = node.done / node.total if node.total else 0.0
+        return (
+            Text(mark, style=style),
+            Text(clean(node.name), style="bold"),
+            Text(phase),
+            Text(shorten(clean(step).replace("\n", " "), room, self.more), style=style if kind == "bad" else ""),
+            self.bar(share, bar, style),
+            Text(clock(max(0.0, seconds)), style="dim"),
+        )
+
+    def bar(self, share: float, width: int, style: str) -> Text:
+        """`share` of `width` cells; full only when the share is, empty only when it is 0."""
+        cells = round(share * width)
+        if 0 < share < 1:
+            cells = min(max(cells, 1), width - 1)
+        return Text(self.full * cells, style=style).append(self.empty * (width - cells), style="dim")
+
+    def _overall(self, progress: Progress, now: float, width: int) -> RenderableType:
+        finished = progress.finished
+        if finished is not None:
+            counts = summary(finished.outcome, finished.changed, finished.ok, finished.failed, finished.seconds)
+            kind = "bad" if finished.failed else OUTCOME_KINDS[finished.outcome]
+            return self._one_line(kind, f"{progress.command} of {progress.cluster}: {counts}")
+        done, total, remaining = progress.done, progress.total, progress.remaining(now)
+        parts = [f"{progress.fraction * 100:3.0f} %", f"{done} of {total} steps", clock(progress.elapsed(now))]
+        if remaining is not None:
+            parts.append(f"about {rough(remaining)} to go")
+        failed = sum(1 for node in progress.nodes.values() if node.failure is not None)
+        if failed:
+            parts.append("1 node failed" if failed == 1 else f"{failed} nodes failed")
+        told = "  ".join(parts)
+        bar = self.bar(progress.fraction, max(6, min(40, width - len(told) - 5)), "red" if failed else "cyan")
+        return Text("  ", no_wrap=True, overflow="ellipsis").append_text(bar).append(f" {told}")
+
+    def _one_line(self, kind: str, text: str) -> Text:
+        line = self._marked(kind, text)
+        line.no_wrap, line.overflow = True, "ellipsis"
+        return line
+
+
+def shorten(text: str, width: int, more: str = "…") -> str:
+    """At most `width` characters, cut after the first word: a path's end says more than its beginning."""
+    if len(text) <= width:
+        return text
+    head = text[: text.find(" ") + 1]
+    tail = width - len(head) - len(more)
+    return head + more + text[-tail:] if tail > 0 else text[:width]
+
+
+def _fitting(nodes: list[NodeProgress], rows: int) -> tuple[list[NodeProgress], int]:
+    """As many nodes as have room, in their own order: failed ones first, then those at work, then waiting ones."""
+    if len(nodes) <= rows:
+        return nodes, 0
+
+    def weight(node: NodeProgress) -> int:
+        if node.failure is not None:
+            return 0
+        return 1 if node.active is not None else 2 if node.outcome is None else 3
+
+    chosen = {node.name for node in sorted(nodes, key=weight)[: max(1, rows - 1)]}
+    return [node for node in nodes if node.name in chosen], len(nodes) - len(chosen)
+
+
+def _indented(message: str) -> Iterator[RenderableType]:
+    if message:
+        yield Padding(Text(clean(message).rstrip("\n")), (0, 0, 0, 2))

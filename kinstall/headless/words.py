@@ -1,0 +1,74 @@
+"""Times, outcomes and text from nodes, as people read them. Every mark stands beside a word."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from kinstall.engine.events import Outcome
+from kinstall.findings import Severity
+
+MARKS = {"good": "✓", "warn": "!", "bad": "✗", "wait": "·", "skip": "–"}
+ASCII_MARKS = {"good": "+", "warn": "!", "bad": "x", "wait": ".", "skip": "-"}
+
+OUTCOME_KINDS = {
+    Outcome.OK: "good",
+    Outcome.CHANGED: "good",
+    Outcome.SKIPPED: "skip",
+    Outcome.FAILED: "bad",
+    Outcome.UNREACHABLE: "bad",
+    Outcome.CANCELLED: "warn",
+}
+SEVERITY_KINDS = {Severity.OK: "good", Severity.WARNING: "warn", Severity.ERROR: "bad"}
+STYLES = {"good": "green", "warn": "yellow", "bad": "red", "wait": "dim", "skip": "dim"}
+
+# Escape sequences (CSI, OSC, two-character), then whatever other control character is left.
+_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.?")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def clean(text: str) -> str:
+    """Text from a node without what would steer the terminal; tabs become spaces, line ends stay."""
+    text = text.replace("\r\n", "\n")
+    return _CONTROLS.sub("", _ESCAPES.sub("", text)).replace("\t", "    ")
+
+
+def clock(seconds: float) -> str:
+    """`0:07`, `12:34`, `1:02:03`."""
+    whole = int(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+def duration(seconds: float) -> str:
+    """`0.4 s`, `38 s`, `1 min 04 s`, `1 h 02 min`."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def rough(seconds: float) -> str:
+    """An estimate in steps that do not pretend to know: 5 s up to a minute, then 10 s, then minutes."""
+    if seconds < 60:
+        return f"{max(5, 5 * math.ceil(seconds / 5))} s"
+    if seconds < 300:
+        return duration(10 * math.ceil(seconds / 10))
+    return f"{math.ceil(seconds / 60)} min"
+
+
+def summary(outcome: Outcome, changed: int, ok: int, failed: int, seconds: float) -> str:
+    """One sentence of how a run ended."""
+    if outcome is Outcome.CANCELLED:
+        head = "stopped"
+    elif failed or outcome in (Outcome.FAILED, Outcome.UNREACHABLE):
+        head = "failed"
+    elif changed == 0:
+        return f"nothing changed: {ok} ok, in {duration(seconds)}"
+    else:
+        head = "done"
+    return f"{head}: {changed} changed, {ok} ok, {failed} failed, in {duration(seconds)}"
