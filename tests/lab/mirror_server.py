@@ -52,10 +52,11 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
 
-def main(site: str, address: str, port: str, log: str) -> None:
-    _Handler.site, _Handler.log = Path(site).resolve(), Path(log)
-    _Server((address, int(port)), _Handler).serve_forever()
+def serving(site: Path, address: str, port: int, log: Path) -> ThreadingHTTPServer:
+    """A server that is bound and has yet to be told to serve."""
+    handler = type("_BoundHandler", (_Handler,), {"site": site.resolve(), "log": log})
+    return _Server((address, port), handler)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    serving(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), Path(sys.argv[4])).serve_forever()
