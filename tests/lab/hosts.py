@@ -164,7 +164,8 @@ class Host(faults.Faults):
         leader = self.pid
         if leader is None:
             raise LabError(f"{self.name} is off")
-        enter = ["nsenter", "--target", str(leader), "--all", "--root", "--wd=/", "/bin/sh", "-c", command]
+        # Without the cd it would start in this machine's folder, out of the host's sight but not out of its reach.
+        enter = ["nsenter", "--target", str(leader), "--all", "--root", "/bin/sh", "-c", f"cd / && {{\n{command}\n}}"]
         try:
             done = subprocess.run(
                 enter, input=stdin, env=_ENVIRONMENT, capture_output=True, text=True, errors="replace", timeout=timeout

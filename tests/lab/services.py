@@ -9,7 +9,7 @@ import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
-from tests.lab import cgroups, programs
+from tests.lab import cache, cgroups, mirror_server, programs
 from tests.lab.network import BRIDGE_ADDRESS
 from tests.lab.paths import SOURCES
 from tests.lab.progress import waiting_for
@@ -39,9 +39,11 @@ def start(logs: Path, site: Path, storage: Path) -> None:
     config.write_text(_REGISTRY_CONFIG.format(storage=storage, address=BRIDGE_ADDRESS))
     registry = programs.compiled(versions().module("registry")) / "registry"
     mirror = [sys.executable, "-m", "tests.lab.mirror_server", str(site), BRIDGE_ADDRESS, "8000"]
-    _ensure("mirror", [*mirror, str(logs / "mirror-access.log")], f"{MIRROR_URL}/dl.k8s.io/", logs)
-    # The storage is named for the comparison with what already runs; the registry itself reads it in the file.
-    _ensure("registry", [str(registry), "serve", str(config)], f"{REGISTRY_URL}/v2/", logs, marker=str(storage))
+    mirror.append(str(logs / "mirror-access.log"))
+    code = cache.key_of(Path(mirror_server.__file__).read_text())
+    _ensure("mirror", mirror, f"{MIRROR_URL}/dl.k8s.io/", logs, identity=f"{site} {code}")
+    identity = f"{registry} {storage}"
+    _ensure("registry", [str(registry), "serve", str(config)], f"{REGISTRY_URL}/v2/", logs, identity=identity)
 
 
 def running() -> dict[str, int]:
@@ -54,8 +56,8 @@ def running() -> dict[str, int]:
     return found
 
 
-def _ensure(name: str, command: list[str], url: str, logs: Path, marker: str = "") -> None:
-    identity = " ".join([*command, marker])
+def _ensure(name: str, command: list[str], url: str, logs: Path, *, identity: str) -> None:
+    """Leave a service alone that was started with this identity: others may be downloading from it."""
     if (pid := running().get(name)) is not None:
         if _environment(pid).get("KINSTALL_LAB_IDENTITY") == identity:
             return
