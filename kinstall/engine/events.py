@@ -70,10 +70,13 @@ class StepFinished:
 
 @dataclass(frozen=True, slots=True)
 class PhaseFinished:
+    """`message`: why it ended badly where no step of it says so (the node went away)."""
+
     node: str
     phase: str
     outcome: Outcome
     seconds: float
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)

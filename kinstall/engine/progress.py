@@ -104,6 +104,8 @@ class NodeProgress:
         """How the node ended: None while it runs or waits for its next phase."""
         if self.failure is not None:
             return self.failure.outcome
+        if any(phase.outcome is Outcome.SKIPPED for phase in self.phases.values()):
+            return Outcome.SKIPPED  # what it waited for ended badly elsewhere
         if self.expected and self.done >= self.expected and self.active is None:
             return Outcome.CHANGED if self.counts[Outcome.CHANGED] else Outcome.OK
         return None
@@ -233,13 +235,15 @@ class Progress:
     def _step_finished(self, event: StepFinished, at: float) -> None:
         node = self._node(event.node)
         phase = self._phase(node, event.phase, at)
-        before = phase.outcomes.get(event.step)
+        before, outcome = phase.outcomes.get(event.step), event.outcome
         if before is not None:
             node.counts[before] -= 1
+            if before is Outcome.CHANGED and outcome is Outcome.OK:
+                outcome = before  # the connection broke, and the phase is told again from its beginning
         elif event.step in phase.started:
             phase.worked += 1
-        phase.outcomes[event.step] = event.outcome
-        node.counts[event.outcome] += 1
+        phase.outcomes[event.step] = outcome
+        node.counts[outcome] += 1
         if event.outcome in BAD:
             self._failed(node, Failure(event.node, event.phase, event.step, event.outcome, event.message))
         elif node.failure is not None and (node.failure.phase, node.failure.step) == (event.phase, event.step):
@@ -250,7 +254,7 @@ class Progress:
         phase = self._phase(node, event.phase, at)
         phase.outcome, phase.seconds = event.outcome, event.seconds
         if event.outcome in BAD and (node.failure is None or node.failure.phase != event.phase):
-            self._failed(node, Failure(event.node, event.phase, "", event.outcome, ""))
+            self._failed(node, Failure(event.node, event.phase, "", event.outcome, event.message))
 
     def _failed(self, node: NodeProgress, failure: Failure) -> None:
         # The first failure of a node is the cause; what comes after it mostly follows from it.

@@ -16,7 +16,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.live import Live
 
-from kinstall.engine.events import Event, Notice, RunFinished, StepFinished
+from kinstall.engine.events import Event, Notice, PhaseFinished, RunFinished, StepFinished
 from kinstall.engine.progress import BAD, Progress
 from kinstall.headless.painting import Painter
 from kinstall.headless.stream import silence
@@ -78,7 +78,7 @@ class LiveDisplay:
         for _ in range(len(self._events)):  # not what comes while this runs: a flood must not hold up the frame
             at, event = self._events.popleft()
             self.progress.fold(event, at)
-            if isinstance(event, Notice | RunFinished) or (isinstance(event, StepFinished) and event.outcome in BAD):
+            if self._stays(event):
                 above.append(event)
         if self._broken:
             return
@@ -90,6 +90,19 @@ class LiveDisplay:
             self._live.update(self._painter.frame(self.progress, self._clock(), size.width, size.height), refresh=True)
         except BrokenPipeError:
             self._give_up()
+
+    def _stays(self, event: Event) -> bool:
+        match event:
+            case Notice() | RunFinished():
+                return True
+            case StepFinished():
+                return event.outcome in BAD
+            case PhaseFinished() if event.outcome in BAD:
+                # Where one of its steps failed, that said it already.
+                failure = self.progress.nodes[event.node].failure
+                return failure is not None and failure.phase == event.phase and not failure.step
+            case _:
+                return False
 
     def _give_up(self) -> None:
         self._broken = True

@@ -57,7 +57,9 @@ class PlainLines:
                 message = f": {event.message}" if event.message else ""
                 return self._line(event.node, f"{event.phase}  {event.step}: {word}{took}{message}")
             case PhaseFinished():
-                return self._line(event.node, f"{event.phase}: {event.outcome.value} in {duration(event.seconds)}")
+                message = f": {event.message}" if event.message else ""
+                ended = f"{event.phase}: {event.outcome.value} in {duration(event.seconds)}{message}"
+                return self._line(event.node, ended)
             case Notice():
                 return self._line(event.node, f"note: {event.message}")
             case RunFinished():

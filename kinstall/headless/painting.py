@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from kinstall.engine.events import Event, Notice, Outcome, RunFinished, StepFinished
+from kinstall.engine.events import Event, Notice, Outcome, PhaseFinished, RunFinished, StepFinished
 from kinstall.engine.progress import NodeProgress, Progress
 from kinstall.headless.words import ASCII_MARKS, MARKS, OUTCOME_KINDS, STYLES, clean, clock, rough, summary
 
@@ -45,6 +45,10 @@ class Painter:
             case StepFinished():
                 kind = OUTCOME_KINDS[event.outcome]
                 yield self._marked(kind, f"{event.node}  {event.phase}  {event.step}: {event.outcome.value}")
+                yield from _indented(event.message)
+            case PhaseFinished():
+                kind = OUTCOME_KINDS[event.outcome]
+                yield self._marked(kind, f"{event.node}  {event.phase}: {event.outcome.value}")
                 yield from _indented(event.message)
             case Notice():
                 yield self._marked("warn", f"{event.node}  {event.message}" if event.node else event.message)
@@ -91,6 +95,8 @@ class Painter:
             step = f"{failure.outcome.value}: {failure.step or failure.phase}"
         elif active is not None and progress.finished is None:
             kind, phase, step = "run", active.name, node.step
+        elif outcome is Outcome.SKIPPED:
+            kind, phase, step = "skip", node.phase, "skipped: what it waited for failed"
         elif outcome is not None or progress.finished is not None:
             kind, phase = "good", "done"
             step = f"{node.counts[Outcome.CHANGED]} changed, {node.counts[Outcome.OK]} ok"
