@@ -1,0 +1,246 @@
+"""The node's place in the network: its address, its neighbours, ports, ranges, resolver and firewalls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kinstall.checks import Check, View
+from kinstall.findings import Finding
+
+# Port → (what listens there, the names its process may have). Kubernetes' own list plus the health ports.
+CONTROL_PLANE_PORTS = {
+    6443: "kube-apiserver",
+    2379: "etcd",
+    2380: "etcd",
+    2381: "etcd",
+    10257: "kube-controller-manager",
+    10259: "kube-scheduler",
+}
+NODE_PORTS = {10250: "kubelet", 10248: "kubelet", 10256: "kube-proxy", 10249: "kube-proxy"}
+SERVICE_NODE_PORTS = range(30000, 32768)
+
+
+def ports_of(view: View) -> dict[int, str]:
+    """TCP port → component, of the node's role."""
+    return {**(CONTROL_PLANE_PORTS if view.node.is_control_plane else {}), **NODE_PORTS}
+
+
+def ports(view: View) -> Iterator[Finding]:
+    wanted, taken, shadowed = ports_of(view), [], []
+    for listener in view.facts.listeners:
+        if listener.protocol != "tcp":
+            continue
+        if component := wanted.get(listener.port):
+            # The kernel cuts a process's name to 15 characters.
+            ours = view.own and (not listener.process or component.startswith(listener.process))
+            if not ours:
+                taken.append(f"{listener.port} ({component}) by {listener.process or 'a process that was not told'}")
+        elif listener.port in SERVICE_NODE_PORTS:
+            shadowed.append(f"{listener.port}" + (f" ({listener.process})" if listener.process else ""))
+    if taken := list(dict.fromkeys(taken)):
+        yield view.error(
+            "ports",
+            f"taken: {', '.join(taken)}",
+            "stop what listens there (`ss -ltnp` shows it)",
+        )
+    if shadowed:
+        yield view.warning(
+            "ports",
+            f"{', '.join(dict.fromkeys(shadowed))} lie in the range of NodePort services (30000-32767); a service that "
+            "gets such a port hides what listens there",
+            "let it listen elsewhere",
+        )
+    if not taken and not shadowed:
+        yield view.ok("ports", f"{', '.join(map(str, sorted(wanted)))} are {'its own' if view.own else 'free'}")
+
+
+def address(view: View) -> Iterator[Finding]:
+    held = view.facts.interface_of(view.node.address)
+    if held is None:
+        has = [f"{ip.ip} on {name}" for name, ip in view.facts.addresses if not ip.ip.is_loopback]
+        yield view.error(
+            "address",
+            f"{view.node.address} is on none of the node's interfaces; it has {', '.join(has) or 'no IPv4 address'}",
+            "write the address that the node has itself; behind NAT the other nodes cannot reach it",
+        )
+        return
+    link, interface = held
+    mtu = view.spec.networking.mtu
+    if mtu and link.mtu and mtu > link.mtu:
+        yield view.error(
+            "address",
+            f"networking.mtu {mtu} is larger than the {link.mtu} of {link.name}",
+            f"set it to {link.mtu} or less, or leave it out",
+        )
+    else:
+        yield view.ok("address", f"{interface} on {link.name}" + (f", MTU {link.mtu}" if link.mtu else ""))
+
+
+def neighbours(view: View) -> Iterator[Finding]:
+    """The routed pod network sends a peer's pods straight to the peer: it must be on the same link."""
+    if view.spec.networking.pod_network != "routed":
+        return
+    peers = [peer for peer in view.spec.nodes if peer.name != view.node.name]
+    far = []
+    for peer in peers:
+        route = view.facts.route_to(peer.address)
+        if route is None:
+            far.append(f"{peer.name} ({peer.address}: no route)")
+        elif route.via:
+            far.append(f"{peer.name} ({peer.address}: via {route.via})")
+    if far:
+        yield view.error(
+            "neighbours",
+            f"not on the node's own subnet: {', '.join(far[:5])}{' …' if len(far) > 5 else ''}; the routed pod network "
+            "needs every node to be a direct neighbour of every other",
+            "put the nodes into one subnet, or have the router between them carry the routes to the pod ranges",
+        )
+    elif peers:
+        yield view.ok("neighbours", "every other node is on the same link")
+
+
+def default_route(view: View) -> Iterator[Finding]:
+    if any(route.destination.prefixlen == 0 and route.table == "main" for route in view.facts.routes):
+        yield view.ok("default-route", "there is a default route")
+    else:
+        yield view.error(
+            "default-route",
+            "there is no default route: the kernel then refuses to send to service addresses before kube-proxy can "
+            "redirect them",
+            f"add one, or at least a route for {view.spec.networking.service_subnet} on the node's interface",
+        )
+
+
+def ranges(view: View) -> Iterator[Finding]:
+    """Pods' and services' ranges against every route and address that the node has."""
+    facts, net, found = view.facts, view.spec.networking, False
+    nodes = {node.address for node in view.spec.nodes}
+    for field, wanted in (("podSubnet", net.pods), ("serviceSubnet", net.services)):
+        for name, interface in facts.addresses:
+            if interface.ip in wanted and not (view.own and name == "cni0"):
+                found = True
+                yield view.error(
+                    "ranges",
+                    f"networking.{field} {wanted} contains {interface} of {name}",
+                    "choose a range that nothing in this network uses",
+                )
+        for route in facts.routes:
+            if not route.destination.prefixlen or not wanted.overlaps(route.destination):
+                continue
+            if view.own and route.destination.subnet_of(wanted) and (route.device == "cni0" or route.via in nodes):
+                continue
+            if any(i.network == route.destination and i.ip in wanted for _, i in facts.addresses):
+                continue  # said above
+            found = True
+            if route.destination.subnet_of(wanted):
+                yield view.error(
+                    "ranges",
+                    f"networking.{field} {wanted} contains a network that the node has a route to ({route})",
+                    "choose a range that nothing in this network uses",
+                )
+            else:
+                yield view.warning(
+                    "ranges",
+                    f"networking.{field} {wanted} lies within {route.destination}, to which the node has a route "
+                    f"({route}): machines with addresses in it are hidden",
+                    "choose a range that nothing in this network uses, unless this one is kept free there",
+                )
+    if not found:
+        yield view.ok("ranges", "pods' and services' ranges meet no address and no route")
+
+
+def resolver(view: View) -> Iterator[Finding]:
+    facts = view.facts
+    if facts.upstream_nameservers:
+        yield view.ok("resolver", f"{', '.join(facts.upstream_nameservers)} (from {facts.resolv_conf})")
+        return
+    if facts.nameservers:
+        message = (
+            f"{facts.resolv_conf} names only {', '.join(facts.nameservers)}, which in a pod is the pod itself; CoreDNS "
+            "would ask itself in a loop and gets no forward"
+        )
+    else:
+        message = f"{facts.resolv_conf} names no name server, so CoreDNS gets no forward"
+    yield view.warning(
+        "resolver",
+        f"{message}: pods resolve names of the cluster only",
+        "name a server that pods can reach in /etc/resolv.conf, if names outside are to be resolved",
+    )
+
+
+def firewall(view: View) -> Iterator[Finding]:
+    facts = view.facts
+    active = ["firewalld"] if facts.active("firewalld.service") else []
+    active += ["ufw"] if facts.ufw else []
+    wanted = ", ".join(map(str, sorted(ports_of(view))))
+    if active:
+        yield view.warning(
+            "firewall",
+            f"{' and '.join(active)} {'is' if len(active) == 1 else 'are'} active and may drop what the cluster needs",
+            f"let the nodes reach one another on TCP {wanted} and 30000-32767, and the pod range pass; or disable it",
+        )
+    elif dropping := [where for hook, where in facts.drop_policies if hook == "input"]:
+        yield view.warning(
+            "firewall",
+            f"what comes in is dropped by default ({dropping[0]})",
+            f"accept TCP {wanted} and 30000-32767 from the nodes, and the pod range",
+        )
+    else:
+        yield view.ok("firewall", "nothing drops what comes in by default")
+
+
+def forwarding(view: View) -> Iterator[Finding]:
+    """An accept in one table does not undo another's drop, so kinstall's own rules cannot help here."""
+    if dropping := [where for hook, where in view.facts.drop_policies if hook == "forward"]:
+        yield view.error(
+            "forwarding",
+            f"forwarded packets are dropped by default ({dropping[0]}), so pods would not reach one another",
+            f"accept source and destination {view.spec.networking.pod_subnet} there (docker and ufw set this policy), "
+            "or put forwarding into preflight.ignore where its rules do already",
+        )
+    else:
+        yield view.ok("forwarding", "nothing drops forwarded packets by default")
+
+
+def proxies(view: View) -> Iterator[Finding]:
+    told = {name.lower(): value for name, value in view.facts.proxies.items() if value}
+    used = [value for name, value in told.items() if name in ("http_proxy", "https_proxy")]
+    if not used:
+        yield view.ok("proxies", "no proxy is set")
+        return
+    exempt = told.get("no_proxy", "")
+    net = view.spec.networking
+    wanted = [
+        *dict.fromkeys(n.address for n in view.spec.nodes),
+        net.pod_subnet,
+        net.service_subnet,
+        f".{net.dns_domain}",
+    ]
+    # A range is not taken apart: whoever wrote one into no_proxy is believed.
+    missing = [] if "/" in exempt and view.node.address in exempt else [w for w in wanted if w not in exempt.split(",")]
+    message = f"logins use the proxy {used[0]}"
+    if missing:
+        yield view.warning(
+            "proxies",
+            f"{message}, also for {', '.join(missing[:4])}{' …' if len(missing) > 4 else ''}",
+            f"add them to no_proxy in /etc/environment: no_proxy={','.join(wanted)}",
+        )
+    else:
+        yield view.warning(
+            "proxies",
+            f"{message}; containerd's unit does not read it, so images are fetched without it",
+            "use a registry mirror that the nodes reach (images.mirrors)",
+        )
+
+
+CHECKS: dict[str, Check] = {
+    "address": address,
+    "neighbours": neighbours,
+    "default-route": default_route,
+    "ranges": ranges,
+    "ports": ports,
+    "resolver": resolver,
+    "firewall": firewall,
+    "forwarding": forwarding,
+    "proxies": proxies,
+}

@@ -1,0 +1,251 @@
+"""What must be installed on a node, and what must not: tools, systemd, other runtimes, other clusters' leftovers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kinstall.checks import Check, View
+from kinstall.findings import Finding
+
+# Tool → package, where the package has another name. What the engine's programs, kube-proxy and the kubelet call.
+PACKAGES = {
+    "flock": "util-linux",
+    "mount": "util-linux",
+    "umount": "util-linux",
+    "ip": "iproute2",
+    "nft": "nftables",
+    "tar": "tar",
+    "gzip": "gzip",
+    "grep": "grep",
+    "sed": "sed",
+    "systemctl": "systemd",
+    "journalctl": "systemd",
+}
+COREUTILS = (
+    *("sha256sum", "stat", "head", "cat", "mv", "cp", "ln", "rm", "mkdir", "chmod", "chown", "readlink", "mktemp"),
+    *("tr", "date", "sleep", "env", "sync", "timeout", "base64"),
+)
+TOOLS = (*COREUTILS, *PACKAGES)
+
+# The same packages' names where they differ from Debian's.
+RPM_NAMES = {"iproute2": "iproute"}
+INSTALL = {
+    "debian": "apt-get install",
+    "ubuntu": "apt-get install",
+    "raspbian": "apt-get install",
+    **dict.fromkeys(("fedora", "rhel", "centos", "rocky", "almalinux", "ol", "amzn"), "dnf install"),
+    **dict.fromkeys(("sles", "opensuse-leap", "opensuse-tumbleweed"), "zypper install"),
+    "arch": "pacman -S",
+}
+
+
+def _install(view: View, *packages: str) -> str:
+    """The command that installs packages of Debian's names on the node's distribution."""
+    command = INSTALL.get(view.facts.os_id)
+    if command and command.split()[0] in ("dnf", "zypper"):
+        packages = tuple(RPM_NAMES.get(name, name) for name in packages)
+    return f"run `{command} {' '.join(packages)}` there" if command else f"install {', '.join(packages)} there"
+
+
+def systemd(view: View) -> Iterator[Finding]:
+    facts = view.facts
+    if facts.init != "systemd":
+        yield view.error(
+            "systemd",
+            f"the first process is {facts.init or 'unknown'}, not systemd, whose units the node's daemons are",
+            "use a distribution that boots with systemd",
+        )
+    elif facts.systemd_version < 244:
+        yield view.warning(
+            "systemd",
+            f"systemd {facts.systemd_version} is older than 244, which runc needs to set every cgroup property",
+            "update the distribution",
+        )
+    else:
+        yield view.ok("systemd", f"systemd {facts.systemd_version}")
+
+
+def tools(view: View) -> Iterator[Finding]:
+    has = view.facts.tools
+    missing = [name for name in TOOLS if name not in has]
+    if view.spec.networking.proxy_mode == "iptables" and "iptables" not in has:
+        missing.append("iptables")
+    if missing:
+        packages = dict.fromkeys(PACKAGES.get(n, "coreutils" if n in COREUTILS else n) for n in missing)
+        yield view.error("tools", f"not found: {', '.join(missing)}", _install(view, *packages))
+    if not has & {"curl", "wget"}:
+        yield view.error(
+            "tools", "neither curl nor wget is there, so the node cannot fetch release files", _install(view, "curl")
+        )
+    elif not missing:
+        yield view.ok("tools", "every tool that is needed is there")
+
+
+def nft(view: View) -> Iterator[Finding]:
+    facts = view.facts
+    if "nft" not in facts.tools:
+        return  # `tools` says so
+    version = ".".join(map(str, facts.nft_version))
+    if facts.nft_version and facts.nft_version < (1, 0, 1):
+        yield view.error(
+            "nft",
+            f"nft {version} is older than 1.0.1, which kube-proxy and the masquerade need",
+            "update nftables",
+        )
+    elif facts.nft_usable or facts.modules.get("nf_tables") == "loadable":
+        yield view.ok("nft", f"nft {version}")
+    elif facts.uid == 0:
+        yield view.error(
+            "nft",
+            "nft cannot list the packet filter's rules: the kernel has no nf_tables, or a container may not use it",
+            "load nf_tables (in a container: on its host, and grant CAP_NET_ADMIN)",
+        )
+
+
+def selinux(view: View) -> Iterator[Finding]:
+    if view.facts.selinux_enforcing:
+        yield view.warning(
+            "selinux",
+            "SELinux is enforcing, and without container-selinux static pods may not read their files",
+            _install(view, "container-selinux") + ", or set SELINUX=permissive in /etc/selinux/config",
+        )
+    else:
+        yield view.ok("selinux", "SELinux does not stand in the way")
+
+
+def cluster(view: View) -> Iterator[Finding]:
+    """Whether kinstall was here before, for this cluster or for another one."""
+    told = view.facts.cluster
+    if told is None:
+        yield view.ok("cluster", "belongs to no cluster of kinstall yet")
+        return
+    name = str(told.get("cluster", "")) or "of an unreadable /var/lib/kinstall/cluster.json"
+    if not view.own:
+        same = told.get("cluster") == view.spec.cluster_name
+        yield view.error(
+            "cluster",
+            f"the node belongs to the cluster {name}" + (" with another certificate authority" if same else ""),
+            "use the state folder that this cluster was made with, or reset the node with the answers file of that "
+            f"cluster (`kinstall reset ANSWERS --node {view.node.name}`)",
+        )
+    elif str(told.get("node", view.node.name)) != view.node.name:
+        yield view.error(
+            "cluster",
+            f"the node is known to the cluster as {told['node']}; a node's name cannot change",
+            f"call it {told['node']}, or reset it first",
+        )
+    else:
+        yield view.ok("cluster", f"belongs to {view.spec.cluster_name} already")
+
+
+def leftovers(view: View) -> Iterator[Finding]:
+    """Files, interfaces and rules of another cluster, made by whatever."""
+    facts = view.facts
+    if view.own:
+        yield view.ok("leftovers", "what is there is this cluster's own")
+        return
+    state = [path for path in facts.paths if path.startswith(STATE)]
+    links = [link.name for link in facts.links if link.name.startswith(LINKS)]
+    chains = sorted(name for name in facts.chains if name.startswith("KUBE-") or name.endswith(" kube-proxy"))
+    if state:
+        yield view.error(
+            "leftovers",
+            f"files of another cluster are there: {_some(state)}",
+            "if it is of no use any more, remove it the way it was made (`kubeadm reset`, `k3s-uninstall.sh`, …) and "
+            "then these folders",
+        )
+    if links or chains:
+        seen = [*links, *(f"chain {name}" if name.startswith("KUBE-") else name for name in chains)]
+        yield view.error(
+            "leftovers",
+            f"another cluster's interfaces or packet filter rules are there: {_some(seen)}",
+            "delete them (`ip link delete NAME`, `nft delete table …`), or reboot after that cluster was removed",
+        )
+    if not (state or links or chains):
+        yield view.ok("leftovers", "nothing of another cluster")
+
+
+STATE = (
+    "/etc/kubernetes/",
+    "/var/lib/etcd/",
+    "/var/lib/kubelet/",
+    "/etc/rancher/",
+    "/var/lib/rancher/",
+)
+LINKS = (
+    "cni0",
+    "flannel.",
+    "flannel-",
+    "cali",
+    "vxlan.calico",
+    "cilium_",
+    "weave",
+    "kube-bridge",
+    "kube-ipvs0",
+    "cbr0",
+)
+
+
+def cni_config(view: View) -> Iterator[Finding]:
+    if view.own:
+        return
+    if found := [path for path in view.facts.paths if path.startswith("/etc/cni/net.d/")]:
+        yield view.error(
+            "cni-config",
+            f"CNI configurations are there that would compete with kinstall's: {_some(found)}",
+            "remove them, or the package that they belong to (podman, cri-o)",
+        )
+    else:
+        yield view.ok("cni-config", "no CNI configuration of others")
+
+
+def container_runtime(view: View) -> Iterator[Finding]:
+    facts, found = view.facts, False
+    foreign = {"docker", "crio", "cri-docker", "k3s", "k3s-agent", "rke2-server", "rke2-agent"}
+    foreign |= {"snap.microk8s.daemon-kubelite", "etcd"}
+    foreign |= set() if view.own else {"containerd", "kubelet", "kube-proxy"}
+    if running := sorted(name for name in foreign if facts.active(f"{name}.service")):
+        found = True
+        message = f"{', '.join(running)} {'runs' if len(running) == 1 else 'run'} already"
+        remedy = f"stop and remove what is not needed: `systemctl disable --now {' '.join(running)}`"
+        if view.own:
+            yield view.warning("container-runtime", f"{message} beside the cluster's own daemons", remedy)
+        else:
+            yield view.error("container-runtime", f"{message}; kinstall brings containerd and kubelet itself", remedy)
+    installed = [path for path in facts.paths if path.startswith(("/usr/bin/", "/usr/sbin/", "/snap/bin/"))]
+    if installed and not running:
+        found = True
+        yield view.warning(
+            "container-runtime",
+            f"{_some(installed)} {'is' if len(installed) == 1 else 'are'} installed; the package's next update may "
+            "start it beside kinstall's own",
+            "remove the package, or hold its updates back",
+        )
+    for name in ("containerd", "kubelet", "kube-proxy"):
+        unit = facts.units.get(f"{name}.service")
+        if unit and unit.drop_ins:
+            found = True
+            yield (view.warning if view.own else view.error)(
+                "container-runtime",
+                f"{_some(unit.drop_ins)} would change the {name}.service that kinstall writes",
+                "remove it, or the package that it belongs to",
+            )
+    if not found:
+        yield view.ok("container-runtime", "no other container runtime")
+
+
+def _some(names: tuple[str, ...] | list[str], most: int = 4) -> str:
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+CHECKS: dict[str, Check] = {
+    "systemd": systemd,
+    "tools": tools,
+    "nft": nft,
+    "selinux": selinux,
+    "cluster": cluster,
+    "leftovers": leftovers,
+    "cni-config": cni_config,
+    "container-runtime": container_runtime,
+}

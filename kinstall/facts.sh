@@ -1,0 +1,114 @@
+# Prints what preflight wants to know of a node. Changes nothing, starts few processes (each costs a millisecond or
+# more), and copes with whatever is missing: no line is better than a wrong one. kinstall/facts.py reads the lines.
+exec </dev/null 2>/dev/null
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin
+LC_ALL=C
+export LC_ALL PATH
+echo 'kinstall-facts 1'
+
+# The clock comes first, so that it lies close to the moment at which the operator asked.
+echo "clock $(date +%s.%N)"
+echo "uid $(id -u)"
+echo "architecture $(uname -m)"
+read -r kernel </proc/sys/kernel/osrelease || kernel=$(uname -r)
+echo "kernel $kernel"
+
+for tool in tar gzip sha256sum stat head cat mv cp ln rm mkdir chmod chown readlink mktemp sort sed grep tr cut tail date \
+  sleep env sync timeout base64 flock mount umount ip nft systemctl journalctl sysctl modprobe curl wget openssl iptables conntrack \
+  ethtool ss; do
+  command -v "$tool" >/dev/null && tools="$tools $tool"
+done
+echo "tools$tools"
+command -v nft >/dev/null && echo "nft $(nft --version)"
+command -v systemctl >/dev/null && echo "systemd $(systemctl --version | head -n 1)"
+command -v systemd-detect-virt >/dev/null && echo "virtualisation $(systemd-detect-virt)"
+
+# A module is there (loaded, or built in with something to show for it), can be loaded, is blocked, or is missing. A
+# kernel with everything built in may have no module tree at all: then nobody can tell, and nobody need.
+if [ -e "/lib/modules/$kernel/modules.dep" ]; then tree=yes; else
+  set -- /lib/modules/*/modules.dep
+  if [ -e "$1" ]; then tree=other; else tree=none; fi
+fi
+echo "modules $tree"
+for module in overlay bridge br_netfilter nf_conntrack nf_tables veth vxlan; do
+  state=
+  if [ -d "/sys/module/$module" ]; then state=present
+  elif [ "$module" = br_netfilter ] && [ -d /proc/sys/net/bridge ]; then state=present
+  elif [ "$module" = nf_conntrack ] && [ -e /proc/sys/net/netfilter/nf_conntrack_max ]; then state=present
+  elif [ "$module" = overlay ] && grep -q '	overlay$' /proc/filesystems; then state=present
+  elif [ $tree = yes ] && how=$(modprobe -n -v "$module"); then
+    case $how in
+      *install*/bin/true* | *install*/bin/false*) state=blocked ;;
+      builtin*) state=present ;;
+      *) state=loadable ;;
+    esac
+  elif [ $tree != none ]; then state=missing
+  fi
+  echo "module $module ${state:-unknown}"
+  [ $module = nf_tables ] && nf_tables=$state
+done
+
+for setting in net/ipv4/ip_forward net/bridge/bridge-nf-call-iptables net/netfilter/nf_conntrack_max \
+  vm/overcommit_memory kernel/panic; do
+  [ -e "/proc/sys/$setting" ] || continue
+  if [ -w "/proc/sys/$setting" ]; then echo "sysctl $setting writable"; else echo "sysctl $setting read-only"; fi
+done
+
+# What an earlier or another cluster may have left.
+for path in /etc/kubernetes/*.conf /etc/kubernetes/manifests/* /etc/kubernetes/pki/* /var/lib/etcd/* \
+  /var/lib/kubelet/* /etc/cni/net.d/* /etc/containerd/config.toml /etc/rancher/* /var/lib/rancher/* \
+  /usr/bin/kubelet /usr/bin/kubeadm /usr/bin/containerd /usr/bin/dockerd /usr/bin/crio /usr/sbin/crio \
+  /usr/local/bin/kubelet /usr/local/bin/kube-proxy /usr/local/bin/containerd /usr/local/bin/dockerd \
+  /usr/local/bin/k3s /usr/local/bin/crio /snap/bin/docker /snap/bin/microk8s \
+  /etc/ssl/certs /etc/pki /etc/ca-certificates /usr/share/ca-certificates /usr/local/share/ca-certificates; do
+  [ -e "$path" ] && echo "path $path"
+done
+
+# Proxy settings without the password that their URLs may hold.
+for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
+  eval "value=\${$name-}"
+  [ -n "$value" ] && echo "proxy $name=$value"
+done | sed 's#//[^/]*@#//***@#'
+sed -n '/[Pp][Rr][Oo][Xx][Yy]=/{s#//[^/]*@#//***@#;s/^\(export \)*/proxy /;p;}' /etc/environment
+
+# One process reads all small files; each of its lines is PATH:LINE.
+echo '== files'
+grep -s '' /etc/machine-id /proc/sys/kernel/hostname /etc/os-release /proc/1/comm /proc/swaps \
+  /sys/devices/system/cpu/online /sys/fs/cgroup/cgroup.controllers /proc/cgroups /etc/resolv.conf \
+  /run/systemd/resolve/resolv.conf /sys/class/dmi/id/product_uuid \
+  /sys/fs/selinux/enforce \
+  /sys/module/apparmor/parameters/enabled /etc/ufw/ufw.conf /var/lib/kinstall/cluster.json
+grep -s '^MemTotal' /proc/meminfo /dev/null
+
+echo '== mounts'
+grep -E '^[^ ]+ (/|/(etc|var|usr|opt|run|tmp)(/(lib|local|cni|kubernetes)(/(bin|containerd|kubelet|etcd|kinstall))?)?|/proc/sys|/sys/fs/cgroup(/[^/ ]*)?) ' /proc/mounts
+echo '== space'
+df -Pk / /etc /run /var/lib /var/lib/containerd /var/lib/kubelet /var/lib/etcd /usr/local/bin /opt /opt/cni/bin
+# Links are asked for by netlink: in a container /sys may show those of another network namespace.
+echo '== links'
+ip -o link show
+echo '== addresses'
+ip -o -4 addr show
+echo '== routes'
+ip -4 route show table all
+echo '== listening'
+ss -ltnup || grep -sE '^ *[0-9]+: [0-9A-F]+:[0-9A-F]+ [0-9A-F]+:0000 (0A|07) ' \
+  /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6
+echo '== units'
+systemctl show --no-pager -p Id -p LoadState -p ActiveState -p UnitFileState -p FragmentPath -p DropInPaths \
+  kubelet.service kube-proxy.service containerd.service docker.service crio.service cri-docker.service etcd.service \
+  k3s.service k3s-agent.service rke2-server.service rke2-agent.service snap.microk8s.daemon-kubelite.service \
+  firewalld.service nftables.service NetworkManager.service systemd-networkd.service systemd-resolved.service \
+  systemd-timesyncd.service chrony.service chronyd.service ntp.service ntpd.service ntpsec.service
+
+# Listing chains must not load a module that is not there yet.
+echo '== chains'
+case $nf_tables in
+  loadable | blocked | missing) ;;
+  *) chains=$(nft list chains) && echo usable && printf '%s\n' "$chains" |
+    grep -E '^table|^	chain (KUBE|DOCKER|CNI|INPUT|FORWARD)|hook (input|forward)' | head -n 400 ;;
+esac
+if grep -qs filter /proc/net/ip_tables_names; then
+  { iptables-legacy -S || iptables -S; } | grep -E '^-P (INPUT|FORWARD)|^-N (KUBE|DOCKER)' | head -n 100
+fi
+echo '== end'

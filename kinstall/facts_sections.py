@@ -1,0 +1,293 @@
+"""Parsers of the sections that the facts program prints, and the small records that they yield. Pure.
+
+Each takes the lines of its section as the tool printed them (iproute2, systemctl, nft, df) and passes over what it
+does not understand: a fact that is not known is better than a wrong one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from itertools import pairwise
+from typing import Any
+
+SmallFiles = Mapping[str, Sequence[str]]
+"""Path → lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A network interface; `mac` is empty where it has none."""
+
+    name: str
+    mac: str
+    mtu: int
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An IPv4 route of any table that leads somewhere; `via` is empty where the destination is on the link."""
+
+    destination: IPv4Network
+    device: str = ""
+    via: str = ""
+    table: str = "main"
+
+    def __str__(self) -> str:
+        to = "default" if self.destination.prefixlen == 0 else str(self.destination)
+        return f"{to}{f' via {self.via}' if self.via else ''}{f' dev {self.device}' if self.device else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A listening socket; `process` is empty where nobody told."""
+
+    protocol: str
+    address: str
+    port: int
+    process: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    path: str
+    type: str
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A mounted file system: size and what root may still write, in bytes."""
+
+    path: str
+    size: int
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
+class SystemdUnit:
+    """A unit that systemd knows; units that it does not know have no record."""
+
+    name: str
+    active: bool
+    enabled: bool
+    path: str
+    drop_ins: tuple[str, ...]
+
+
+class Plain:
+    """`KEY VALUE` lines."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._pairs = [pair(line) for line in lines]
+
+    def one(self, key: str) -> str:
+        return next((value for name, value in self._pairs if name == key), "")
+
+    def all(self, key: str) -> list[str]:
+        return [value for name, value in self._pairs if name == key]
+
+
+def sections(lines: Iterable[str]) -> tuple[dict[str, list[str]], bool]:
+    """(section → its lines, whether first and last line were there); plain lines are in the section without a name."""
+    found: dict[str, list[str]] = {}
+    current: list[str] | None = None
+    for line in lines:
+        if current is None:
+            if line == "kinstall-facts 1":
+                current = found.setdefault("", [])
+        elif line == "== end":
+            return found, True
+        elif line.startswith("== "):
+            current = found.setdefault(line[3:], [])
+        else:
+            current.append(line)
+    return found, False
+
+
+def pair(text: str) -> tuple[str, str]:
+    key, _, value = text.partition(" ")
+    return key, value.strip()
+
+
+def assignment(text: str) -> tuple[str, str]:
+    """NAME=value as os-release and /etc/environment write it, without quotes."""
+    key, _, value = text.partition("=")
+    return key.strip(), value.strip().strip("\"'")
+
+
+def number(text: str, otherwise: float = 0.0) -> float:
+    """Leading digits only: a date without nanoseconds prints `1700000000.N`."""
+    found = re.match(r"\d+(\.\d+)?", text)
+    return float(found[0]) if found else otherwise
+
+
+def match(pattern: str, text: str) -> str:
+    found = re.search(pattern, text)
+    return found[1] if found else ""
+
+
+def small_files(lines: Iterable[str]) -> dict[str, list[str]]:
+    """PATH:LINE lines; a path holds no colon."""
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        path, colon, text = line.partition(":")
+        if colon and path.startswith("/"):
+            found.setdefault(path, []).append(text)
+    return found
+
+
+def first(files: SmallFiles, path: str) -> str:
+    return next(iter(files.get(path, ())), "").strip()
+
+
+def cpus(online: str) -> int:
+    """`0-3,6` are five."""
+    count = 0
+    for part in filter(None, online.split(",")):
+        low, _, high = part.partition("-")
+        if low.isdigit() and (high or low).isdigit():
+            count += int(high or low) - int(low) + 1
+    return count
+
+
+def cgroups(files: SmallFiles) -> tuple[int, frozenset[str]]:
+    """(version, enabled controllers). A hybrid layout is version 1: its controllers are there."""
+    if "/sys/fs/cgroup/cgroup.controllers" in files:
+        return 2, frozenset(first(files, "/sys/fs/cgroup/cgroup.controllers").split())
+    rows = (line.split() for line in files.get("/proc/cgroups", ()) if not line.startswith("#"))
+    return 1, frozenset(row[0] for row in rows if len(row) == 4 and row[3] == "1")
+
+
+def sysctls(told: Iterable[str], mounts_lines: Iterable[str]) -> dict[str, bool]:
+    """A shell's own `-w` may only look at root's rights, so a read-only /proc/sys counts too."""
+    read_only = any(mount.path == "/proc/sys" and "ro" in mount.options for mount in mounts(mounts_lines))
+    return {name: state == "writable" and not read_only for name, state in map(pair, told)}
+
+
+def links(lines: Iterable[str]) -> Iterator[Link]:
+    for line in lines:
+        if found := re.match(r"\d+: ([^:@\s]+)(?:@\S+)?:", line):
+            mac = match(r"link/\S+ ([0-9a-f:]{17})", line)
+            yield Link(found[1], mac, int(number(match(r" mtu (\d+)", line))))
+
+
+def addresses(lines: Iterable[str]) -> Iterator[tuple[str, IPv4Interface]]:
+    for line in lines:
+        if found := re.match(r"\d+:\s+(\S+)\s+inet ([\d.]+)(?: peer [\d./]+|(/\d+))?", line):
+            try:
+                yield found[1], IPv4Interface(found[2] + (found[3] or "/32"))
+            except ValueError:
+                continue
+
+
+def routes(lines: Iterable[str]) -> Iterator[Route]:
+    """Unicast routes; what is local, broadcast or refused is no way to anywhere."""
+    for line in lines:
+        words = line.split()
+        if words and words[0] == "unicast":
+            del words[0]
+        if not words or not (words[0] == "default" or words[0][0].isdigit()):
+            continue
+        try:
+            destination = IPv4Network("0.0.0.0/0" if words[0] == "default" else words[0], strict=False)
+        except ValueError:
+            continue
+        options = dict(pairwise(words))
+        yield Route(destination, options.get("dev", ""), options.get("via", ""), options.get("table", "main"))
+
+
+def listeners(lines: Iterable[str]) -> Iterator[Listener]:
+    """Rows of `ss -ltnup`, or PATH:ROW of /proc/net/{tcp,udp}."""
+    for line in lines:
+        if line.startswith("/proc/net/"):
+            path, _, row = line.partition(":")
+            address, _, port = row.split()[1].rpartition(":")
+            yield Listener(path.removeprefix("/proc/net/")[:3], _proc_address(address), int(port, 16))
+            continue
+        words = line.split()
+        if len(words) < 6 or words[0] not in ("tcp", "udp"):
+            continue
+        address, _, port = words[4].rpartition(":")
+        if port.isdigit():
+            yield Listener(words[0], address.strip("[]"), int(port), match(r'users:\(\("([^"]+)"', line))
+
+
+def _proc_address(text: str) -> str:
+    """The kernel prints an address as words in the machine's byte order (little-endian wherever this runs)."""
+    if len(text) == 8:
+        return str(IPv4Address(bytes.fromhex(text)[::-1]))
+    return "::" if not text.strip("0") else text
+
+
+def mounts(lines: Iterable[str]) -> Iterator[Mount]:
+    for words in (line.split() for line in lines):
+        if len(words) >= 4:
+            yield Mount(words[1], words[2], tuple(words[3].split(",")))
+
+
+def spaces(lines: Iterable[str]) -> Iterator[Space]:
+    seen = set()
+    for words in (line.split() for line in lines):
+        if len(words) >= 6 and words[1].isdigit() and words[3].isdigit() and words[5] not in seen:
+            seen.add(words[5])
+            yield Space(words[5], int(words[1]) * 1024, int(words[3]) * 1024)
+
+
+def units(lines: Iterable[str]) -> dict[str, SystemdUnit]:
+    """Blocks of `systemctl show`, parted by empty lines."""
+    found = {}
+    for block in "\n".join(lines).split("\n\n"):
+        told = dict(assignment(line) for line in block.splitlines() if "=" in line)
+        if told.get("LoadState") in ("loaded", "masked", "bad-setting", "error") and told.get("Id"):
+            found[told["Id"]] = SystemdUnit(
+                told["Id"],
+                told.get("ActiveState") in ("active", "activating", "reloading"),
+                told.get("UnitFileState") in ("enabled", "enabled-runtime"),
+                told.get("FragmentPath", ""),
+                tuple(told.get("DropInPaths", "").split()),
+            )
+    return found
+
+
+def chains(lines: Iterable[str]) -> tuple[frozenset[str], tuple[tuple[str, str], ...]]:
+    """(names of chains and tables, (hook, where) of base chains that drop by default), of nft and legacy iptables."""
+    names, drops = set(), []
+    table = chain = ""
+    for line in map(str.strip, lines):
+        if line.startswith("table "):
+            table = line.rstrip("{ ")
+            names.add(table)
+        elif line.startswith("chain "):
+            chain = line.split()[1]
+            names.add(chain)
+        elif found := re.search(r"hook (input|forward) .*policy drop", line):
+            drops.append((found[1], f"{table}, chain {chain}" if chain else table))
+            chain = ""
+        elif "hook " in line:
+            chain = ""
+        elif line.startswith("-N "):
+            names.add(line.split()[1])
+        elif found := re.match(r"-P (INPUT|FORWARD) DROP", line):
+            drops.append((found[1].lower(), f"iptables filter, chain {found[1]}"))
+    return frozenset(names), tuple(drops)
+
+
+def nameservers(lines: Iterable[str]) -> Iterator[str]:
+    for words in (line.split() for line in lines):
+        if len(words) >= 2 and words[0] == "nameserver":
+            yield words[1]
+
+
+def cluster(lines: Sequence[str]) -> Mapping[str, Any] | None:
+    """What kinstall left of the cluster that the node belongs to; an unreadable file is a cluster without a name."""
+    if not lines:
+        return None
+    try:
+        found = json.loads("\n".join(lines))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
