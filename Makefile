@@ -1,0 +1,41 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Everything else is here for daily work.
+VENV := .venv
+PY := $(VENV)/bin/python
+HOSTS ?= 3
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-down lab check lint test bench lock environment
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 \2/p' Makefile | awk '{ printf "  %s %-10s", $$1, $$2; $$1 = $$2 = ""; print $$0 }'
+
+demo: environment ## three hosts on this machine, and a cluster on them (root, Linux); again: nothing changes
+	@$(PY) -m tests.lab.demo --hosts $(HOSTS)
+
+demo-down: environment ## take the demo's hosts away again, with all that was set up for them
+	@$(PY) -m tests.lab down
+
+lab: environment ## only the hosts, the mirror and the registry: make lab HOSTS=4
+	@$(PY) -m tests.lab up --hosts $(HOSTS)
+
+check: lint ## the fast part: lint, types, import contracts, unit and screen tests
+	@$(PY) -m pytest -q $(wildcard tests/unit tests/screens)
+
+test: lint ## everything, with real hosts (root, Linux)
+	@$(PY) -m pytest $(wildcard tests/unit tests/screens tests/lab)
+
+lint: environment
+	@$(PY) -m ruff check --quiet .
+	@$(PY) -m ruff format --check --quiet . || { echo "not formatted: .venv/bin/ruff format"; exit 1; }
+	@$(PY) -m mypy --no-error-summary
+	@$(VENV)/bin/lint-imports --no-logo > $(VENV)/lint-imports.log || { cat $(VENV)/lint-imports.log; exit 1; }
+
+bench: environment ## measure against the peers: make bench ONLY=w1,cluster
+	@packaging/environment.sh .venv-bench packaging/requirements-bench.txt
+	@$(PY) -m tests.bench $(if $(ONLY),--only $(ONLY))
+
+lock: environment ## resolve the dependencies of pyproject.toml anew into packaging/requirements*.txt
+	@packaging/lock.sh $(PY)
+
+environment:
+	@packaging/environment.sh $(VENV) packaging/requirements-dev.txt
