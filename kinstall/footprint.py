@@ -1,0 +1,102 @@
+"""What Kubernetes' own programs leave on a node beyond the files that kinstall puts there, and how it is taken away.
+
+sh fragments for the `undo` of steps: each runs after its unit was stopped, succeeds on a node where nothing is left,
+and touches only what the kubelet, kube-proxy, the container runtime or a CNI plugin of this cluster made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+SAVED = "/var/lib/kinstall/saved"
+
+KUBE_PROXY = """\
+for family in ip ip6; do nft delete table $family kube-proxy 2>/dev/null || :; done
+for i in iptables ip6tables; do
+  command -v $i >/dev/null 2>&1 || continue
+  $i-save 2>/dev/null | grep -q KUBE- || continue
+  $i-save 2>/dev/null | grep -v KUBE- | $i-restore || :
+done
+"""
+
+# With containerd still running each pod is ended by name; what is left then is found by its cgroup.
+KUBELET = """\
+if command -v ctr >/dev/null 2>&1 && [ -S /run/containerd/containerd.sock ]; then
+  for t in $(timeout 20 ctr --connect-timeout 2s -n k8s.io tasks ls -q 2>/dev/null); do
+    timeout 20 ctr -n k8s.io tasks kill -a -s KILL "$t" >/dev/null 2>&1 &
+  done
+  wait
+fi
+n=0
+while [ $n -lt 50 ]; do
+  pids=$(find /sys/fs/cgroup -path '*kubepods*' -name cgroup.procs -exec cat {} + 2>/dev/null | sort -u)
+  [ -n "$pids" ] || break
+  for p in $pids; do kill -9 "$p" 2>/dev/null || :; done
+  n=$((n+1)); sleep 0.1
+done
+"""
+
+_UNMOUNT = """\
+while read -r _ m _; do
+  case $m in {patterns}) printf '%s\\n' "$m";; esac
+done </proc/mounts | sort -r | while IFS= read -r m; do umount -l "$(printf '%b' "$m")" 2>/dev/null || :; done
+"""
+
+CONTAINERD = (
+    # KillMode=process leaves the shims; they are in the unit's own cgroup or, moved by runc, known by their name.
+    """\
+systemctl kill --kill-whom=all -s KILL containerd.service 2>/dev/null || :
+for p in /proc/[0-9]*; do
+  IFS= read -r c <$p/comm || continue
+  [ "$c" != containerd-shim ] || kill -9 ${p#/proc/} 2>/dev/null || :
+done 2>/dev/null
+"""
+    + _UNMOUNT.format(patterns="/var/lib/kubelet/*|/run/containerd/*|/var/lib/containerd/*|/run/netns/cni-*")
+    + """\
+rm -f /run/netns/cni-*
+ip -o link show type veth 2>/dev/null | while IFS=': @' read -r _ name _; do
+  case $name in veth*) ip -o link show "$name" | grep -q 'master cni0' && ip link delete "$name" 2>/dev/null || :;; esac
+done
+ip link delete cni0 2>/dev/null || :
+find /sys/fs/cgroup -depth -type d \\( -path '*/kubepods*' -o -path '*/k8s.io*' \\) -exec rmdir {} + 2>/dev/null || :
+rm -rf /run/containerd /run/kubernetes /run/xtables.lock.kinstall
+"""
+)
+
+
+def save(sysctls: Sequence[str]) -> str:
+    """Remember the sysctls and the packet filter's tables as they were before anything was started."""
+    return f"""\
+umask 077
+mkdir -p {SAVED}
+[ -e {SAVED}/sysctls ] || for k in {" ".join(sysctls)}; do
+  f=/proc/sys/$(printf %s "$k" | tr . /)
+  [ ! -r "$f" ] || printf '%s=%s\\n' "$k" "$(cat "$f")"
+done >{SAVED}/sysctls
+[ -e {SAVED}/tables ] || nft list tables >{SAVED}/tables 2>/dev/null || :
+"""
+
+
+# The kubelet's and the plugins' chains go, and so do the tables that only they had filled.
+RESTORE = f"""\
+for i in iptables ip6tables; do
+  command -v $i >/dev/null 2>&1 || continue
+  $i-save 2>/dev/null | grep -qE 'KUBE-|CNI-' || continue
+  $i-save 2>/dev/null | grep -vE 'KUBE-|CNI-' | $i-restore || :
+done
+if [ -e {SAVED}/tables ]; then
+  nft list tables 2>/dev/null | while IFS= read -r t; do
+    case $t in 'table ip nat'|'table ip filter'|'table ip mangle'|'table ip6 nat'|'table ip6 filter'|'table ip6 mangle') ;;
+    *) continue;; esac
+    grep -qxF "$t" {SAVED}/tables && continue
+    nft list $t 2>/dev/null | grep -qvE '^(table|\\}}|\\s*chain |\\s*type .* hook |\\s*\\}}|\\s*$|#)' || nft delete $t || :
+  done
+fi
+if [ -e {SAVED}/sysctls ]; then
+  while IFS='=' read -r k v; do
+    f=/proc/sys/$(printf %s "$k" | tr . /)
+    [ "$(cat "$f" 2>/dev/null)" = "$v" ] || printf '%s\\n' "$v" >"$f" 2>/dev/null || :
+  done <{SAVED}/sysctls
+fi
+rm -rf {SAVED}
+"""

@@ -1,0 +1,375 @@
+"""The only place that knows the order in which a cluster comes up.
+
+A plan is pure data: the same spec, PKI, pod ranges and facts give the same plan.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from assets import catalog, kernel, kubeconfig, objects, paths
+from assets.coredns import coredns_objects
+from assets.inputs import NodeInputs
+from assets.pki import ClusterPki
+from assets.rendered import Rendered
+from kinstall import footprint
+from kinstall.artefacts import ImageRefs, ReleaseFile, image_refs, release_files
+from kinstall.causes import diagnose_program
+from kinstall.changes import identity
+from kinstall.engine.steps import (
+    After,
+    Directory,
+    Download,
+    File,
+    Image,
+    Phase,
+    Plan,
+    Scope,
+    Script,
+    Step,
+    Unit,
+    Wait,
+)
+from kinstall.spec import ClusterSpec, Node
+
+IDENTITY = "/var/lib/kinstall/cluster.json"
+OBJECTS = f"{paths.CONF}/objects.yaml"
+COREDNS = f"{paths.CONF}/coredns.yaml"
+
+PHASES = ("prepare", "download", "runtime", "images", "kubernetes", "control-plane", "network", "addons")
+
+_KUBECTL = f"HOME=/run/kinstall/home {paths.KUBECTL_BIN}"
+_ADMIN = f"{_KUBECTL} --kubeconfig={paths.ADMIN_CONF}"
+_APPLY = "apply --server-side --force-conflicts --field-manager=kinstall"
+_DIFF = "diff --server-side --force-conflicts --field-manager=kinstall"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeFound:
+    """What planning needs to know of a node beyond the spec; `arch` is Go's name (`amd64`).
+
+    `digests`: release file name → SHA-256 (hex).
+    """
+
+    arch: str
+    digests: Mapping[str, str]
+    mtu: int = 0
+    resolv_conf: str = "/etc/resolv.conf"
+    has_resolver: bool = False
+    ca_folders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """Everything a plan follows from. `pod_cidrs` and `found` have an entry per node of the spec."""
+
+    spec: ClusterSpec
+    pki: ClusterPki
+    ca_fingerprint: str
+    pod_cidrs: Mapping[str, str]
+    found: Mapping[str, NodeFound]
+
+
+def build_plan(inputs: Inputs) -> Plan:
+    """The whole installation as phases of steps."""
+    spec = inputs.spec
+    every, planes = spec.nodes, spec.control_planes
+    files = {node.name: node_files(inputs, node) for node in every}
+    first = planes[0].name
+
+    def phase(name: str, nodes: Sequence[Node], steps: Mapping[str, tuple[Step, ...]], *after: After) -> Phase:
+        return Phase(name, {node.name: steps[node.name] for node in nodes}, after)
+
+    return Plan(
+        phases=(
+            phase("prepare", every, {n.name: _prepare(inputs, n, files[n.name]) for n in every}),
+            phase("download", every, {n.name: _downloads(inputs, n) for n in every}, After("prepare")),
+            phase("runtime", every, {n.name: _runtime(files[n.name]) for n in every}, After("download")),
+            phase("images", every, {n.name: _images(spec, n) for n in every}, After("runtime")),
+            phase("kubernetes", every, {n.name: _kubernetes(inputs, n, files[n.name]) for n in every}, After("images")),
+            Phase("control-plane", {first: _control_plane(inputs)}, (After("kubernetes"),)),
+            phase(
+                "network",
+                every,
+                {n.name: _network(spec, n, files[n.name]) for n in every},
+                After("kubernetes"),
+                After("control-plane", Scope.ALL),
+            ),
+            # A worker that failed must not keep the others from getting their DNS.
+            Phase("addons", {first: _addons(inputs)}, (After("network", Scope.SETTLED),)),
+        ),
+        nodes={node.name: node.role for node in spec.nodes},
+    )
+
+
+def node_files(inputs: Inputs, node: Node) -> dict[str, tuple[Rendered, ...]]:
+    """The node's rendered files by group: prepare, runtime, kubernetes, network."""
+    found = inputs.found[node.name]
+    return catalog.rendered_for(
+        inputs.spec,
+        node,
+        inputs.pki,
+        NodeInputs(
+            images=image_refs(inputs.spec),
+            pod_cidr=inputs.pod_cidrs[node.name],
+            peers={name: cidr for name, cidr in inputs.pod_cidrs.items() if name != node.name},
+            mtu=inputs.spec.networking.mtu or found.mtu,
+            resolv_conf=found.resolv_conf,
+            ca_folders=found.ca_folders,
+        ),
+    )
+
+
+def _as_files(rendered: Sequence[Rendered]) -> tuple[File, ...]:
+    return tuple(File(each.path, each.content, each.mode, secret=each.secret) for each in rendered)
+
+
+def _prepare(inputs: Inputs, node: Node, files: Mapping[str, tuple[Rendered, ...]]) -> tuple[Step, ...]:
+    own = _as_files(files["network"])
+    who = identity(inputs.spec, node, inputs.ca_fingerprint, inputs.pod_cidrs[node.name])
+    sysctls = " && ".join(
+        f'[ "$(cat /proc/sys/{key.replace(".", "/")} 2>/dev/null)" = {value} ]' for key, value in kernel.SYSCTLS.items()
+    )
+    probe = "\n".join(
+        f"[ -d /sys/module/{module} ] || grep -qs '/{module}\\.ko' /lib/modules/$(uname -r)/modules.builtin "
+        f"|| ! modprobe -nq {module} 2>/dev/null || exit 1"
+        for module in kernel.MODULES
+    )
+    steps: list[Step] = [
+        File(IDENTITY, json.dumps(who, indent=2, sort_keys=True).encode() + b"\n", 0o600),
+        *(Directory(path, mode, tree=True) for path, mode in _trees(node)),
+        *own,
+        # Recorded first, so it is undone last: after everything that might still write sysctls or chains.
+        Script(
+            "what was there before",
+            check="",
+            run=footprint.save((*kernel.SYSCTLS, *kernel.SELF_WRITTEN_SYSCTLS)),
+            undo=footprint.RESTORE,
+        ),
+        Script("kernel modules", check=probe, run=f"modprobe -a {' '.join(kernel.MODULES)}"),
+        Script("sysctls", check=sysctls, run=f"sysctl -q -p {paths.SYSCTL_FILE}", inputs=(paths.SYSCTL_FILE,)),
+        *_extra_prepare(files),
+    ]
+    return tuple(steps)
+
+
+def _extra_prepare(files: Mapping[str, tuple[Rendered, ...]]) -> tuple[Step, ...]:
+    """The routes' and the packet filter's units, and their checks against what the kernel really has."""
+    named = [each.path for each in files["network"]]
+    return (
+        *(
+            Unit(unit, tuple(path for path in named if path in inputs))
+            for unit, inputs in (
+                (paths.ROUTES_UNIT, (paths.unit_file(paths.ROUTES_UNIT), paths.ROUTES_SCRIPT, paths.ROUTES_LIST)),
+                (paths.FIREWALL_UNIT, (paths.unit_file(paths.FIREWALL_UNIT), paths.FIREWALL_RULES)),
+            )
+            if paths.unit_file(unit) in named
+        ),
+        Script("routes", check=f"{paths.ROUTES_SCRIPT} check", run=f"{paths.ROUTES_SCRIPT} up"),
+        Script(
+            "masquerade",
+            check="nft list table ip kinstall >/dev/null",
+            run=f"systemctl restart {paths.FIREWALL_UNIT}",
+        ),
+    )
+
+
+def _trees(node: Node) -> tuple[tuple[str, int], ...]:
+    """Folders whose content belongs to the cluster, and their modes as the daemons themselves make them."""
+    trees = [
+        (paths.KUBERNETES, 0o755),
+        (paths.CONF, 0o755),
+        (paths.KUBELET_DIR, 0o750),
+        (paths.CONTAINERD_ROOT, 0o711),
+        ("/etc/containerd", 0o755),
+        ("/opt/containerd", 0o711),
+        ("/etc/cni", 0o755),
+        ("/opt/cni", 0o755),
+        (paths.CNI_STATE, 0o700),
+        ("/var/log/pods", 0o750),
+        ("/var/log/containers", 0o755),
+    ]
+    if node.is_control_plane:
+        trees += [(paths.ETCD_DATA, 0o700)]
+    return tuple(trees)
+
+
+def _downloads(inputs: Inputs, node: Node) -> tuple[Step, ...]:
+    found = inputs.found[node.name]
+    steps = []
+    for file in release_files(inputs.spec, found.arch):
+        if file.name == "kubectl" and not node.is_control_plane:
+            continue
+        steps.append(_download(file, found.digests[file.name]))
+    return tuple(steps)
+
+
+CNI_PLUGINS = ("bridge", "host-local", "loopback", "portmap")
+CONTAINERD_PROGRAMS = ("containerd", "containerd-shim-runc-v2", "ctr")
+
+
+def _download(file: ReleaseFile, digest: str) -> Download:
+    match file.site:
+        case "containerd":
+            members = tuple((f"bin/{name}", f"{paths.BIN}/{name}") for name in CONTAINERD_PROGRAMS)
+            return Download(file.name, file.url, digest, members=members)
+        case "cniPlugins":
+            members = tuple((name, f"{paths.CNI_BIN}/{name}") for name in CNI_PLUGINS)
+            return Download(file.name, file.url, digest, members=members)
+        case "runc":
+            return Download(f"{paths.BIN}/runc", file.url, digest)
+        case _:
+            return Download(f"{paths.BIN}/{file.name}", file.url, digest)
+
+
+def _runtime(files: Mapping[str, tuple[Rendered, ...]]) -> tuple[Step, ...]:
+    own = _as_files(files["runtime"])
+    programs = tuple(f"{paths.BIN}/{name}" for name in CONTAINERD_PROGRAMS)
+    # Mirrors (certs.d) are read at each pull: changing them restarts nothing.
+    needs_start = (paths.unit_file(paths.CONTAINERD_UNIT), paths.CONTAINERD_CONFIG)
+    return (*own, Unit(paths.CONTAINERD_UNIT, (*needs_start, *programs), undo=footprint.CONTAINERD))
+
+
+def _images(spec: ClusterSpec, node: Node) -> tuple[Step, ...]:
+    refs: ImageRefs = image_refs(spec)
+    wanted = [refs.pause, refs.coredns]
+    if node.is_control_plane:
+        wanted = [refs.pause, refs.etcd, refs.kube_apiserver, refs.kube_controller_manager, refs.kube_scheduler]
+        wanted += [refs.coredns]
+    return tuple(Image(ref) for ref in wanted)
+
+
+def _kubernetes(inputs: Inputs, node: Node, files: Mapping[str, tuple[Rendered, ...]]) -> tuple[Step, ...]:
+    own = _as_files(files["kubernetes"])
+    here = {file.path for file in own}
+    kubelet = (
+        paths.unit_file(paths.KUBELET_UNIT),
+        paths.KUBELET_CONFIG,
+        paths.KUBELET_CONF,
+        paths.CA_CERT,
+        *sorted(path for path in here if path.startswith(f"{paths.PKI}/kubelet")),
+        paths.KUBELET_BIN,
+    )
+    steps: list[Step] = [*own]
+    if node.is_control_plane:
+        steps += [*_control_plane_restarts(own)]
+    steps += [
+        Unit(paths.KUBELET_UNIT, kubelet, undo=footprint.KUBELET),
+        Wait(
+            "kubelet runs",
+            check="systemctl is-active -q kubelet.service && grep -qs ':2810 00000000:0000 0A' /proc/net/tcp",
+            timeout=60,
+            diagnose=diagnose_program(("kubelet.service", "containerd.service")),
+        ),
+    ]
+    return tuple(steps)
+
+
+# What each control-plane container reads once, when it starts: it restarts when one of these changes. A changed
+# manifest restarts it by itself.
+_READS: Mapping[str, tuple[str, ...]] = {
+    "etcd": (f"{paths.ETCD_PKI}/",),
+    "kube-apiserver": (f"{paths.PKI}/",),
+    "kube-controller-manager": (paths.CONTROLLER_MANAGER_CONF, paths.CA_CERT, paths.CA_KEY, paths.SA_KEY),
+    "kube-scheduler": (paths.SCHEDULER_CONF,),
+}
+
+
+def _control_plane_restarts(own: Sequence[File]) -> tuple[Step, ...]:
+    """Ends a component's container when its keys or certificates changed under it; the kubelet starts it anew."""
+    steps = []
+    for component, reads in _READS.items():
+        inputs = tuple(sorted(file.path for file in own if file.path.startswith(reads)))
+        kill = (
+            "for c in $(ctr --connect-timeout 2s -n k8s.io containers ls -q "
+            f"'labels.\"io.kubernetes.container.name\"=={component}' 2>/dev/null); do\n"
+            'ctr -n k8s.io tasks kill -s TERM "$c" >/dev/null 2>&1 || :; done'
+        )
+        steps.append(Script(f"{component} uses its present keys", check="", run=kill, inputs=inputs))
+    return tuple(steps)
+
+
+def _control_plane(inputs: Inputs) -> tuple[Step, ...]:
+    spec = inputs.spec
+    document = objects.objects_yaml(spec, inputs.pod_cidrs).encode()
+    super_admin = kubeconfig.super_admin_conf(spec, inputs.pki).content
+    port = f"{spec_api_port(spec):04X}"
+    return (
+        File(OBJECTS, document, 0o600),
+        Wait(
+            "the API answers",
+            check=f"grep -qs ':{port} 0*:0000 0A' /proc/net/tcp /proc/net/tcp6 && {_ADMIN} get --raw=/readyz",
+            timeout=240,
+            diagnose=diagnose_program(("kubelet.service", "containerd.service"), ("etcd", "kube-apiserver"), api=True),
+        ),
+        Script(
+            "cluster objects",
+            check=f"{_ADMIN} {_DIFF} -f {OBJECTS}",
+            # admin.conf's group has no rights until its binding exists: only the super-admin can create it.
+            run=f"{_KUBECTL} --kubeconfig=$FILES/super-admin.conf {_APPLY} -f {OBJECTS}",
+            inputs=(OBJECTS,),
+            files=(("super-admin.conf", super_admin),),
+        ),
+    )
+
+
+def spec_api_port(spec: ClusterSpec) -> int:
+    """The API server's own port on each control plane."""
+    return kubeconfig.API_PORT
+
+
+def _network(spec: ClusterSpec, node: Node, files: Mapping[str, tuple[Rendered, ...]]) -> tuple[Step, ...]:
+    """kube-proxy, once the API is there: before that it would only sit in its back-off."""
+    own = _as_files(files["kube-proxy"])
+    ip = spec.networking.api_service_ip.replace(".", "\\.")
+    check = {
+        "nftables": f"nft list map ip kube-proxy service-ips 2>/dev/null | grep -q '{ip} '",
+        "iptables": f"iptables-save -t nat 2>/dev/null | grep -q -- '-d {ip}/32'",
+    }[spec.networking.proxy_mode]
+    return (
+        *own,
+        Unit(
+            paths.KUBE_PROXY_UNIT,
+            (*(file.path for file in own), paths.KUBE_PROXY_BIN),
+            undo=footprint.KUBE_PROXY,
+        ),
+        Wait(
+            "services can be reached",
+            check=check,
+            timeout=120,
+            diagnose=diagnose_program(("kube-proxy.service",)),
+        ),
+    )
+
+
+def _addons(inputs: Inputs) -> tuple[Step, ...]:
+    spec = inputs.spec
+    has_resolver = all(inputs.found[node.name].has_resolver for node in spec.nodes)
+    document = coredns_objects(spec, image_refs(spec).coredns, has_resolver=has_resolver).encode()
+    deployment = f"{_ADMIN} -n kube-system get deployment coredns -o jsonpath='{{.status.availableReplicas}}'"
+    ready = '{range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}'
+    return (
+        File(COREDNS, document, 0o600),
+        Script(
+            "CoreDNS",
+            check=f"{_ADMIN} {_DIFF} -f {COREDNS}",
+            run=f"{_ADMIN} {_APPLY} -f {COREDNS}",
+            inputs=(COREDNS,),
+        ),
+        Wait(
+            "nodes are Ready",
+            check=f"! {_ADMIN} get nodes -o jsonpath='{ready}' | grep -qv True",
+            timeout=180,
+            diagnose=diagnose_program(("kubelet.service",), api=True),
+            interval=0.5,
+        ),
+        Wait(
+            "CoreDNS answers",
+            check=f'[ "$({deployment})" = 2 ]',
+            timeout=180,
+            diagnose=diagnose_program((), ("coredns",), api=True),
+            interval=0.5,
+        ),
+    )
