@@ -1,0 +1,136 @@
+"""Everything that lies on one node, by group: what the plan turns into steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from assets import (
+    cni,
+    container_runtime,
+    firewall,
+    kernel,
+    kube_proxy,
+    kubeconfig,
+    kubelet,
+    paths,
+    routes,
+    static_pods,
+)
+from assets.inputs import NodeInputs
+from assets.pki import ClusterPki, Signer, wanted_leaves
+from assets.rendered import Rendered
+from kinstall.spec import ClusterSpec, Node
+
+RUNTIME = "runtime"
+NETWORK = "network"
+KUBERNETES = "kubernetes"
+CONTROL_PLANE = "control-plane"
+GROUPS = (RUNTIME, NETWORK, KUBERNETES, CONTROL_PLANE)
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A directory on a node. In a `tree` programs write by themselves: all of it goes with the cluster."""
+
+    path: str
+    mode: int = 0o755
+    tree: bool = False
+
+
+def rendered_for(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInputs) -> dict[str, tuple[Rendered, ...]]:
+    """Group → files of one node; `control-plane` is empty on workers.
+
+    A static pod's manifest comes after everything it reads: the kubelet starts it the moment it appears.
+    """
+    runtime = (
+        kernel.modules_file(),
+        kernel.sysctl_file(),
+        container_runtime.containerd_config(spec, inputs.images.pause),
+        *container_runtime.mirrors(spec),
+        container_runtime.containerd_unit(),
+    )
+    network = (
+        cni.conflist(inputs.pod_cidr, inputs.mtu),
+        *routes.route_files(spec, node, inputs.peers),
+        *firewall.firewall_files(spec),
+    )
+    kubernetes = (
+        Rendered(paths.CA_CERT, pki.ca.certificate_pem),
+        *_leaves(spec, node, pki, control_plane=False),
+        kubeconfig.kubelet_conf(spec, node, pki),
+        kubeconfig.kube_proxy_conf(spec, node, pki),
+        kubelet.kubelet_config(spec, node, inputs),
+        kubelet.kubelet_unit(spec, node),
+        kube_proxy.kube_proxy_config(spec, node),
+        kube_proxy.kube_proxy_unit(spec),
+    )
+    return {
+        RUNTIME: runtime,
+        NETWORK: network,
+        KUBERNETES: kubernetes,
+        CONTROL_PLANE: _control_plane(spec, node, pki, inputs) if node.is_control_plane else (),
+    }
+
+
+def folders_for(node: Node) -> dict[str, tuple[Folder, ...]]:
+    """Group → directories of one node, parents first: those with a mode that matters and those that programs fill."""
+    return {
+        RUNTIME: (
+            Folder(paths.CONTAINERD_ROOT, 0o711, tree=True),
+            Folder("/etc/containerd"),
+            Folder(paths.CONTAINERD_CERTS),
+        ),
+        NETWORK: (
+            Folder("/etc/cni"),
+            Folder(paths.CNI_CONF),
+            Folder("/opt/cni"),
+            Folder(paths.CNI_BIN),
+            Folder(paths.CNI_STATE, tree=True),
+            Folder(paths.CONF),
+            Folder(paths.LIB),
+        ),
+        KUBERNETES: (
+            Folder(paths.KUBERNETES),
+            Folder(paths.PKI),
+            Folder(paths.MANIFESTS, 0o700),
+            Folder(paths.KUBELET_DIR, 0o750, tree=True),
+            Folder("/var/log/pods", 0o750, tree=True),
+            Folder("/var/log/containers", 0o755, tree=True),
+        ),
+        CONTROL_PLANE: (Folder(paths.ETCD_PKI), Folder(paths.ETCD_DATA, 0o700, tree=True))
+        if node.is_control_plane
+        else (),
+    }
+
+
+def _control_plane(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInputs) -> tuple[Rendered, ...]:
+    front_proxy, etcd = pki.authorities[Signer.FRONT_PROXY], pki.authorities[Signer.ETCD]
+    return (
+        _key(paths.CA_KEY, pki.ca.key_pem),
+        Rendered(paths.FRONT_PROXY_CA_CERT, front_proxy.certificate_pem),
+        _key(paths.FRONT_PROXY_CA_KEY, front_proxy.key_pem),
+        Rendered(paths.ETCD_CA_CERT, etcd.certificate_pem),
+        _key(paths.ETCD_CA_KEY, etcd.key_pem),
+        Rendered(paths.SA_PUB, pki.service_accounts.public_pem),
+        _key(paths.SA_KEY, pki.service_accounts.key_pem),
+        *_leaves(spec, node, pki, control_plane=True),
+        kubeconfig.admin_conf(spec, pki),
+        kubeconfig.controller_manager_conf(spec, node, pki),
+        kubeconfig.scheduler_conf(spec, node, pki),
+        *static_pods.static_pods(spec, node, pki, inputs),
+    )
+
+
+def _leaves(spec: ClusterSpec, node: Node, pki: ClusterPki, *, control_plane: bool) -> tuple[Rendered, ...]:
+    kubelets = (f"{paths.PKI}/kubelet", f"{paths.PKI}/kubelet-client")
+    rendered: list[Rendered] = []
+    for request in wanted_leaves(spec, node):
+        if not request.path or (request.path in kubelets) == control_plane:
+            continue
+        pair = pki.leaf(request.name, node.name)
+        rendered += (Rendered(request.certificate_path, pair.certificate_pem), _key(request.key_path, pair.key_pem))
+    return tuple(rendered)
+
+
+def _key(path: str, content: bytes) -> Rendered:
+    return Rendered(path, content, 0o600, secret=True)

@@ -1,0 +1,102 @@
+"""containerd: its configuration, the registries' mirrors, its unit."""
+
+from __future__ import annotations
+
+from assets import paths, units
+from assets.rendered import Rendered, text
+from kinstall.spec import ClusterSpec
+
+RUNTIME = "plugins.'io.containerd.cri.v1.runtime'"
+IMAGES = "plugins.'io.containerd.cri.v1.images'"
+
+
+def containerd_config(spec: ClusterSpec, pause: str) -> Rendered:
+    """config.toml in version 3, which every containerd 2.x reads. `pause` is the sandbox image's full reference."""
+    own = spec.components.containerd
+    return text(
+        paths.CONTAINERD_CONFIG,
+        f"""\
+version = 3
+root = "{paths.CONTAINERD_ROOT}"
+state = "/run/containerd"
+
+[grpc]
+  address = "{paths.CONTAINERD_SOCKET}"
+
+[{IMAGES}]
+  snapshotter = "overlayfs"
+
+[{IMAGES}.pinned_images]
+  sandbox = "{pause}"
+
+[{IMAGES}.registry]
+  config_path = "{paths.CONTAINERD_CERTS}"
+
+[{RUNTIME}]
+  restrict_oom_score_adj = {_bool(own.restrict_oom_score_adj)}
+
+[{RUNTIME}.cni]
+  conf_dir = "{paths.CNI_CONF}"
+
+[{RUNTIME}.containerd]
+  default_runtime_name = "runc"
+
+[{RUNTIME}.containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+
+[{RUNTIME}.containerd.runtimes.runc.options]
+  BinaryName = "{paths.BIN}/runc"
+  SystemdCgroup = {_bool(own.systemd_cgroup)}
+
+# The default, /opt/containerd, would be made at every start.
+[plugins.'io.containerd.internal.v1.opt']
+  path = "{paths.CONTAINERD_ROOT}/opt"
+""",
+    )
+
+
+def mirrors(spec: ClusterSpec) -> tuple[Rendered, ...]:
+    """One hosts.toml per mirrored registry. The mirror is asked instead of the registry, so nothing is sent past it.
+
+    containerd reads these files at every pull: no restart is needed. https://github.com/containerd/containerd/blob/main/docs/hosts.md
+    """
+    files = []
+    for registry, mirror in sorted(spec.images.mirrors.items()):
+        endpoint = mirror.endpoint.rstrip("/")
+        content = f'server = "{endpoint}"\n\n[host."{endpoint}"]\n  capabilities = ["pull", "resolve"]\n'
+        files.append(text(f"{paths.CONTAINERD_CERTS}/{registry}/hosts.toml", content))
+    return tuple(files)
+
+
+def containerd_unit() -> Rendered:
+    return units.unit(
+        paths.unit_file(paths.CONTAINERD_UNIT),
+        {
+            "Unit": (
+                ("Description", "containerd container runtime"),
+                ("Documentation", "https://containerd.io"),
+                ("After", "network.target local-fs.target dbus.service"),
+            ),
+            "Service": (
+                # With a dash: the module may be built into the kernel, and modprobe may be missing.
+                ("ExecStartPre", "-/sbin/modprobe overlay"),
+                ("ExecStart", paths.CONTAINERD_BIN),
+                ("Type", "notify"),
+                ("Delegate", "yes"),
+                # Containers live on while containerd restarts.
+                ("KillMode", "process"),
+                ("Restart", "always"),
+                ("RestartSec", "2"),
+                ("LimitNPROC", "infinity"),
+                ("LimitCORE", "infinity"),
+                ("LimitNOFILE", "1048576"),
+                ("TasksMax", "infinity"),
+                ("OOMScoreAdjust", "-999"),
+            ),
+            "Install": (("WantedBy", "multi-user.target"),),
+        },
+    )
+
+
+def _bool(value: bool) -> str:
+    return "true" if value else "false"

@@ -1,0 +1,81 @@
+"""Masquerade: pods reach the world outside under their node's address, and one another under their own.
+
+One nftables table of kinstall's own; nobody else's rules are read or changed. Loading is one transaction: there is no
+moment without it. What accepts forwarded packets is not here: an accept in one table does not overrule a drop in
+another, so preflight names a FORWARD policy that drops.
+"""
+
+from __future__ import annotations
+
+from assets import paths, units
+from assets.rendered import Rendered, text
+from kinstall.spec import ClusterSpec
+
+TABLE = "kinstall"
+LOAD = f"nft -f {paths.FIREWALL_RULES}"
+CHECK = f"nft list chain ip {TABLE} postrouting 2>/dev/null | grep -q masquerade"
+UNDO = f"nft delete table ip {TABLE} 2>/dev/null || true"
+"""sh code to load, test and remove the table on a node where the files below lie."""
+
+
+def firewall_files(spec: ClusterSpec) -> tuple[Rendered, ...]:
+    """The rules, their unit, and what loads them again after nftables.service flushed everything. Nothing where the
+    answers turn masquerading off."""
+    if not spec.networking.masquerade:
+        return ()
+    return (text(paths.FIREWALL_RULES, rules(spec)), _unit(), _nftables_dropin())
+
+
+def rules(spec: ClusterSpec) -> str:
+    """The table, as `nft -f` takes it: the empty one first, so that deleting it cannot fail.
+
+    Packets to the node's own addresses never come to this hook. The local check is for those that a service's rules
+    turned around. The addresses of services are gone by then: replaced by those of pods.
+    """
+    pods = spec.networking.pod_subnet
+    return f"""\
+#!/usr/sbin/nft -f
+# kinstall: what pods send out of the cluster leaves under the node's address.
+table ip {TABLE}
+delete table ip {TABLE}
+table ip {TABLE} {{
+    chain postrouting {{
+        type nat hook postrouting priority srcnat; policy accept;
+        ip saddr != {pods} return
+        ip daddr {{ {pods}, 224.0.0.0/4 }} return
+        fib daddr type {{ local, broadcast }} return
+        masquerade fully-random
+    }}
+}}
+"""
+
+
+def _unit() -> Rendered:
+    return units.unit(
+        paths.unit_file(paths.FIREWALL_UNIT),
+        {
+            "Unit": (
+                ("Description", "Masquerading of what pods send out of the cluster"),
+                ("Wants", "network-pre.target"),
+                ("After", "nftables.service firewalld.service"),
+                ("Before", f"{paths.KUBELET_UNIT} {paths.KUBE_PROXY_UNIT}"),
+            ),
+            "Service": (
+                ("Type", "oneshot"),
+                ("RemainAfterExit", "yes"),
+                ("ExecStart", LOAD),
+                ("ExecReload", LOAD),
+                ("ExecStop", f"-nft delete table ip {TABLE}"),
+            ),
+            "Install": (("WantedBy", "multi-user.target"),),
+        },
+    )
+
+
+def _nftables_dropin() -> Rendered:
+    # Distributions' nftables.service flushes everybody's tables, kube-proxy's too, whenever it starts, reloads or stops.
+    # A unit that is part of it would stay down after "stop" and "start".
+    again = f"-{LOAD}"
+    proxy = f"-systemctl --no-block try-restart {paths.KUBE_PROXY_UNIT}"
+    verbs = ("ExecStartPost", "ExecReload", "ExecStopPost")
+    return units.unit(paths.NFTABLES_DROPIN, {"Service": [(verb, what) for verb in verbs for what in (again, proxy)]})

@@ -1,0 +1,35 @@
+"""What rendering one node needs beside the spec and the PKI: planned ranges, image names, facts found on the node."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageRefs:
+    """Full image references (`registry.k8s.io/etcd:3.7.0-0`)."""
+
+    apiserver: str
+    controller_manager: str
+    scheduler: str
+    etcd: str
+    pause: str
+    coredns: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeInputs:
+    """`peers`: every other node's name → its pod range. `mtu`: of pod interfaces, 0 leaves the bridge's default.
+
+    `resolv_conf` is the resolver file of pods with dnsPolicy Default (`/run/systemd/resolve/resolv.conf` only where
+    systemd-resolved runs: its stub in /etc/resolv.conf would send CoreDNS's questions back to itself).
+    `ca_folders` are those of `static_pods.CA_FOLDERS` that exist on the node.
+    """
+
+    images: ImageRefs
+    pod_cidr: str
+    peers: Mapping[str, str] = field(default_factory=dict)
+    mtu: int = 0
+    resolv_conf: str = "/etc/resolv.conf"
+    ca_folders: tuple[str, ...] = ()

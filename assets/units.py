@@ -1,0 +1,30 @@
+"""systemd unit files as sections of (key, value) pairs, and quoting of their command lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from assets.rendered import Rendered, text
+
+Section = Sequence[tuple[str, str]]
+
+
+def unit_text(sections: Mapping[str, Section]) -> str:
+    """The text of a unit file or drop-in."""
+    blocks = [f"[{name}]\n" + "".join(f"{key}={value}\n" for key, value in pairs) for name, pairs in sections.items()]
+    return "\n".join(blocks)
+
+
+def unit(path: str, sections: Mapping[str, Section]) -> Rendered:
+    return text(path, unit_text(sections))
+
+
+def command_line(words: Iterable[str]) -> str:
+    """Words as ExecStart= takes them: one per line, quoted where a space, quote, `%` or `$` would change them."""
+    return " \\\n  ".join(_word(word) for word in words)
+
+
+def _word(word: str) -> str:
+    escaped = word.replace("\\", "\\\\").replace("%", "%%").replace("$", "$$").replace('"', '\\"')
+    plain = escaped == word and word and not any(char in word for char in " \t\n';#")
+    return word if plain else '"' + escaped.replace("\n", "\\n") + '"'

@@ -1,0 +1,169 @@
+"""The PKI in the operator's state folder: read, completed, renewed, written; the only I/O around keys.
+
+Authorities and the service accounts' key lie there under the names operators know (`ca.crt`, `ca.key`, `etcd/ca.crt`,
+`sa.key` …). A leaf is one file, certificate and key together, so that a crash leaves the old pair or the new one:
+`nodes/NODE/apiserver.pem`, `admin.pem`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from assets import x509
+from assets.pki import CA_COMMON_NAMES, ClusterPki, KeyPair, Leaf, LeafRequest, Signer, SigningKey, wanted_leaves
+from kinstall.errors import KinstallError
+from kinstall.spec import ClusterSpec
+
+
+class PkiMissing(KinstallError):
+    """The state folder does not hold the keys of a cluster that lives."""
+
+
+class PkiUnusable(KinstallError):
+    """The state folder holds keys that cannot be used."""
+
+
+def ensure_pki(spec: ClusterSpec, folder: Path, now: datetime, create_cas: bool) -> ClusterPki:
+    """Every key and certificate the spec asks for, from `folder`; what is missing or worn out is made and written.
+
+    `now` is aware. Authorities are only made where `create_cas`. Raises PkiMissing, PkiUnusable and OSError.
+    """
+    _private_folder(folder)
+    authorities = {signer: _authority(spec, folder, signer, now, create_cas) for signer in Signer}
+    service_accounts = _service_accounts(spec, folder, create_cas)
+    leaves: dict[tuple[str, Leaf], KeyPair] = {}
+    for node in (None, *spec.nodes):
+        for request in wanted_leaves(spec, node):
+            leaves[request.node, request.name] = _leaf(spec, folder, request, authorities, now)
+    return ClusterPki(authorities, service_accounts, leaves)
+
+
+def read_back(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Fills an empty PKI folder with the authorities and the sa key of a control plane.
+
+    `files` are contents by their path below /etc/kubernetes/pki (`ca.crt`, `etcd/ca.key` …). Keys go first, so that a
+    folder is never left with a certificate alone. Raises PkiUnusable when they do not belong together, writing nothing.
+    """
+    wanted = [f"{signer}.{suffix}" for suffix in ("key", "crt") for signer in Signer] + ["sa.key", "sa.pub"]
+    missing = [name for name in wanted if name not in files]
+    if missing:
+        raise PkiUnusable(
+            f"the control plane holds no {', '.join(missing)}", "Restore /etc/kubernetes/pki from a backup."
+        )
+    for signer in Signer:
+        _checked(KeyPair(files[f"{signer}.crt"], files[f"{signer}.key"]), f"{signer}.crt")
+    _private_folder(folder)
+    for name in wanted:
+        _write(folder / name, files[name], 0o600 if name.endswith(".key") else 0o644)
+
+
+def _authority(spec: ClusterSpec, folder: Path, signer: Signer, now: datetime, create: bool) -> KeyPair:
+    certificate, key = folder / f"{signer}.crt", folder / f"{signer}.key"
+    # A key alone is what a crash leaves between the two files, before anything was signed: it counts as nothing.
+    if certificate.exists():
+        pair = KeyPair(certificate.read_bytes(), _key_bytes(key, certificate))
+        _checked(pair, str(certificate))
+        if x509.expires(pair.certificate_pem) <= now:
+            raise PkiUnusable(
+                f"the certificate authority {certificate} expired on {x509.expires(pair.certificate_pem):%Y-%m-%d}",
+                "Check this machine's clock. An expired authority means new certificates for the whole cluster.",
+            )
+        return pair
+    if not create:
+        raise _missing(certificate)
+    security = spec.security
+    pair = x509.new_authority(CA_COMMON_NAMES[signer], security.key_type, now, security.ca_days)
+    _write(key, pair.key_pem, 0o600)
+    _write(certificate, pair.certificate_pem, 0o644)
+    return pair
+
+
+def _service_accounts(spec: ClusterSpec, folder: Path, create: bool) -> SigningKey:
+    public, key = folder / "sa.pub", folder / "sa.key"
+    if key.exists():
+        try:
+            # The public half follows from the key, so a lost sa.pub costs nothing.
+            pair = SigningKey(x509.public_key_of(key.read_bytes()), key.read_bytes())
+        except ValueError as error:
+            raise PkiUnusable(f"{key} is no key: {error}", f"Restore {folder} from a backup.") from error
+    elif create:
+        pair = x509.new_signing_key(spec.security.key_type)
+        _write(key, pair.key_pem, 0o600)
+    else:
+        raise _missing(key)
+    if not public.exists() or public.read_bytes() != pair.public_pem:
+        _write(public, pair.public_pem, 0o644)
+    return pair
+
+
+def _leaf(
+    spec: ClusterSpec, folder: Path, request: LeafRequest, authorities: Mapping[Signer, KeyPair], now: datetime
+) -> KeyPair:
+    path = folder / "nodes" / request.node / f"{request.name}.pem" if request.node else folder / f"{request.name}.pem"
+    ca, security = authorities[request.signer], spec.security
+    kept = _split(path.read_bytes()) if path.exists() else None
+    if kept and not x509.needs_renewal(kept, request, ca, security.key_type, now):
+        return kept
+    pair = x509.issue(request, ca, security.key_type, now, security.leaf_days)
+    _write(path, pair.certificate_pem + pair.key_pem, 0o600)
+    return pair
+
+
+def _split(content: bytes) -> KeyPair:
+    marker = b"-----END CERTIFICATE-----\n"
+    certificate, _, key = content.partition(marker)
+    return KeyPair(certificate + marker, key)
+
+
+def _checked(pair: KeyPair, name: str) -> None:
+    try:
+        matching = x509.belongs_together(pair)
+    except ValueError as error:
+        raise PkiUnusable(f"{name} or its key cannot be read: {error}", "Restore the pair from a backup.") from error
+    if not matching:
+        raise PkiUnusable(f"{name} and its key are not a pair", "Restore both from the same backup.")
+
+
+def _key_bytes(key: Path, certificate: Path) -> bytes:
+    if not key.exists():
+        raise PkiUnusable(f"{certificate} is there, but not its key {key.name}", f"Restore {key} from a backup.")
+    return key.read_bytes()
+
+
+def _missing(path: Path) -> PkiMissing:
+    return PkiMissing(
+        f"the cluster lives, but {path} is missing; new keys would cut every node off from it",
+        f"Restore {path.parent} from a backup of this state folder, use the machine the cluster was installed from, or "
+        "let kinstall read the keys back from a control plane.",
+    )
+
+
+def _private_folder(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_mode & 0o077:
+        folder.chmod(0o700)
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    """Whole or not at all, also after a power cut; never readable by others in between."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
