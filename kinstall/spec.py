@@ -17,9 +17,19 @@ ConfigMap = dict[str, Any]
 """Kubernetes' own configuration fields, merged over what kinstall writes (JSON merge patch, RFC 7386)."""
 
 
-def answer(help: str, *, key: str = "", choices: tuple[str, ...] = (), **options: Any) -> Any:  # noqa: A002
-    """A field with its entry for the answers file: one-line help, the key where camelCase is not it, choices."""
-    return field(metadata={"help": help, "key": key, "choices": choices}, **options)
+def answer(
+    help: str,  # noqa: A002
+    *,
+    key: str = "",
+    choices: tuple[str, ...] = (),
+    secret: bool = False,
+    **options: Any,
+) -> Any:
+    """A field with its entry for the answers file: one-line help, the key where camelCase is not it, choices.
+
+    `secret`: someone may write a secret here although only a reference is allowed; no message repeats the value.
+    """
+    return field(metadata={"help": help, "key": key, "choices": choices, "secret": secret}, **options)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +113,8 @@ class Downloads:
     runc_version: str = answer("empty: the release's own", default="")
     cni_plugins_version: str = answer("empty: the release's own", default="")
     sha256: dict[str, str] = answer(
-        "file name (kubelet, containerd-2.4.2-linux-amd64.tar.gz …) → pinned SHA-256; without it the digest is read "
-        "over TLS from the release site",
+        "file name (kubelet, containerd-2.4.2-linux-amd64.tar.gz …; arm64/kubelet where architectures differ) → pinned "
+        "SHA-256; without it the digest is read over TLS from the release site",
         default_factory=dict,
     )
 
@@ -115,10 +125,12 @@ class Ssh:
 
     user: str = answer("login name", default="root")
     port: int = answer("TCP port", default=22)
-    identity_file: str = answer("private key; empty: the agent's keys", default="")
-    passphrase: str = answer("reference to the key's passphrase", default="")
-    password: str = answer("reference to the login password", default="")
-    sudo_password: str = answer("reference to sudo's password; empty: the login password if there is one", default="")
+    identity_file: str = answer("path of the private key; empty: the agent's keys", secret=True, default="")
+    passphrase: str = answer("reference to the key's passphrase", secret=True, default="")
+    password: str = answer("reference to the login password", secret=True, default="")
+    sudo_password: str = answer(
+        "reference to sudo's password; empty: the login password if there is one", secret=True, default=""
+    )
     proxy_jump: str = answer("[user@]host[:port] to go through", default="")
     proxy_jump_host_key: str = answer("SHA256: fingerprint of the jump host", default="")
     connect_timeout: int = answer("seconds until a node that does not answer is given up", default=15)
@@ -130,10 +142,10 @@ class NodeSsh:
 
     user: str | None = answer("login name", default=None)
     port: int | None = answer("TCP port", default=None)
-    identity_file: str | None = answer("private key", default=None)
-    passphrase: str | None = answer("reference to the key's passphrase", default=None)
-    password: str | None = answer("reference to the login password", default=None)
-    sudo_password: str | None = answer("reference to sudo's password", default=None)
+    identity_file: str | None = answer("path of the private key", secret=True, default=None)
+    passphrase: str | None = answer("reference to the key's passphrase", secret=True, default=None)
+    password: str | None = answer("reference to the login password", secret=True, default=None)
+    sudo_password: str | None = answer("reference to sudo's password", secret=True, default=None)
     proxy_jump: str | None = answer("[user@]host[:port] to go through", default=None)
     proxy_jump_host_key: str | None = answer("SHA256: fingerprint of the jump host", default=None)
 

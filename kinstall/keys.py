@@ -1,0 +1,176 @@
+"""How spec.py's records look in an answers file: the keys' names, types and help, read off the dataclasses.
+
+The one declaration is spec.py's; the parser, the JSON Schema, the dump and the reference page all come through here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin, get_type_hints
+
+from kinstall.spec import ClusterSpec
+
+Path = tuple[str | int, ...]
+"""A place in an answers file: mapping keys and list indices from the top."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def written(path: Path) -> str:
+    """The path as operators write it: `nodes[1].name`, `images.mirrors["registry.k8s.io"]`; empty for the top."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif _PLAIN.fullmatch(part):
+            text += f".{part}" if text else part
+        else:
+            text += f'["{part}"]'
+    return text
+
+
+def holds(outer: str, inner: str) -> bool:
+    """Whether the place `inner` is `outer` or lies inside it, both as written()."""
+    return inner == outer or (inner.startswith(outer) and (not outer or inner[len(outer)] in ".["))
+
+
+def enclosing(path: str) -> str:
+    """The written path one level up; empty at the top."""
+    if path.endswith('"]'):
+        return path[: path.rindex('["')]
+    if path.endswith("]"):
+        return path[: path.rindex("[")]
+    return path.rpartition(".")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One field of a record as a key of the answers file. `type` is the resolved Python type, without `None`."""
+
+    name: str
+    attribute: str
+    type: Any
+    optional: bool
+    help: str
+    choices: tuple[str, ...]
+    secret: bool
+    default: Any
+    """The default value, or MISSING where the key must be given."""
+
+    @property
+    def required(self) -> bool:
+        return self.default is MISSING
+
+
+@cache
+def keys_of(record: type) -> tuple[Key, ...]:
+    """The keys of a spec record, in the order of its fields."""
+    hints = get_type_hints(record)
+    return tuple(_key(each, hints[each.name]) for each in fields(record))
+
+
+def _key(each: Field[Any], hint: Any) -> Key:
+    optional = get_origin(hint) is UnionType and NoneType in get_args(hint)
+    if optional:
+        (hint,) = (part for part in get_args(hint) if part is not NoneType)
+    default = each.default if each.default_factory is MISSING else each.default_factory()
+    return Key(
+        name=each.metadata["key"] or _camel(each.name),
+        attribute=each.name,
+        type=hint,
+        optional=optional,
+        help=each.metadata["help"],
+        choices=each.metadata["choices"],
+        secret=each.metadata["secret"],
+        default=default,
+    )
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(part.capitalize() for part in others)
+
+
+def element(of: Any) -> Any:
+    """The element type of `tuple[X, ...]`, the value type of `dict[str, X]`; None for everything else."""
+    if get_origin(of) is tuple:
+        return get_args(of)[0]
+    if get_origin(of) is dict:
+        return get_args(of)[1]
+    return None
+
+
+def is_list(of: Any) -> bool:
+    return get_origin(of) is tuple
+
+
+def is_map(of: Any) -> bool:
+    return get_origin(of) is dict
+
+
+def is_record(of: Any) -> bool:
+    return isinstance(of, type) and is_dataclass(of)
+
+
+def type_name(of: Any) -> str:
+    """What a value of this type is called in a sentence: `text`, `a list of text` …"""
+    if is_record(of):
+        return "a mapping"
+    if is_list(of):
+        return f"a list of {type_name(element(of)).removeprefix('a ').replace('mapping', 'mappings')}"
+    if is_map(of):
+        inner = element(of)
+        return "a mapping" if inner is Any or is_record(inner) else f"a mapping of {type_name(inner)}"
+    return {str: "text", int: "a whole number", bool: "true or false"}.get(of, "a value")
+
+
+def is_secret(path: Path) -> bool:
+    """Whether the field at `path` may hold what someone took for a secret's place."""
+    record: Any = ClusterSpec
+    for part in path:
+        if is_record(record) and isinstance(part, str):
+            key = next((key for key in keys_of(record) if key.name == part), None)
+            if key is None:
+                return False
+            if key.secret:
+                return True
+            record = key.type
+        else:
+            record = element(record)
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class KeyDoc:
+    """One line of the reference of the answers file.
+
+    `path` as operators write it, `[]` for the elements of a list and `NAME` for a free key; `default` is the value,
+    None where there is none; `required` says that the key must be given.
+    """
+
+    path: str
+    type: str
+    default: Any
+    choices: tuple[str, ...]
+    help: str
+    required: bool
+
+
+def describe_keys() -> list[KeyDoc]:
+    """Every key of an answers file, parents before their children, in the order of the file."""
+    return list(_describe(ClusterSpec, ""))
+
+
+def _describe(record: type, prefix: str) -> Iterator[KeyDoc]:
+    for key in keys_of(record):
+        path = f"{prefix}{key.name}"
+        nested = is_record(key.type)
+        default = None if key.required or nested else key.default
+        yield KeyDoc(path, type_name(key.type), default, key.choices, key.help, key.required)
+        inner = key.type if nested else element(key.type)
+        if is_record(inner):
+            yield from _describe(inner, path + ("." if nested else "[]." if is_list(key.type) else ".NAME."))

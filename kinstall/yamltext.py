@@ -1,0 +1,219 @@
+"""YAML text → plain data with the line of every value. PyYAML does the parsing; what it would guess at is not guessed.
+
+Only what every YAML reader takes for the same value becomes a number, a boolean or null. Text without quotes that some
+take for something else (`no`, `1e3`, `0644`, `2026-01-01`, `12:30`) becomes `Unclear`, and whoever reads it says so.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any
+
+import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from kinstall.findings import Problem
+from kinstall.keys import Path, written
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 40
+MAX_VALUES = 50_000
+
+_TAG = "tag:yaml.org,2002:"
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
+_DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]*)\.[0-9]+([eE][-+]?[0-9]+)?")
+_CONSTANTS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_QUOTED = re.compile(r"'[^']{2,}'|\"[^\"]{2,}\"")
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """Text without quotes that some YAML readers take for text and others for something else."""
+
+    text: str
+
+
+@dataclass(slots=True)
+class Document:
+    """What a YAML text says. `lines`: written path → 1-based line; `texts`: written path → a scalar as it stands."""
+
+    data: Any = None
+    lines: dict[str, int] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+
+class Unreadable(Exception):
+    """The text is no YAML that can be read; `problem` says why."""
+
+    def __init__(self, message: str, remedy: str = "", line: int = 0) -> None:
+        super().__init__(message)
+        self.problem = Problem("", message, remedy, line)
+
+
+class _Loader(yaml.SafeLoader):
+    """Composes nodes only, within bounds, so that a hostile file ends at once."""
+
+    depth = 0
+    count = 0
+
+    def compose_node(self, parent: Node | None, index: Any) -> Node | None:
+        line = self.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call]
+        self.count += 1
+        if self.count > MAX_VALUES:
+            raise Unreadable(f"more than {MAX_VALUES} values", "an answers file has a few hundred lines", line)
+        if self.depth >= MAX_DEPTH:
+            raise Unreadable(f"nested more than {MAX_DEPTH} levels deep", "no key of an answers file is", line)
+        self.depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self.depth -= 1
+
+
+# What YAML 1.2 takes for numbers and PyYAML, which follows 1.1, for text.
+_Loader.add_implicit_resolver(
+    f"{_TAG}float", re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$"), list("-+.0123456789")
+)
+_Loader.add_implicit_resolver(f"{_TAG}int", re.compile(r"0o[0-7]+$"), ["0"])
+
+
+def is_plain_text(text: str) -> bool:
+    """Whether every YAML reader takes `text` without quotes for that text."""
+    resolvers = _Loader.yaml_implicit_resolvers
+    candidates = resolvers.get(text[:1], []) + resolvers.get(None, [])
+    return not any(pattern.match(text) for _, pattern in candidates)
+
+
+def read(text: str) -> Document:
+    """The only document of a YAML text.
+
+    Raises:
+        Unreadable: not YAML, not one document, or beyond the bounds. What is wrong with single values is in the
+            document's `problems` instead, and the rest of it is read.
+    """
+    if len(text) > MAX_BYTES:
+        raise Unreadable("larger than 1 MiB", "an answers file has a few hundred lines")
+    _refuse_tabs(text)
+    try:
+        loader = _Loader(text)
+        try:
+            node = loader.get_node() if loader.check_node() else None
+            if node is not None and loader.check_node():
+                line = loader.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call]
+                raise Unreadable("a second document begins here", "keep one cluster per file, and no second ---", line)
+        finally:
+            loader.dispose()
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise Unreadable("a character that YAML does not allow", "remove it or type it anew", line) from None
+    except yaml.MarkedYAMLError as error:
+        raise _explained(error) from None
+    except RecursionError:
+        raise Unreadable("nested too deep", "no key of an answers file is") from None
+    document = Document()
+    if node is not None:
+        document.data = _Reader(document).value(node, ())
+    return document
+
+
+def _refuse_tabs(text: str) -> None:
+    for number, line in enumerate(text.splitlines(), start=1):
+        indent = line[: len(line) - len(line.lstrip())]
+        if "\t" in indent and len(indent) < len(line):
+            raise Unreadable("a tab in the indentation", "indent with spaces", number)
+
+
+def _explained(error: yaml.MarkedYAMLError) -> Unreadable:
+    """PyYAML's error in the operator's words. Nothing of the text is repeated: it may be half a password."""
+    problem = error.problem or "not valid YAML"
+    marks = (error.context_mark, error.problem_mark)
+    start, end = (mark.line + 1 if mark else 0 for mark in marks)
+    if "quoted scalar" in (error.context or "") and "end of stream" in problem:
+        return Unreadable("a quote that is never closed", "close it", start)
+    if "could not find expected ':'" in problem:
+        return Unreadable("a line that is no `key: value`", "a colon and a space belong between them", start or end)
+    if "mapping values are not allowed" in problem:
+        return Unreadable(
+            "a colon where none can stand", "check the indentation; a value with `: ` in it belongs in quotes", end
+        )
+    if "<block end>" in problem:
+        return Unreadable("the indentation does not fit what stands above", "align the lines of one mapping", end)
+    if "undefined alias" in problem:
+        return Unreadable(
+            "an alias (*name) without an anchor (&name) before it",
+            "a value that begins with * belongs in quotes", end or start,
+        )  # fmt: skip
+    if "duplicate anchor" in problem:
+        return Unreadable("an anchor (&name) that was used before", "name each anchor once", end or start)
+    if "cannot start any token" in problem:
+        return Unreadable("a value that begins with a character YAML reserves", "put the value in quotes", end)
+    return Unreadable(f"not valid YAML: {_QUOTED.sub('…', problem)}", line=end or start)
+
+
+class _Reader:
+    """Turns nodes into data and fills the document's `lines`, `texts` and `problems`."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._count = 0
+
+    def value(self, node: Node, path: Path) -> Any:
+        self._count += 1
+        line = node.start_mark.line + 1
+        # Composing did not expand aliases; a bomb goes off here, and a node inside itself never ends.
+        if self._count > MAX_VALUES or len(path) > MAX_DEPTH:
+            raise Unreadable("aliases that expand to far too much", "write the values out", line)
+        self._document.lines.setdefault(written(path), line)
+        if isinstance(node, ScalarNode):
+            return self._scalar(node, path)
+        if isinstance(node, SequenceNode) and node.tag == f"{_TAG}seq":
+            return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
+        if isinstance(node, MappingNode) and node.tag == f"{_TAG}map":
+            return self._mapping(node, path)
+        raise Unreadable("a YAML tag (!…)", "write the value without one", line)
+
+    def _scalar(self, node: ScalarNode, path: Path) -> Any:
+        text: str = node.value
+        kind = node.tag.removeprefix(_TAG)
+        if kind == "str":
+            return text
+        self._document.texts[written(path)] = text
+        if kind == "null":
+            return None
+        if kind == "bool" and text in _CONSTANTS:
+            return _CONSTANTS[text]
+        if kind == "int" and _INTEGER.fullmatch(text):
+            return int(text)
+        if kind == "float" and _DECIMAL.fullmatch(text) and isfinite(float(text)):
+            return float(text)
+        if node.tag.startswith(_TAG) and kind in {"bool", "int", "float", "timestamp", "value", "merge"}:
+            return Unclear(text)
+        raise Unreadable("a YAML tag (!…)", "a value that begins with ! belongs in quotes", node.start_mark.line + 1)
+
+    def _mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            if not isinstance(key_node, ScalarNode):
+                self._problem(path, line, "a list or mapping as a key", "keys are text")
+                continue
+            key: str = key_node.value
+            here = (*path, key)
+            if key_node.tag == f"{_TAG}merge":
+                self._problem(path, line, "a merge key (<<)", "write the fields out, or use a plain alias")
+                continue
+            if key in found:
+                first = self._document.lines[written(here)]
+                self._problem(here, line, f"stands here twice, first in line {first}", "keep one of them")
+                continue
+            if key_node.tag != f"{_TAG}str":
+                self._problem(here, line, f"{key} without quotes is no text to every reader", "write it in quotes")
+            self._document.lines[written(here)] = line
+            found[key] = self.value(value_node, here)
+        return found
+
+    def _problem(self, path: Path, line: int, message: str, remedy: str) -> None:
+        self._document.problems.append(Problem(written(path), message, remedy, line))
