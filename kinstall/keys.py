@@ -66,9 +66,13 @@ class Key:
         return self.default is MISSING
 
 
-@cache
 def keys_of(record: type) -> tuple[Key, ...]:
     """The keys of a spec record, in the order of its fields."""
+    return _keys_of(record)
+
+
+@cache
+def _keys_of(record: Any) -> tuple[Key, ...]:
     hints = get_type_hints(record)
     return tuple(_key(each, hints[each.name]) for each in fields(record))
 

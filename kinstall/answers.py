@@ -1,0 +1,130 @@
+"""answers.yaml ⇄ ClusterSpec. Everything that is wrong with a file is said at once, with its line and a way out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kinstall import rules, yamltext
+from kinstall.errors import InvalidAnswers
+from kinstall.findings import Problem
+from kinstall.keys import enclosing, is_record, keys_of
+from kinstall.spec import ClusterSpec
+from kinstall.structure import structure
+
+_START = "start from one of the files in examples/"
+
+
+def load(path: str | Path) -> ClusterSpec:
+    """The spec of an answers file.
+
+    Raises:
+        InvalidAnswers: there is no such file, it cannot be read, or parse() refuses it.
+    """
+    source = str(path)
+    try:
+        with Path(path).open("rb") as file:
+            # One byte more than allowed shows that it is too much; the rest of a huge file is never read.
+            content = file.read(yamltext.MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise _refused(source, "there is no such file", _START) from None
+    except IsADirectoryError:
+        raise _refused(source, "this is a directory", "name the answers file in it") from None
+    except PermissionError:
+        raise _refused(source, "you may not read this file", "look at its owner and mode") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no valid path"
+        raise _refused(source, f"the file cannot be read: {reason}") from None
+    if len(content) > yamltext.MAX_BYTES:
+        raise _refused(source, "larger than 1 MiB", "an answers file has a few hundred lines")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise _refused(source, "not UTF-8 text", "store the file as UTF-8", line) from None
+    return parse(text, source)
+
+
+def parse(text: str, source: str = "answers.yaml") -> ClusterSpec:
+    """The spec that a text describes; `source` names it in messages.
+
+    Raises:
+        InvalidAnswers: with every problem, in the order of the file.
+    """
+    try:
+        document = yamltext.read(text)
+    except yamltext.Unreadable as error:
+        raise InvalidAnswers(source, [error.problem]) from None
+    if document.data is None and not document.problems:
+        raise _refused(source, "the file is empty", _START, 1)
+    if not isinstance(document.data, dict):
+        raise _refused(source, "an answers file is a mapping of `key: value` lines", _START, 1)
+    found = structure(document)
+    problems = [*document.problems, *found.problems, *rules.check(found.spec, found.broken)]
+    if problems:
+        located = dict.fromkeys(_located(problem, document.lines) for problem in problems)
+        raise InvalidAnswers(source, sorted(located, key=lambda problem: problem.line))
+    return found.spec
+
+
+def dump(spec: ClusterSpec, *, show_defaults: bool = False) -> str:
+    """The spec as an answers file: what differs from the defaults, or every key. parse() gives the same spec again."""
+    return yaml.dump(
+        as_data(spec, show_defaults=show_defaults),
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=120,
+    )
+
+
+def as_data(spec: Any, *, show_defaults: bool = False) -> dict[str, Any]:
+    """A spec or a part of it as plain data under the answers file's keys, in the order of the fields."""
+    data: dict[str, Any] = {}
+    for key in keys_of(type(spec)):
+        value = getattr(spec, key.attribute)
+        if show_defaults or key.required or value != key.default:
+            data[key.name] = _plain(value, show_defaults)
+    return data
+
+
+def _plain(value: Any, show_defaults: bool) -> Any:
+    if is_record(type(value)):
+        return as_data(value, show_defaults=show_defaults)
+    if isinstance(value, dict):
+        return {key: _plain(inner, show_defaults) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner, show_defaults) for inner in value]
+    return value
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes whatever yamltext would not take for text; never writes aliases."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    style = None if yamltext.is_plain_text(value) else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def _located(problem: Problem, lines: dict[str, int]) -> Problem:
+    """The problem with its line, or that of what encloses it."""
+    if problem.line:
+        return problem
+    path = problem.path
+    while path and path not in lines:
+        path = enclosing(path)
+    return replace(problem, line=lines.get(path, 1))
+
+
+def _refused(source: str, message: str, remedy: str = "", line: int = 0) -> InvalidAnswers:
+    return InvalidAnswers(source, [Problem("", message, remedy, line)])

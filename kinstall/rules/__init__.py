@@ -1,0 +1,32 @@
+"""What an answers file may say beyond its shape. Pure functions: a spec in, problems out.
+
+Each module looks after one part of the file. A rule that compares places looks at those only that are readable by
+themselves, so that one mistake is told once.
+"""
+
+from __future__ import annotations
+
+from kinstall.findings import Problem
+from kinstall.keys import holds
+from kinstall.rules import access, cluster, components, networking, nodes, sources
+from kinstall.rules.view import View
+from kinstall.spec import ClusterSpec
+
+_RULES = (
+    *cluster.RULES,
+    *networking.RULES,
+    *nodes.RULES,
+    *access.RULES,
+    *sources.RULES,
+    *components.RULES,
+)
+
+
+def check(spec: ClusterSpec, broken: frozenset[str] = frozenset()) -> list[Problem]:
+    """All problems of a spec, without line numbers.
+
+    `broken` names the places (as keys.written() writes them) that hold placeholders: nothing is said about them.
+    """
+    view = View(spec, broken)
+    found = [problem for rule in _RULES for problem in rule(view)]
+    return [problem for problem in found if not any(holds(place, problem.path) for place in broken)]

@@ -1,0 +1,71 @@
+"""The cluster as a whole: release, names, endpoint, certificates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from kinstall import releases
+from kinstall.addressing import as_network
+from kinstall.findings import Problem
+from kinstall.rules import syntax
+from kinstall.rules.view import Rule, View, between, told
+
+_MAX_DAYS = 36500
+_CHECK_NAME = re.compile(r"[a-z][a-z0-9-]*")
+
+
+def version(view: View) -> Iterator[Problem]:
+    what, remedy = releases.complaint(view.spec.kubernetes_version)
+    if what:
+        yield Problem("kubernetesVersion", what, remedy)
+
+
+def names(view: View) -> Iterator[Problem]:
+    yield from told("clusterName", syntax.dns_label(view.spec.cluster_name))
+    yield from told("networking.dnsDomain", syntax.dns_name(view.spec.networking.dns_domain))
+
+
+def endpoint(view: View) -> Iterator[Problem]:
+    path, text = "controlPlaneEndpoint", view.spec.control_plane_endpoint
+    if not text:
+        return
+    wrong = syntax.host_port(text)
+    yield from told(path, wrong)
+    if wrong:
+        return
+    host = as_network(text.partition(":")[0])
+    if not host:
+        return
+    for place, network in (("podSubnet", view.pods), ("serviceSubnet", view.services)):
+        if network and host.overlaps(network):
+            yield Problem(path, f"{text} lies inside {place} {network}", "the API must be reached from outside of it")
+    for index, node in enumerate(view.spec.nodes):
+        if as_network(node.address) == host and not node.is_control_plane and view.intact(f"nodes[{index}].role"):
+            yield Problem(
+                path, f"{text} is {node.name}'s address, and {node.name} is a worker", "name a control plane's"
+            )
+
+
+def certificates(view: View) -> Iterator[Problem]:
+    security = view.spec.security
+    for index, name in enumerate(security.extra_sans):
+        yield from told(f"security.extraSANs[{index}]", syntax.san(name))
+    yield from between("security.caDays", security.ca_days, 1, _MAX_DAYS)
+    leaf = list(between("security.leafDays", security.leaf_days, 1, _MAX_DAYS))
+    yield from leaf
+    if not leaf and security.leaf_days > security.ca_days > 0 and view.intact("security.caDays"):
+        yield Problem(
+            "security.leafDays",
+            f"{security.leaf_days} days is longer than the authority that signs is valid ({security.ca_days} days)",
+            "make it shorter, or caDays longer",
+        )
+
+
+def ignored_checks(view: View) -> Iterator[Problem]:
+    for index, name in enumerate(view.spec.preflight.ignore):
+        if not _CHECK_NAME.fullmatch(name):
+            yield Problem(f"preflight.ignore[{index}]", f"{name!r} is no check's name", "write names such as swap")
+
+
+RULES: tuple[Rule, ...] = (version, names, endpoint, certificates, ignored_checks)

@@ -1,0 +1,96 @@
+"""Address ranges: how they are written, whether they are large enough, and that none lies in another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Network
+
+from kinstall.addressing import capacity
+from kinstall.findings import Problem
+from kinstall.rules import syntax
+from kinstall.rules.view import Rule, View, between, told
+
+SMALLEST_NODE_RANGE = 28
+"""A /28 holds 13 pods; with less a node is of little use."""
+LARGEST_SERVICE_RANGE, SMALLEST_SERVICE_RANGE = 12, 28
+"""The API server refuses more than 20 bits of services; the DNS service has the tenth address."""
+ALLOCATOR_BITS = 16
+"""Kubernetes' range allocator takes at most 16 bits between podSubnet and a node's range."""
+
+
+def ranges(view: View) -> Iterator[Problem]:
+    networking = view.spec.networking
+    yield from told("networking.podSubnet", syntax.cidr(networking.pod_subnet))
+    yield from told("networking.serviceSubnet", syntax.cidr(networking.service_subnet))
+    if networking.mtu != 0:
+        yield from between("networking.mtu", networking.mtu, 576, 65535, "0 takes that of the node's interface")
+
+
+def service_size(view: View) -> Iterator[Problem]:
+    path, services = "networking.serviceSubnet", view.services
+    if not services:
+        return
+    if services.prefixlen < LARGEST_SERVICE_RANGE:
+        yield Problem(path, f"{services} is too large for the API server", f"take a /{LARGEST_SERVICE_RANGE} at most")
+    if services.prefixlen > SMALLEST_SERVICE_RANGE:
+        yield Problem(path, f"{services} is too small for the cluster's own services", "take a /24, for example")
+
+
+def node_ranges(view: View) -> Iterator[Problem]:
+    path, mask, pods = "networking.nodeCIDRMaskSize", view.spec.networking.node_cidr_mask_size, view.pods
+    if not 1 <= mask <= SMALLEST_NODE_RANGE:
+        yield from between(path, mask, 8, SMALLEST_NODE_RANGE, "it is a prefix length, as the 24 in 10.244.1.0/24")
+        return
+    if not pods or not view.intact(path):
+        return
+    if mask < pods.prefixlen:
+        message = f"a node's range of /{mask} does not fit into podSubnet {pods}"
+        yield Problem(path, message, f"take a number above {pods.prefixlen}, or a larger podSubnet")
+    elif mask - pods.prefixlen > ALLOCATOR_BITS:
+        message = f"/{mask} is more than {ALLOCATOR_BITS} bits from podSubnet {pods}, which Kubernetes refuses"
+        yield Problem(path, message, f"take at most {pods.prefixlen + ALLOCATOR_BITS}, or a smaller podSubnet")
+    elif capacity(view.spec.networking).nodes < len(view.spec.nodes):
+        held = capacity(view.spec.networking).nodes
+        message = f"podSubnet {pods} holds {held} ranges of /{mask} and there are {len(view.spec.nodes)} nodes"
+        yield Problem("networking.podSubnet", message, "take a larger podSubnet or a larger nodeCIDRMaskSize")
+
+
+def overlaps(view: View) -> Iterator[Problem]:
+    pods, services = view.pods, view.services
+    if pods and services and pods.overlaps(services):
+        yield Problem(
+            "networking.serviceSubnet",
+            f"{services} overlaps podSubnet {pods}",
+            "take ranges that have nothing in common",
+        )
+    for path, _, address in view.addresses():
+        for name, network in (("podSubnet", pods), ("serviceSubnet", services)):
+            if network and address.overlaps(network):
+                message = f"{address.network_address} lies inside {name} {network}"
+                yield Problem(path, message, f"move {name}, or the node")
+
+
+def own_ranges(view: View) -> Iterator[Problem]:
+    """The `podCIDR` of single nodes."""
+    taken: dict[IPv4Network, str] = {}
+    mask = view.spec.networking.node_cidr_mask_size
+    for path, node in view.nodes():
+        place, text = f"{path}.podCIDR", node.pod_cidr
+        if not text or not view.intact(place):
+            continue
+        wrong = syntax.cidr(text)
+        yield from told(place, wrong)
+        if wrong:
+            continue
+        network = IPv4Network(text)
+        if view.pods and not network.subnet_of(view.pods):
+            yield Problem(place, f"{text} lies outside podSubnet {view.pods}", "take one of its ranges")
+        elif view.intact("networking.nodeCIDRMaskSize") and network.prefixlen != mask:
+            yield Problem(place, f"{text} is no /{mask}", "nodeCIDRMaskSize says how large a node's range is")
+        other = next((name for range_, name in taken.items() if range_.overlaps(network)), None)
+        if other is not None:
+            yield Problem(place, f"{text} overlaps {other}'s podCIDR", "give each node its own")
+        taken[network] = node.name
+
+
+RULES: tuple[Rule, ...] = (ranges, service_size, node_ranges, overlaps, own_ranges)

@@ -1,0 +1,118 @@
+"""Where images and release files come from, which versions, and what vouches for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kinstall import releases
+from kinstall.artefacts import ARCHITECTURES, ReleaseFile, pinned_digest, release_files, unpinned
+from kinstall.findings import Problem
+from kinstall.keys import written
+from kinstall.rules import syntax
+from kinstall.rules.view import Rule, View, told
+
+_SITES = ("kubernetes", "containerd", "runc", "cniPlugins")
+
+
+def images(view: View) -> Iterator[Problem]:
+    wanted = view.spec.images
+    yield from told("images.imageRepository", syntax.repository(wanted.image_repository))
+    for host, mirror in wanted.mirrors.items():
+        path = written(("images", "mirrors", host))
+        yield from told(path, syntax.registry(host))
+        yield from told(f"{path}.endpoint", syntax.url(mirror.endpoint))
+    for key, tag in (("etcd", wanted.etcd), ("coredns", wanted.coredns), ("pause", wanted.pause)):
+        if tag:
+            yield from told(f"images.{key}", syntax.tag(tag))
+    yield from told("images.agnhost", syntax.tag(wanted.agnhost))
+
+
+def _sites(view: View) -> dict[str, str]:
+    wanted = view.spec.downloads
+    return dict(zip(_SITES, (wanted.kubernetes, wanted.containerd, wanted.runc, wanted.cni_plugins), strict=True))
+
+
+def sites(view: View) -> Iterator[Problem]:
+    for key, address in _sites(view).items():
+        yield from told(f"downloads.{key}", syntax.url(address))
+
+
+def versions(view: View) -> Iterator[Problem]:
+    wanted = view.spec.downloads
+    good: dict[str, str] = {}
+    for key, text in (
+        ("containerdVersion", wanted.containerd_version),
+        ("runcVersion", wanted.runc_version),
+        ("cniPluginsVersion", wanted.cni_plugins_version),
+    ):
+        wrong = _version(text) if text else None
+        yield from told(f"downloads.{key}", wrong)
+        if not wrong:
+            good[key] = text
+    chosen, release = good.get("containerdVersion"), view.release
+    if chosen and release and view.intact("downloads.containerdVersion") and not release.takes_containerd(chosen):
+        oldest = " or ".join(release.containerd_minimum)
+        yield Problem(
+            "downloads.containerdVersion", f"{chosen} is too old: {release.containerd_reason}", f"take {oldest}"
+        )
+
+
+def _version(text: str) -> syntax.Complaint | None:
+    try:
+        releases.numbers(text)
+    except ValueError:
+        bare = text.removeprefix("v")
+        if bare != text and not _version(bare):
+            return f"{text} has a v too many", f"write {bare}"
+        return f"{text!r} is no version", "write three numbers, for example 2.4.2"
+    return None
+
+
+def digests(view: View) -> Iterator[Problem]:
+    for name, digest in view.spec.downloads.sha256.items():
+        yield from told(written(("downloads", "sha256", name)), syntax.sha256(digest))
+
+
+def _files(view: View) -> dict[str, tuple[ReleaseFile, ...]]:
+    """Architecture → files; empty where the release or a version cannot be read."""
+    places = ("containerdVersion", "runcVersion", "cniPluginsVersion", *_SITES)
+    if not view.release or not view.intact(*(f"downloads.{key}" for key in places)):
+        return {}
+    return {arch: release_files(view.spec, arch) for arch in ARCHITECTURES}
+
+
+def trust(view: View) -> Iterator[Problem]:
+    """A checksum file from the same plain-HTTP server proves nothing: without pins that is refused.
+
+    The nodes' architecture is not known here: pins for all files of one architecture are enough, and the plan looks
+    for those it needs.
+    """
+    files = _files(view)
+    for key in _SITES:
+        missing = [unpinned(view.spec, [file for file in of_arch if file.site == key]) for of_arch in files.values()]
+        if missing and all(missing) and view.untouched("downloads.sha256"):
+            names = ", ".join(file.name for file in min(missing, key=len))
+            yield Problem(
+                f"downloads.{key}",
+                f"nothing vouches for what comes over plain HTTP: downloads.sha256 has no digest for {names}",
+                "pin them there, or name an https:// site",
+            )
+
+
+def stale_pins(view: View) -> Iterator[Problem]:
+    """A pin for another version than the one that is fetched would silently mean nothing."""
+    files = _files(view)
+    all_names = {
+        name for of_arch in files.values() for file in of_arch for name in (file.name, f"{file.arch}/{file.name}")
+    }
+    for stem in ("containerd-", "runc.", "cni-plugins-"):
+        wanted = [file for of_arch in files.values() for file in of_arch if file.name.startswith(stem)]
+        if not wanted or any(pinned_digest(view.spec, file) for file in wanted):
+            continue
+        for name in view.spec.downloads.sha256:
+            if name.rpartition("/")[2].startswith(stem) and name not in all_names:
+                message = f"no file of this name is fetched; this release takes {wanted[0].name}"
+                yield Problem(written(("downloads", "sha256", name)), message, "pin that one, or name the version")
+
+
+RULES: tuple[Rule, ...] = (images, sites, versions, digests, trust, stale_pins)

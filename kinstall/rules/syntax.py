@@ -1,0 +1,242 @@
+"""How single values are written: each function takes a text and gives a complaint, or None where it is right.
+
+A complaint is (what is wrong, how to mend it). Where a text may hold a secret, no complaint repeats it.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
+from urllib.parse import urlsplit
+
+from kinstall.addressing import special_name
+
+Complaint = tuple[str, str]
+
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_NAME_PART = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_REPOSITORY_PART = re.compile(r"[a-z0-9]+([._-]+[a-z0-9]+)*")
+_DIGITS_AND_DOTS = re.compile(r"[0-9.]+")
+_PORT = re.compile(r"[1-9][0-9]{0,4}")
+_ENVIRONMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@\\-]{0,63}")
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+
+
+def dns_label(text: str) -> Complaint | None:
+    """RFC 1123 label: at most 63 lower-case letters, digits and dashes."""
+    if _LABEL.fullmatch(text):
+        return None
+    return f"{text!r} is no RFC 1123 name", "lower-case letters, digits and inner dashes, at most 63 of them"
+
+
+def dns_name(text: str, limit: int = 253) -> Complaint | None:
+    """RFC 1123 subdomain: labels with dots between."""
+    if len(text) <= limit and all(_LABEL.fullmatch(part) for part in text.split(".")):
+        return None
+    return (
+        f"{text!r} is no RFC 1123 name",
+        f"lower-case letters, digits, inner dashes and dots, at most {limit} of them",
+    )
+
+
+def cidr(text: str) -> Complaint | None:
+    """An aligned IPv4 range in which ordinary addresses can lie."""
+    if "," in text:
+        return f"{text!r} is more than one range", "dual stack is not supported yet: write one IPv4 range"
+    if ":" in text:
+        return f"{text!r} is an IPv6 range", "IPv6 is not supported yet: write an IPv4 range"
+    address, slash, size = text.partition("/")
+    if not slash:
+        return f"{text!r} has no size", f"write it as {address}/16, for example"
+    try:
+        if not size.isdecimal():
+            raise ValueError
+        network = IPv4Network(text, strict=False)
+    except ValueError:
+        return f"{text!r} is no IPv4 range", "write one like 10.244.0.0/16"
+    if IPv4Address(address) != network.network_address:
+        return f"{text} has bits set beyond its size", f"the aligned range is {network}"
+    name = special_name(network)
+    return (f"{text} touches the {name} range", "take a private range, for example 10.244.0.0/16") if name else None
+
+
+def node_address(text: str) -> Complaint | None:
+    """An IPv4 address that a machine can have."""
+    if "/" in text:
+        return f"{text!r} is a range", "write the address alone, without a size"
+    if ":" in text:
+        return f"{text!r} is no IPv4 address", "IPv6 is not supported yet, and a port belongs in ssh.port"
+    try:
+        network = IPv4Network(IPv4Address(text))
+    except ValueError:
+        return f"{text!r} is no IPv4 address", "write the address under which the other nodes reach this one"
+    name = special_name(network) or ("broadcast" if text == "255.255.255.255" else "")
+    if name:
+        return f"{text} is a {name} address", "write the address under which the other nodes reach this one"
+    if text.endswith(".0"):
+        return f"{text} is a network's address", "write the machine's own address"
+    return None
+
+
+def port(value: int) -> Complaint | None:
+    return None if 1 <= value <= 65535 else (f"{value} is no TCP port", "write a number from 1 to 65535")
+
+
+def host_port(text: str, *, port_optional: bool = False) -> Complaint | None:
+    """`host:port`, the host an IPv4 address or a DNS name."""
+    if "://" in text:
+        return f"{text!r} is a URL", "write host:port alone"
+    if text.startswith("[") or text.count(":") > 1:
+        return f"{text!r} is an IPv6 address", "IPv6 is not supported yet"
+    host, colon, number = text.partition(":")
+    wrong = node_address(host) if _DIGITS_AND_DOTS.fullmatch(host) else dns_name(host)
+    if wrong:
+        return wrong
+    if not colon and not port_optional:
+        return f"{text!r} has no port", f"write {host}:6443, for example"
+    if colon and not (_PORT.fullmatch(number) and int(number) <= 65535):
+        return f"{text!r} has no valid port", "a port is a number from 1 to 65535"
+    return None
+
+
+def san(text: str) -> Complaint | None:
+    """A name (with `*.` in front, perhaps) or an IPv4 or IPv6 address for a certificate."""
+    try:
+        IPv6Address(text) if ":" in text else IPv4Address(text)
+    except ValueError:
+        if ":" not in text and not _DIGITS_AND_DOTS.fullmatch(text) and not dns_name(text.removeprefix("*.")):
+            return None
+        return f"{text!r} is no DNS name and no IP address", "write one of them, without scheme and port"
+    return None
+
+
+def url(text: str) -> Complaint | None:
+    """The address of a site. Never repeated: credentials may be in it."""
+    if text != text.strip() or re.search(r"\s", text):
+        return "the address has a space in it", "remove it"
+    try:
+        parts = urlsplit(text)
+        credentials = parts.username is not None or parts.password is not None
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return "this is no address of a site", "write https://host/path"
+    if parts.scheme not in ("http", "https"):
+        return "the address does not begin with https:// or http://", "write https://host/path"
+    if credentials:
+        return "the address has credentials in it", "answers hold no secrets: take them out"
+    if not host or (not _DIGITS_AND_DOTS.fullmatch(host) and dns_name(host)):
+        return "the address has no valid host", "write https://host/path"
+    if "?" in text or "#" in text:
+        return "the address has a query or fragment", "write https://host/path"
+    if text.endswith("/"):
+        return "the address ends in /", "leave the last / out"
+    return None
+
+
+def secret_reference(text: str) -> Complaint | None:
+    """`env:NAME`, `file:PATH` or `prompt:`. The text is never repeated."""
+    kind, colon, rest = text.partition(":")
+    if colon and kind == "env":
+        if _ENVIRONMENT.fullmatch(rest):
+            return None
+        return "env: is followed by no variable's name", "write env:NAME, with letters, digits and _"
+    if colon and kind == "file":
+        return None if rest.strip() else ("file: is followed by no path", "write file:PATH")
+    if text == "prompt:":
+        return None
+    return (
+        "a secret itself has no place in an answers file",
+        "write a reference: env:NAME, file:PATH or prompt: (asked for when it is needed)",
+    )
+
+
+def key_file(text: str) -> Complaint | None:
+    """A path. Never repeated: someone may put the key itself here."""
+    if "PRIVATE KEY" in text or "\n" in text:
+        return "a key itself has no place in an answers file", "write the path of the file that holds it"
+    if text != text.strip():
+        return "the path begins or ends with a space", "remove it"
+    return None
+
+
+def fingerprint(text: str) -> Complaint | None:
+    """An SSH host key's SHA-256 fingerprint as ssh-keygen prints it."""
+    if _FINGERPRINT.fullmatch(text):
+        return None
+    if text.upper().startswith("MD5:") or re.fullmatch(r"[0-9a-f]{2}(:[0-9a-f]{2}){15}", text):
+        return "an MD5 fingerprint proves too little", "write the one of `ssh-keygen -lf KEY.pub`: SHA256:…"
+    if text.startswith(("ssh-", "ecdsa-")):
+        return "this is a public key, not its fingerprint", "write the one of `ssh-keygen -lf KEY.pub`: SHA256:…"
+    return "this is no host key's fingerprint", "write SHA256: and 43 base64 characters, as `ssh-keygen -lf` prints it"
+
+
+def user(text: str) -> Complaint | None:
+    return None if _USER.fullmatch(text) else (f"{text!r} is no login name", "write the name alone")
+
+
+def jump(text: str) -> Complaint | None:
+    """`[user@]host[:port]`."""
+    if "," in text:
+        return "more than one jump host is not supported yet", "write one: [user@]host[:port]"
+    name, at, rest = text.rpartition("@")
+    if at and (wrong := user(name)):
+        return wrong
+    return host_port(rest, port_optional=True)
+
+
+def label_key(text: str) -> Complaint | None:
+    """A label's or taint's key: an optional DNS name and a slash, then a name of at most 63 characters."""
+    prefix, slash, name = text.rpartition("/")
+    if slash and dns_name(prefix):
+        return f"the key {text!r} has an invalid prefix", "what stands before the / is a DNS name"
+    if not _NAME_PART.fullmatch(name):
+        return (
+            f"{text!r} is no valid key",
+            "at most 63 letters, digits and inner . _ -, with an optional DNS name and /",
+        )
+    return None
+
+
+def label_value(text: str) -> Complaint | None:
+    if not text or _NAME_PART.fullmatch(text):
+        return None
+    return f"{text!r} is no valid value", "at most 63 letters, digits and inner . _ -"
+
+
+def tag(text: str) -> Complaint | None:
+    """An image's tag alone."""
+    if _TAG.fullmatch(text):
+        return None
+    return f"{text!r} is no image tag", "write the tag alone, without image and digest"
+
+
+def repository(text: str) -> Complaint | None:
+    """`host[:port][/path]`, the prefix of image names."""
+    if "://" in text:
+        return f"{text!r} has a scheme", "write host/path alone; for a registry over plain HTTP there is images.mirrors"
+    host, *path = text.split("/")
+    if registry(host) or not all(_REPOSITORY_PART.fullmatch(part) for part in path):
+        return (
+            f"{text!r} is no prefix of image names",
+            "write one like registry.example.com/kubernetes, without a last /",
+        )
+    return None
+
+
+def registry(text: str) -> Complaint | None:
+    """`host[:port]` of a registry."""
+    if text != "localhost" and host_port(text, port_optional=True):
+        return f"{text!r} is no registry's host", "write it as in image names: registry.k8s.io, or host:port"
+    return None
+
+
+def sha256(text: str) -> Complaint | None:
+    if _SHA256.fullmatch(text):
+        return None
+    return (
+        f"a SHA-256 digest has 64 hexadecimal digits, this has {len(text)} characters",
+        "copy it from a trusted place",
+    )

@@ -1,0 +1,79 @@
+"""A spec together with what of it can be read: rules ask here before they compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+from kinstall import releases
+from kinstall.addressing import as_network
+from kinstall.findings import Problem
+from kinstall.keys import holds
+from kinstall.releases import Release
+from kinstall.rules.syntax import Complaint, cidr
+from kinstall.spec import ClusterSpec, Node
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    spec: ClusterSpec
+    broken: frozenset[str]
+
+    def intact(self, *paths: str) -> bool:
+        """Whether nothing at these places or around them is a placeholder."""
+        return not any(holds(place, path) for place in self.broken for path in paths)
+
+    def untouched(self, path: str) -> bool:
+        """Whether nothing at `path`, around it or below it is a placeholder."""
+        return self.intact(path) and not any(holds(path, place) for place in self.broken)
+
+    def nodes(self) -> Iterator[tuple[str, Node]]:
+        """The nodes with their paths."""
+        for index, node in enumerate(self.spec.nodes):
+            yield f"nodes[{index}]", node
+
+    @property
+    def pods(self) -> IPv4Network | None:
+        """podSubnet, where it is a range."""
+        return self._network("networking.podSubnet", self.spec.networking.pod_subnet)
+
+    @property
+    def services(self) -> IPv4Network | None:
+        """serviceSubnet, where it is a range."""
+        return self._network("networking.serviceSubnet", self.spec.networking.service_subnet)
+
+    def addresses(self) -> Iterator[tuple[str, str, IPv4Network]]:
+        """(path of the address, the node's name, the address as a /32) of all nodes where it is one."""
+        for path, node in self.nodes():
+            network = as_network(node.address)
+            if network and self.intact(f"{path}.address"):
+                yield f"{path}.address", node.name, network
+
+    @property
+    def release(self) -> Release | None:
+        """The release, where it is a supported one."""
+        version = self.spec.kubernetes_version
+        if not self.intact("kubernetesVersion") or any(releases.complaint(version)):
+            return None
+        return releases.release(version)
+
+    def _network(self, path: str, text: str) -> IPv4Network | None:
+        return IPv4Network(text) if self.intact(path) and not cidr(text) else None
+
+
+Rule = Callable[[View], Iterable[Problem]]
+
+
+def told(path: str, complaint: Complaint | None) -> Iterator[Problem]:
+    """The complaint about the place, if there is one, as a problem."""
+    if complaint:
+        yield Problem(path, *complaint)
+
+
+def between(path: str, value: int, low: int, high: int, why: str = "") -> Iterator[Problem]:
+    """A number outside low..high, as a problem."""
+    if not low <= value <= high:
+        yield Problem(
+            path, f"{value} is out of range" + (f": {why}" if why else ""), f"from {low} to {high} is possible"
+        )
