@@ -72,6 +72,7 @@ class NodeFacts:
     resolv_conf: str
     ufw: bool
     selinux_enforcing: bool
+    recorded: bool  # whether kinstall's record of changes has entries
     cluster: Mapping[str, Any] | None  # /var/lib/kinstall/cluster.json
 
     @property
@@ -195,5 +196,6 @@ def parse(lines: Iterable[str]) -> NodeFacts:
         resolv_conf=resolv_conf,
         ufw="ENABLED=yes" in small.get("/etc/ufw/ufw.conf", ()),
         selinux_enforcing=read.first(small, "/sys/fs/selinux/enforce") == "1",
+        recorded=plain.one("recorded") == "yes",
         cluster=read.cluster(small.get("/var/lib/kinstall/cluster.json", ())),
     )

@@ -54,6 +54,8 @@ for setting in net/ipv4/ip_forward net/bridge/bridge-nf-call-iptables net/netfil
   if [ -w "/proc/sys/$setting" ]; then echo "sysctl $setting writable"; else echo "sysctl $setting read-only"; fi
 done
 
+[ -s /var/lib/kinstall/record ] && echo 'recorded yes'
+
 # What an earlier or another cluster may have left.
 for path in /etc/kubernetes/*.conf /etc/kubernetes/manifests/* /etc/kubernetes/pki/* /var/lib/etcd/* \
   /var/lib/kubelet/* /etc/cni/net.d/* /etc/containerd/config.toml /etc/rancher/* /var/lib/rancher/* \

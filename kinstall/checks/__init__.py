@@ -31,8 +31,13 @@ class View:
 
     @property
     def own(self) -> bool:
-        """Whether the node already belongs to this very cluster: then what runs there is kinstall's own."""
+        """Whether the node already belongs to this very cluster: then what runs there is kinstall's own.
+
+        A record without an identity is what a run leaves that broke off at its very start.
+        """
         told = self.facts.cluster
+        if told is None:
+            return self.facts.recorded
         if not told or told.get("cluster") != self.spec.cluster_name:
             return False
         theirs = told.get("caFingerprint", "")

@@ -48,6 +48,8 @@ def unique(spec: ClusterSpec, facts: Mapping[str, NodeFacts]) -> Iterator[Findin
         ),
     )
     for check, what, value_of, severity, remedy in kinds:
+        if not any(value_of(name) for name in facts):
+            continue  # no node tells it, as in containers
         shared = _shared(value_of, facts)
         for value, nodes in shared:
             yield Finding("", check, severity, f"{', '.join(nodes)} have the same {what} {value}", remedy)

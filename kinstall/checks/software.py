@@ -117,7 +117,8 @@ def cluster(view: View) -> Iterator[Finding]:
     """Whether kinstall was here before, for this cluster or for another one."""
     told = view.facts.cluster
     if told is None:
-        yield view.ok("cluster", "belongs to no cluster of kinstall yet")
+        broken_off = "; an earlier run broke off at its start" if view.facts.recorded else ""
+        yield view.ok("cluster", f"belongs to no cluster of kinstall yet{broken_off}")
         return
     name = str(told.get("cluster", "")) or "of an unreadable /var/lib/kinstall/cluster.json"
     if not view.own:

@@ -1,0 +1,180 @@
+"""Cause, not a time-out: what to collect when a step fails, and what the collected lines mean.
+
+`diagnose_program` gives the sh code that prints the last words; `explain` turns them into a sentence. Both are pure.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from shlex import quote
+
+from kinstall.causes_table import KNOWN, Known
+
+MAX_LINES = 200
+_LINE = 600
+"""Characters of a line that are kept: a stack trace adds nothing."""
+
+
+def diagnose_program(
+    units: Sequence[str] = (),
+    containers: Sequence[str] = (),
+    api: bool = False,
+    kubeconfig: str = "/etc/kubernetes/admin.conf",
+) -> str:
+    """sh code that prints what units, containers (`etcd`, `kube-apiserver` …) and the API said last.
+
+    At most MAX_LINES lines, each as `[SOURCE] text`. It changes nothing, needs no tool to be there, and ends within
+    some seconds whatever hangs. `api`: ask the API through `kubeconfig`, where that file exists.
+    """
+    parts = ["(", 'limit() { if command -v timeout >/dev/null 2>&1; then timeout 5 "$@"; else "$@"; fi; }', _PRESSURE]
+    parts += [_UNIT.format(unit=quote(unit), label=_label(unit)) for unit in units]
+    parts += [_CONTAINER.format(name=quote(name), label=_label(name)) for name in containers]
+    if api:
+        parts.append(_API.format(kubeconfig=quote(kubeconfig)))
+    return "\n".join([*parts, f") </dev/null 2>&1 | cut -c1-{_LINE} | head -n {MAX_LINES}"])
+
+
+def _label(name: str) -> str:
+    """The name as sed's replacement text: only characters that unit and container names have."""
+    return re.sub(r"[^\w@.:-]", "?", name)
+
+
+_PRESSURE = """\
+df -Pk / /run /var/lib /var/lib/containerd /var/lib/kubelet /var/lib/etcd /usr/local/bin 2>/dev/null | sort -u |
+  while read -r _ _ _ _ used where; do
+    case $used in 9[5-9]% | 100%) echo "[disk] $where is ${used%\\%} % full" ;; esac
+  done
+while read -r key left _; do
+  [ "$key" = MemAvailable: ] && [ "$left" -lt 102400 ] && echo "[memory] $((left / 1024)) MiB of memory are available"
+done </proc/meminfo"""
+
+# A unit's multi-line dumps (the kubelet prints its whole configuration) begin with blanks.
+_UNIT = """\
+state=$(limit systemctl show -p ActiveState -p SubState -p Result -p ExecMainStatus -p NRestarts {unit} | tr '\\n' ' ')
+echo "[{label}] $state"
+limit journalctl -u {unit} -n 80 --since=-15min --no-pager -o cat | grep -v '^[[:space:]]' | tail -n 30 |
+  sed 's/^/[{label}] /'"""
+
+# The kubelet keeps a container's output in /var/log/pods/NAMESPACE_POD_UID/CONTAINER/RESTARTS.log.
+_CONTAINER = """\
+newest=$(ls -1t /var/log/pods/*/{name}/*.log 2>/dev/null | head -n 1)
+if [ -n "$newest" ]; then
+  restarts=${{newest##*/}}
+  echo "[{label}] started, ${{restarts%.log}} restarts"
+  tail -n 20 "$newest" | sed 's/^[^ ]* \\(stdout\\|stderr\\) [FP] //;s/^/[{label}] /'
+else
+  echo "[{label}] no container of this name was ever started here"
+fi"""
+
+_API = """\
+if [ -e {kubeconfig} ] && command -v kubectl >/dev/null 2>&1; then
+  k() {{ limit kubectl --kubeconfig {kubeconfig} --request-timeout=4s "$@" 2>&1; }}
+  k get --raw '/readyz?verbose' | grep -v '^\\[+\\]' | tail -n 12 | sed 's/^/[api] /'
+  k get nodes -o wide | tail -n 12 | sed 's/^/[nodes] /'
+  k get pods -A -o wide | grep -Ev ' (Running|Completed) ' | tail -n 15 | sed 's/^/[pods] /'
+  k get events -A --field-selector type=Warning --sort-by=.lastTimestamp | tail -n 20 | sed 's/^/[events] /'
+fi"""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """`what` happened, the `remedy`, and the line that says so with its source (a unit, a container, `events` …)."""
+
+    what: str
+    remedy: str
+    source: str
+    line: str
+
+    def __str__(self) -> str:
+        where = f"{self.source}: " if self.source else ""
+        return f"{self.what}; {self.remedy} ({where}{_shortened(self.line)})"
+
+
+def find(evidence: Sequence[str]) -> Explanation | None:
+    """The best known cause in the evidence: the first of the table, in the last line that fits it; None: not known."""
+    lines = [_parted(line) for line in evidence]
+    for known in KNOWN:
+        for source, text in reversed(lines):
+            # The pressure lines have their source in the pattern.
+            whole = f"[{source}] {text}" if source in ("disk", "memory") else text
+            if match := known.pattern.search(whole):
+                what, remedy = (_filled(t, match, source) for t in (known.what, known.remedy))
+                return Explanation(what, remedy, source, clean(text))
+    return None
+
+
+def explain(evidence: Sequence[str]) -> str:
+    """What the lines of a failed step mean, as a sentence or two; never empty.
+
+    Where the cause is not known: the last three lines that look like errors, without their time stamps.
+    """
+    if found := find(evidence):
+        return str(found)
+    lines = [(source, clean(text), text) for source, text in map(_parted, evidence) if text.strip()]
+    if not lines:
+        return "nothing was said about the cause"
+    telling = [(source, text) for source, text, raw in lines if _ERROR.search(raw)]
+    chosen: dict[str, str] = {}
+    for source, text in reversed(telling or [(source, text) for source, text, _ in lines[-1:]]):
+        chosen.setdefault(text, source)  # a daemon that restarts says the same again and again
+        if len(chosen) == 3:
+            break
+    return "; ".join(
+        f"{source}: {_shortened(t)}" if source else _shortened(t) for t, source in reversed(chosen.items())
+    )
+
+
+_ERROR = re.compile(
+    r"^[EF]\d{4} |level=(?:error|fatal|panic)|\"level\":\"(?:error|fatal|panic)\"|\b(?:error|fatal|panic|failed|refused"
+    r"|denied|cannot|could not|unable)\b|CrashLoopBackOff|ErrImagePull|ImagePullBackOff",
+    re.IGNORECASE,
+)
+
+
+def clean(line: str) -> str:
+    """What a log line says, without time stamps, process ids and places in the source code."""
+    text = line.strip()
+    if text.startswith("{"):
+        try:
+            told = json.loads(text)
+            return ": ".join(str(told[key]) for key in ("msg", "error") if told.get(key))
+        except (ValueError, AttributeError):
+            # Cut off in the middle, as a stack trace makes it.
+            pieces = re.findall(r'"(?:msg|error)":"((?:[^"\\]|\\.)*)', text)
+            return ": ".join(pieces) or text
+    if klog := re.match(r"[IWEF]\d{4} [\d:.]+ +\d+ [\w.-]+:\d+\] (.*)", text):
+        text = klog[1]
+    if logrus := re.search(r'level=\w+ msg=("(?:[^"\\]|\\.)*"|\S+)(.*)', text):
+        error = re.search(r'error="((?:[^"\\]|\\.)*)"', logrus[2])
+        text = logrus[1].strip('"') + (f": {error[1]}" if error else "")
+    if structured := re.match(r'"((?:[^"\\]|\\.)*)".*? err="((?:[^"\\]|\\.)*)"', text):
+        text = f"{structured[1]}: {structured[2]}"
+    return text.replace('\\"', '"')
+
+
+def _parted(line: str) -> tuple[str, str]:
+    """(source, text) of `[SOURCE] text`."""
+    found = re.match(r"\[([\w@.:-]+)\] ?(.*)", line)
+    return (found[1], found[2]) if found else ("", line)
+
+
+def _filled(template: str, match: re.Match[str], source: str) -> str:
+    """`{name}` is the group's text or nothing; `{name:, line %s}` puts words around it where it is there."""
+    groups = {name: (text or "").strip().rstrip('\\"') for name, text in match.groupdict().items()}
+    groups["source"] = source or "the program"
+
+    def put(field: re.Match[str]) -> str:
+        value = groups[field[1]]
+        return (field[2] or "%s").replace("%s", value) if value else ""
+
+    return re.sub(r"\{(\w+)(?::([^}]*))?\}", put, template)
+
+
+def _shortened(text: str, most: int = 240) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+__all__ = ["KNOWN", "Explanation", "Known", "clean", "diagnose_program", "explain", "find"]
