@@ -99,7 +99,7 @@ class Painter:
             kind, phase, step = "skip", node.phase, "skipped: what it waited for failed"
         elif outcome is not None or progress.finished is not None:
             kind, phase = "good", "done"
-            step = f"{node.counts[Outcome.CHANGED]} changed, {node.counts[Outcome.OK]} ok"
+            step = f"{node.counts[Outcome.CHANGED]} changed, {node.done - node.counts[Outcome.CHANGED]} ok"
         else:
             kind, phase, step = "wait", node.phase, "waiting for other nodes" if node.phase else "waiting"
         mark = self.spinner[int(now * 10) % len(self.spinner)] if kind == "run" else self.marks[kind]
