@@ -1,0 +1,182 @@
+"""Tables of findings, plans and checks, and their JSON; and what a plan would do, as data."""
+
+import io
+import json
+from dataclasses import dataclass
+
+import pytest
+
+from kinstall.engine.diff import Action, Pending
+from kinstall.engine.events import Outcome
+from kinstall.engine.preview import MAX_DIFF_LINES, PlannedChange, file_diff, planned_changes, to_read
+from kinstall.engine.steps import File, Unit
+from kinstall.findings import Finding, Severity
+from kinstall.headless.tables import show_findings, show_plan, show_table, show_verify
+
+FINDINGS = [
+    Finding("w1", "clock", Severity.WARNING, "the clock is off by 3 s", "start an NTP client"),
+    Finding("cp1", "swap", Severity.ERROR, "swap is on (/swapfile)", "swapoff -a, and remove it from /etc/fstab"),
+    Finding("", "addresses", Severity.ERROR, "w1 and w2 have the same\x1b[2J address"),
+    Finding("cp1", "ports", Severity.OK, "all free"),
+]
+TODO = {
+    "runtime": (
+        Pending(File("/etc/a", b"one\nthree\n"), Action.CHANGE, "content differs"),
+        Pending(File("/etc/k", b"new secret", 0o600, secret=True), Action.CHANGE, "content differs"),
+        Pending(File("/etc/n", b"x\n"), Action.CREATE),
+        Pending(Unit("a.service", ("/etc/a",)), Action.RESTART, "/etc/a changes"),
+    )
+}
+CONTENTS = {"/etc/a": b"one\ntwo\n", "/etc/k": b"old secret"}
+CHANGES = planned_changes("cp1", TODO, CONTENTS)
+
+
+@dataclass(frozen=True)
+class Check:
+    node: str
+    check: str
+    outcome: Outcome
+    message: str = ""
+    seconds: float = 0.0
+
+
+CHECKS = [
+    Check("", "readyz", Outcome.OK, seconds=0.12),
+    Check("w1", "DNS inside", Outcome.FAILED, "no answer from 10.96.0.10"),
+    Check("w1", "DNS outside", Outcome.SKIPPED, "the hosts have no resolver"),
+]
+
+
+def test_findings_as_text() -> None:
+    """Errors come first, each with its remedy; a pipe gets one line per finding and no escape sequence."""
+    out = io.StringIO()
+    show_findings(FINDINGS, out)
+    assert out.getvalue().splitlines() == [
+        "           NODE     CHECK      FOUND",
+        "✗ error    cp1      swap       swap is on (/swapfile); swapoff -a, and remove it from /etc/fstab",
+        "✗ error    cluster  addresses  w1 and w2 have the same address",
+        "! warning  w1       clock      the clock is off by 3 s; start an NTP client",
+        "✗ 2 errors, 1 warning; 1 check in order",
+    ]
+    out = io.StringIO()
+    show_findings(FINDINGS, out, everything=True)
+    assert "✓ ok       cp1      ports      all free" in out.getvalue()
+
+
+def test_no_findings() -> None:
+    """Nothing wrong is one line."""
+    out = io.StringIO()
+    show_findings([FINDINGS[3]], out)
+    assert out.getvalue() == "✓ 0 errors, 0 warnings; 1 check in order\n"
+
+
+def test_findings_as_json() -> None:
+    """All of them, also those in order, with counts."""
+    out = io.StringIO()
+    show_findings(FINDINGS, out, "json")
+    data = json.loads(out.getvalue())
+    assert (data["errors"], data["warnings"], len(data["findings"])) == (2, 1, 4)
+    assert data["findings"][1] == {
+        "node": "cp1",
+        "check": "swap",
+        "severity": "error",
+        "message": "swap is on (/swapfile)",
+        "remedy": "swapoff -a, and remove it from /etc/fstab",
+    }
+
+
+def test_only_what_a_diff_wants_is_read() -> None:
+    """Not secrets, not what is created, not units."""
+    assert to_read(TODO) == ("/etc/a",)
+
+
+def test_a_plan_as_text() -> None:
+    """Each change with its diff, a secret without one, then the counts per node."""
+    out = io.StringIO()
+    show_plan(CHANGES, ["cp1", "w1"], out)
+    assert out.getvalue().splitlines() == [
+        "cp1",
+        "  change   file /etc/a  (content differs)",
+        "    --- /etc/a on the node",
+        "    +++ /etc/a as planned",
+        "    @@ -1,2 +1,2 @@",
+        "     one",
+        "    -two",
+        "    +three",
+        "  change   file /etc/k  (a secret)",
+        "  create   file /etc/n",
+        "  restart  unit a.service  (/etc/a changes)",
+        "",
+        "NODE  CREATE  CHANGE  RESTART",
+        "cp1        1       2        1",
+        "w1",
+        "Nothing has been touched yet.",
+    ]
+
+
+def test_a_plan_with_nothing_to_do() -> None:
+    """One line says so."""
+    out = io.StringIO()
+    show_plan([], ["cp1", "w1"], out)
+    assert out.getvalue() == "✓ nothing to do on 2 nodes\n"
+
+
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_a_plan_holds_no_secret(output: str) -> None:
+    """Neither the old content of a secret file nor the new one appears."""
+    out = io.StringIO()
+    show_plan(CHANGES, ["cp1"], out, output)
+    assert "secret" in out.getvalue()
+    assert "old secret" not in out.getvalue()
+    assert "new secret" not in out.getvalue()
+
+
+def test_a_plan_as_json() -> None:
+    """Changes with diffs, and counts also for nodes without any."""
+    out = io.StringIO()
+    show_plan(CHANGES, ["cp1", "w1"], out, "json")
+    data = json.loads(out.getvalue())
+    assert data["counts"] == {"cp1": {"change": 2, "create": 1, "restart": 1}, "w1": {}}
+    assert data["changes"][0]["diff"].endswith("-two\n+three")
+    assert data["changes"][1]["secret"] is True
+    assert data["changes"][1]["diff"] == ""
+
+
+def test_diffs_of_odd_files() -> None:
+    """Binary content and endless diffs are told in a sentence."""
+    assert file_diff("/x", b"\xff\xfe", b"ab") == "not text: 2 bytes become 2"
+    assert file_diff("/x", b"same\n", b"same\n") == ""
+    long = file_diff("/x", b"a\n" * 1000, b"b\n" * 1000).splitlines()
+    assert len(long) == MAX_DIFF_LINES + 1
+    assert long[-1] == "… 1603 more lines differ"
+
+
+def test_checks_as_text_and_json() -> None:
+    """Every check with its outcome in words; skipped ones say why."""
+    out = io.StringIO()
+    show_verify(CHECKS, out)
+    assert out.getvalue().splitlines() == [
+        "           NODE     CHECK        TIME",
+        "✓ ok       cluster  readyz       0.1 s",
+        "✗ failed   w1       DNS inside   0.0 s  no answer from 10.96.0.10",
+        "– skipped  w1       DNS outside  0.0 s  the hosts have no resolver",
+        "✗ 1 of 3 checks ok, 1 failed, 1 skipped",
+    ]
+    out = io.StringIO()
+    show_verify(CHECKS, out, "json")
+    data = json.loads(out.getvalue())
+    assert (data["ok"], data["failed"], data["skipped"]) == (1, 1, 1)
+    assert data["checks"][1]["outcome"] == "failed"
+
+
+def test_a_table_of_anything() -> None:
+    """Commands list other things too; text from nodes is cleaned, markup is text."""
+    out = io.StringIO()
+    show_table(("NODE", "KEY"), [("w1", "SHA256:[bold]\x1b[31mabc")], out)
+    assert out.getvalue().splitlines() == ["NODE  KEY", "w1    SHA256:[bold]abc"]
+
+
+def test_planned_changes_keep_their_order() -> None:
+    """Phases and steps appear in the plan's order."""
+    assert [change.step for change in CHANGES] == ["file /etc/a", "file /etc/k", "file /etc/n", "unit a.service"]
+    assert CHANGES[3] == PlannedChange("cp1", "runtime", "unit a.service", Action.RESTART, "/etc/a changes")
