@@ -11,6 +11,9 @@ from kinstall.findings import Problem
 from kinstall.rules import syntax
 from kinstall.rules.view import Rule, View, between, told
 
+API_PORT = 6443
+"""Where every API server listens; an endpoint of its own (a load balancer, say) may have another port."""
+
 _MAX_DAYS = 36500
 _CHECK_NAME = re.compile(r"[a-z][a-z0-9-]*")
 
@@ -40,7 +43,10 @@ def endpoint(view: View) -> Iterator[Problem]:
     for place, network in (("podSubnet", view.pods), ("serviceSubnet", view.services)):
         if network and host.overlaps(network):
             yield Problem(path, f"{text} lies inside {place} {network}", "the API must be reached from outside of it")
+    port = int(text.partition(":")[2])
     for index, node in enumerate(view.spec.nodes):
+        if as_network(node.address) == host and node.is_control_plane and port != API_PORT:
+            yield Problem(path, f"{node.name}'s API server listens on {API_PORT}", f"write {node.address}:{API_PORT}")
         if as_network(node.address) == host and not node.is_control_plane and view.intact(f"nodes[{index}].role"):
             yield Problem(
                 path, f"{text} is {node.name}'s address, and {node.name} is a worker", "name a control plane's"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from kinstall.findings import Problem
 from kinstall.keys import written
+from kinstall.releases import known_versions, release
 from kinstall.rules.owned import OWNED
 from kinstall.rules.view import Rule, View
 from kinstall.spec import ComponentOverrides
@@ -29,7 +30,8 @@ def _overrides(view: View) -> dict[str, ComponentOverrides]:
 
 
 def flags(view: View) -> Iterator[Problem]:
-    removed = view.release.removed_flags if view.release else ()
+    # Where the release cannot be read, the newest one's list is still right about nearly everything.
+    removed = (view.release or release(known_versions()[0])).removed_flags
     for component, overrides in _overrides(view).items():
         for flag in overrides.extra_args:
             path = written(("components", component, "extraArgs", flag))

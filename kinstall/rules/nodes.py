@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kinstall.findings import Problem
+from kinstall.keys import written
 from kinstall.rules import syntax
 from kinstall.rules.view import Rule, View, told
-from kinstall.spec import CONTROL_PLANE
+from kinstall.spec import CONTROL_PLANE, CONTROL_PLANE_TAINT, Node
 
 HOSTNAME_LABEL_LIMIT = 63
 """A node's name also becomes the value of its label kubernetes.io/hostname."""
@@ -15,18 +16,6 @@ HOSTNAME_LABEL_LIMIT = 63
 _SET_BY_KUBELET = frozenset(
     f"{prefix}kubernetes.io/{name}" for prefix in ("", "beta.") for name in ("hostname", "os", "arch")
 )
-# What a kubelet may say about its own node (k8s.io/kubelet, pkg/apis/well_known_labels.go).
-_ALLOWED = frozenset(
-    {
-        "topology.kubernetes.io/zone",
-        "topology.kubernetes.io/region",
-        "failure-domain.beta.kubernetes.io/zone",
-        "failure-domain.beta.kubernetes.io/region",
-        "node.kubernetes.io/instance-type",
-        "beta.kubernetes.io/instance-type",
-    }
-)
-_ALLOWED_PREFIXES = ("kubelet.kubernetes.io", "node.kubernetes.io")
 
 
 def roles(view: View) -> Iterator[Problem]:
@@ -64,29 +53,21 @@ def identities(view: View) -> Iterator[Problem]:
 
 
 def labels(view: View) -> Iterator[Problem]:
-    for path, node in view.nodes():
+    for index, node in enumerate(view.spec.nodes):
         for key, value in node.labels.items():
-            place = f"{path}.labels" + (f".{key}" if key.replace("-", "").isalnum() else f'["{key}"]')
-            wrong = syntax.label_key(key) or syntax.label_value(value) or _restricted(key)
+            place = written(("nodes", index, "labels", key))
+            wrong = syntax.label_key(key) or syntax.label_value(value) or _spoken_for(key, node)
             yield from told(place, wrong)
 
 
-def _restricted(key: str) -> syntax.Complaint | None:
-    """Labels of Kubernetes' own that a node may not give itself (admission plugin NodeRestriction)."""
+def _spoken_for(key: str, node: Node) -> syntax.Complaint | None:
+    """Labels that follow from something else. All others of Kubernetes' own may be given: kinstall sets labels as an
+    administrator, so what NodeRestriction forbids a kubelet is no limit here."""
     if key in _SET_BY_KUBELET:
         return f"the kubelet sets {key} itself", "leave it out"
-    prefix, slash, _ = key.rpartition("/")
-    ours = prefix in ("kubernetes.io", "k8s.io") or prefix.endswith((".kubernetes.io", ".k8s.io"))
-    if not slash or not ours or key in _ALLOWED:
-        return None
-    if any(prefix == allowed or prefix.endswith(f".{allowed}") for allowed in _ALLOWED_PREFIXES):
-        return None
-    if prefix == "node-role.kubernetes.io":
-        return f"a node may not give itself the role label {key}", f"`kubectl label node NODE {key}=` can, afterwards"
-    return (
-        f"a node may not give itself the label {key}: NodeRestriction keeps {prefix}/ for administrators",
-        "use a prefix of your own, or `kubectl label` afterwards",
-    )
+    if key == CONTROL_PLANE_TAINT.key and not node.is_control_plane:
+        return f"{key} says what {node.name} is not", f"the role decides: write role: {CONTROL_PLANE}, or leave it out"
+    return None
 
 
 def taints(view: View) -> Iterator[Problem]:

@@ -1,0 +1,102 @@
+"""What answers may not change under a living cluster, compared with what its nodes recorded. Pure.
+
+A node's identity is the content of /var/lib/kinstall/cluster.json: which cluster it belongs to, and the answers that
+others depend on and that cannot change yet. Everything else is an ordinary difference, which a replay applies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_network
+from typing import Any
+
+from kinstall.findings import Problem
+from kinstall.releases import numbers
+from kinstall.spec import ClusterSpec, Node
+
+_RESET = "put the recorded value back; to change it, reset the cluster and install it anew"
+
+
+def identity(spec: ClusterSpec, node: Node, ca_fingerprint: str, pod_cidr: str) -> dict[str, Any]:
+    """A node's cluster.json as data; the fingerprint is that of the cluster's authority, `pod_cidr` the node's range."""
+    return {
+        "cluster": spec.cluster_name,
+        "caFingerprint": ca_fingerprint,
+        "node": node.name,
+        "role": node.role,
+        "address": node.address,
+        "podCIDR": pod_cidr,
+        "kubernetesVersion": spec.kubernetes_version,
+        "controlPlaneEndpoint": spec.endpoint,
+        "podSubnet": spec.networking.pod_subnet,
+        "nodeCIDRMaskSize": spec.networking.node_cidr_mask_size,
+        "serviceSubnet": spec.networking.service_subnet,
+        "dnsDomain": spec.networking.dns_domain,
+    }
+
+
+def immutable_changes(recorded: Mapping[str, Any], spec: ClusterSpec, node: Node) -> list[Problem]:
+    """What the answers say otherwise than the node's record and cannot change yet.
+
+    `recorded` is the node's cluster.json; what it does not hold is not compared. Whether the node belongs to this
+    cluster at all (`cluster`, `caFingerprint`) is preflight's question.
+    """
+    place = f"nodes[{spec.nodes.index(node)}]"
+    wanted = identity(spec, node, "", node.pod_cidr)
+    paths = {
+        "node": f"{place}.name",
+        "address": f"{place}.address",
+        "role": f"{place}.role",
+        "podCIDR": f"{place}.podCIDR",
+        "controlPlaneEndpoint": "controlPlaneEndpoint",
+        "podSubnet": "networking.podSubnet",
+        "nodeCIDRMaskSize": "networking.nodeCIDRMaskSize",
+        "serviceSubnet": "networking.serviceSubnet",
+        "dnsDomain": "networking.dnsDomain",
+    }
+    if not node.pod_cidr:
+        del paths["podCIDR"]
+    found = [
+        Problem(path, f"{wanted[key]} in the answers, but {node.name} was set up with {recorded[key]}", _RESET)
+        for key, path in paths.items()
+        if key in recorded and not _same(recorded[key], wanted[key])
+    ]
+    return [*found, *_version(recorded.get("kubernetesVersion"), spec, node)]
+
+
+def removed_nodes(recorded_names: Iterable[str], spec: ClusterSpec) -> list[Problem]:
+    """Nodes that belong to the cluster (the state folder or the API names them) and are missing in the answers."""
+    names = {node.name for node in spec.nodes}
+    return [
+        Problem(
+            "nodes",
+            f"{name} belongs to the cluster and is missing in the answers",
+            f"put it back; to take it out: `kubectl drain {name}`, reset it, `kubectl delete node {name}`",
+        )
+        for name in sorted(set(recorded_names) - names)
+    ]
+
+
+def _same(recorded: Any, wanted: Any) -> bool:
+    if recorded == wanted:
+        return True
+    try:
+        # 10.244.0.0/16 may once have been written differently.
+        return "/" in f"{wanted}" and ip_network(recorded) == ip_network(wanted)
+    except (TypeError, ValueError):
+        return False
+
+
+def _version(recorded: Any, spec: ClusterSpec, node: Node) -> list[Problem]:
+    try:
+        before, after = numbers(str(recorded)), numbers(spec.kubernetes_version)
+    except ValueError:
+        return []
+    path, wanted = "kubernetesVersion", spec.kubernetes_version
+    if after < before:
+        message = f"{wanted} is older than {recorded}, which {node.name} runs"
+        return [Problem(path, message, f"Kubernetes cannot go back: write {recorded} or a newer release")]
+    if after[:2] > (before[0], before[1] + 1):
+        message = f"from {recorded}, which {node.name} runs, to {wanted} would skip a minor release"
+        return [Problem(path, message, f"go to {before[0]}.{before[1] + 1} first")]
+    return []
