@@ -73,7 +73,10 @@ class PhaseProgress:
 
 @dataclass(slots=True)
 class NodeProgress:
-    """One node: `phase` and `step` are what runs now (or ran last), `expected` its steps in the whole run if known."""
+    """One node: `phase` and `step` are what runs now (or ran last), `expected` its steps in the whole run if known.
+
+    The name is empty for what concerns no single node (verify's checks of the cluster).
+    """
 
     name: str
     role: str = ""

@@ -93,8 +93,10 @@ class LiveDisplay:
 
     def _stays(self, event: Event) -> bool:
         match event:
-            case Notice() | RunFinished():
+            case Notice():
                 return True
+            case RunFinished():
+                return not self.progress.failures  # else its message repeats the first of them
             case StepFinished():
                 return event.outcome in BAD
             case PhaseFinished() if event.outcome in BAD:

@@ -17,6 +17,7 @@ from kinstall.engine.events import (
     RunStarted,
     StepFinished,
 )
+from kinstall.engine.progress import BAD
 from kinstall.headless.stream import LineWriter
 from kinstall.headless.words import clean, duration, summary
 
@@ -31,6 +32,7 @@ class PlainLines:
         self._clock = clock
         self._began = clock()
         self._width = 1
+        self._failed = False  # a step said why: the run's end need not repeat it
 
     @property
     def broken(self) -> bool:
@@ -52,6 +54,7 @@ class PlainLines:
             case PhaseStarted() if event.pending:
                 return self._line(event.node, f"{event.phase}: {event.pending} of {event.steps} steps to do")
             case StepFinished() if event.outcome not in _SILENT:
+                self._failed = self._failed or event.outcome in BAD
                 took = f" ({duration(event.seconds)})" if event.seconds >= 0.05 else ""
                 word = event.outcome.value if event.outcome is Outcome.CHANGED else event.outcome.value.upper()
                 message = f": {event.message}" if event.message else ""
@@ -64,7 +67,7 @@ class PlainLines:
                 return self._line(event.node, f"note: {event.message}")
             case RunFinished():
                 counts = summary(event.outcome, event.changed, event.ok, event.failed, event.seconds)
-                return f"{counts}\n{event.message}" if event.message else counts
+                return f"{counts}\n{event.message}" if event.message and not self._failed else counts
             case _:
                 return ""
 

@@ -44,7 +44,9 @@ class Painter:
         match event:
             case StepFinished():
                 kind = OUTCOME_KINDS[event.outcome]
-                yield self._marked(kind, f"{event.node}  {event.phase}  {event.step}: {event.outcome.value}")
+                yield self._marked(
+                    kind, f"{event.node or 'cluster'}  {event.phase}  {event.step}: {event.outcome.value}"
+                )
                 yield from _indented(event.message)
             case PhaseFinished():
                 kind = OUTCOME_KINDS[event.outcome]
@@ -67,7 +69,7 @@ class Painter:
     def frame(self, progress: Progress, now: float, width: int, height: int) -> RenderableType:
         """The nodes' lines and the run's; where the terminal is too low, the nodes that matter most."""
         shown, left_out = _fitting(list(progress.nodes.values()), max(1, height - 3))
-        names = min(_NAME_WIDTH, max((len(node.name) for node in shown), default=1))
+        names = min(_NAME_WIDTH, max((len(node.name or "cluster") for node in shown), default=1))
         phases = min(_PHASE_WIDTH, max((len(name) for name in progress.phases), default=_PHASE_WIDTH))
         table = Table.grid(padding=(0, 1, 0, 0), expand=True)
         bar = 12 if width >= 72 else 6
@@ -110,7 +112,7 @@ class Painter:
         share = node.done / node.total if node.total else 0.0
         return (
             Text(mark, style=style),
-            Text(clean(node.name), style="bold"),
+            Text(clean(node.name or "cluster"), style="bold"),
             Text(phase),
             Text(shorten(clean(step).replace("\n", " "), room, self.more), style=style if kind == "bad" else ""),
             self.bar(share, bar, style),

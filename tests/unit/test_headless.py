@@ -72,8 +72,14 @@ def test_plain_lines_tell_changes_failures_and_phases() -> None:
         "    4.5 s  w1   note: waits for the lock",
         "    5.5 s  w1   runtime: ok in 0.2 s",
         "    6.0 s  failed: 1 changed, 4 ok, 1 failed, in 2.0 s",
-        "           1 node failed",
     ]
+
+
+def test_the_end_says_why_where_no_step_did() -> None:
+    """A run that ended without a failed step tells its reason."""
+    out = io.StringIO()
+    PlainLines(out, Clock())(RunFinished(Outcome.CANCELLED, 1, 2, 0, 3.0, "stopped by the operator"))
+    assert out.getvalue().splitlines()[1].strip() == "stopped by the operator"
 
 
 def test_json_is_one_event_per_line_and_ends_with_the_counts() -> None:

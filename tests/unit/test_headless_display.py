@@ -102,7 +102,7 @@ def test_many_nodes_show_those_that_matter() -> None:
 
 def test_the_last_frame_tells_the_end() -> None:
     """A run that changed nothing, and one that left a node unfinished."""
-    whole = [*EVENTS[:1], *(PhaseStarted(name, "runtime", 5, 0) for name in NODES)]
+    whole: list[Event] = [*EVENTS[:1], *(PhaseStarted(name, "runtime", 5, 0) for name in NODES)]
     ended = [PhaseFinished(name, "runtime", Outcome.OK, 0.4) for name in NODES]
     text = frame([*whole, *ended, RunFinished(Outcome.OK, 0, 20, 0, 2.1)])
     assert "✓ replay of demo: nothing changed: 20 ok, in 2.1 s" in text
@@ -113,6 +113,13 @@ def test_the_last_frame_tells_the_end() -> None:
         RunFinished(Outcome.FAILED, 1, 9, 1, 3),
     ]
     assert "– w3  control-plane skipped: what it waited for failed" in frame(skipped)
+
+
+def test_checks_of_the_cluster_have_a_row_of_their_own() -> None:
+    """Events without a node are shown under the cluster's name for it."""
+    text = frame([*EVENTS, PhaseStarted("", "verify", 12, 12), StepStarted("", "verify", "DNS inside")])
+    assert "cluster verify" in text
+    assert "DNS inside" in text
 
 
 def test_without_utf8_there_are_ascii_marks() -> None:
