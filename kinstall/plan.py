@@ -6,16 +6,18 @@ A plan is pure data: the same spec, PKI, pod ranges and facts give the same plan
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from shlex import quote
 
-from assets import catalog, kernel, kubeconfig, objects, paths
+from assets import catalog, firewall, kernel, kubeconfig, objects, paths, routes
 from assets.coredns import coredns_objects
-from assets.inputs import NodeInputs
+from assets.inputs import ImageRefs, NodeInputs
 from assets.pki import ClusterPki
 from assets.rendered import Rendered
+from assets.yamltext import documents
 from kinstall import footprint
-from kinstall.artefacts import ImageRefs, ReleaseFile, image_refs, release_files
+from kinstall.artefacts import ReleaseFile, image_refs, release_files
 from kinstall.causes import diagnose_program
 from kinstall.changes import identity
 from kinstall.engine.steps import (
@@ -86,14 +88,14 @@ def build_plan(inputs: Inputs) -> Plan:
         phases=(
             phase("prepare", every, {n.name: _prepare(inputs, n, files[n.name]) for n in every}),
             phase("download", every, {n.name: _downloads(inputs, n) for n in every}, After("prepare")),
-            phase("runtime", every, {n.name: _runtime(files[n.name]) for n in every}, After("download")),
+            phase("runtime", every, {n.name: _runtime(n, files[n.name]) for n in every}, After("download")),
             phase("images", every, {n.name: _images(spec, n) for n in every}, After("runtime")),
             phase("kubernetes", every, {n.name: _kubernetes(inputs, n, files[n.name]) for n in every}, After("images")),
             Phase("control-plane", {first: _control_plane(inputs)}, (After("kubernetes"),)),
             phase(
                 "network",
                 every,
-                {n.name: _network(spec, n, files[n.name]) for n in every},
+                {n.name: _network(spec) for n in every},
                 After("kubernetes"),
                 After("control-plane", Scope.ALL),
             ),
@@ -105,14 +107,22 @@ def build_plan(inputs: Inputs) -> Plan:
 
 
 def node_files(inputs: Inputs, node: Node) -> dict[str, tuple[Rendered, ...]]:
-    """The node's rendered files by group: prepare, runtime, kubernetes, network."""
+    """The node's rendered files by the catalogue's groups."""
     found = inputs.found[node.name]
+    refs = image_refs(inputs.spec)
     return catalog.rendered_for(
         inputs.spec,
         node,
         inputs.pki,
         NodeInputs(
-            images=image_refs(inputs.spec),
+            images=ImageRefs(
+                apiserver=refs.kube_apiserver,
+                controller_manager=refs.kube_controller_manager,
+                scheduler=refs.kube_scheduler,
+                etcd=refs.etcd,
+                pause=refs.pause,
+                coredns=refs.coredns,
+            ),
             pod_cidr=inputs.pod_cidrs[node.name],
             peers={name: cidr for name, cidr in inputs.pod_cidrs.items() if name != node.name},
             mtu=inputs.spec.networking.mtu or found.mtu,
@@ -122,25 +132,33 @@ def node_files(inputs: Inputs, node: Node) -> dict[str, tuple[Rendered, ...]]:
     )
 
 
-def _as_files(rendered: Sequence[Rendered]) -> tuple[File, ...]:
+def _folders(node: Node, *groups: str) -> tuple[Directory, ...]:
+    """The folders' modes are as the daemons themselves make them."""
+    wanted = catalog.folders_for(node)
+    return tuple(Directory(f.path, f.mode, tree=f.tree) for group in groups for f in wanted[group])
+
+
+def _as_files(rendered: Iterable[Rendered]) -> tuple[File, ...]:
     return tuple(File(each.path, each.content, each.mode, secret=each.secret) for each in rendered)
 
 
+_KERNEL_FILES = (paths.MODULES_FILE, paths.SYSCTL_FILE)
+
+
 def _prepare(inputs: Inputs, node: Node, files: Mapping[str, tuple[Rendered, ...]]) -> tuple[Step, ...]:
-    own = _as_files(files["network"])
     who = identity(inputs.spec, node, inputs.ca_fingerprint, inputs.pod_cidrs[node.name])
     sysctls = " && ".join(
         f'[ "$(cat /proc/sys/{key.replace(".", "/")} 2>/dev/null)" = {value} ]' for key, value in kernel.SYSCTLS.items()
     )
-    probe = "\n".join(
-        f"[ -d /sys/module/{module} ] || grep -qs '/{module}\\.ko' /lib/modules/$(uname -r)/modules.builtin "
-        f"|| ! modprobe -nq {module} 2>/dev/null || exit 1"
-        for module in kernel.MODULES
+    # A module that is built in, or that this kernel has not, has nothing to be loaded.
+    modules = "\n".join(
+        f"[ -d /sys/module/{module} ] || ! modprobe -nq {module} 2>/dev/null || exit 1" for module in kernel.MODULES
     )
-    steps: list[Step] = [
+    return (
         File(IDENTITY, json.dumps(who, indent=2, sort_keys=True).encode() + b"\n", 0o600),
-        *(Directory(path, mode, tree=True) for path, mode in _trees(node)),
-        *own,
+        *_folders(node, catalog.NETWORK),
+        *_as_files(each for each in files[catalog.RUNTIME] if each.path in _KERNEL_FILES),
+        *_as_files(files[catalog.NETWORK]),
         # Recorded first, so it is undone last: after everything that might still write sysctls or chains.
         Script(
             "what was there before",
@@ -148,52 +166,26 @@ def _prepare(inputs: Inputs, node: Node, files: Mapping[str, tuple[Rendered, ...
             run=footprint.save((*kernel.SYSCTLS, *kernel.SELF_WRITTEN_SYSCTLS)),
             undo=footprint.RESTORE,
         ),
-        Script("kernel modules", check=probe, run=f"modprobe -a {' '.join(kernel.MODULES)}"),
+        Script("kernel modules", check=modules, run=f"modprobe -a {' '.join(kernel.MODULES)}"),
         Script("sysctls", check=sysctls, run=f"sysctl -q -p {paths.SYSCTL_FILE}", inputs=(paths.SYSCTL_FILE,)),
-        *_extra_prepare(files),
-    ]
-    return tuple(steps)
-
-
-def _extra_prepare(files: Mapping[str, tuple[Rendered, ...]]) -> tuple[Step, ...]:
-    """The routes' and the packet filter's units, and their checks against what the kernel really has."""
-    named = [each.path for each in files["network"]]
-    return (
-        *(
-            Unit(unit, tuple(path for path in named if path in inputs))
-            for unit, inputs in (
-                (paths.ROUTES_UNIT, (paths.unit_file(paths.ROUTES_UNIT), paths.ROUTES_SCRIPT, paths.ROUTES_LIST)),
-                (paths.FIREWALL_UNIT, (paths.unit_file(paths.FIREWALL_UNIT), paths.FIREWALL_RULES)),
-            )
-            if paths.unit_file(unit) in named
-        ),
-        Script("routes", check=f"{paths.ROUTES_SCRIPT} check", run=f"{paths.ROUTES_SCRIPT} up"),
         Script(
-            "masquerade",
-            check="nft list table ip kinstall >/dev/null",
-            run=f"systemctl restart {paths.FIREWALL_UNIT}",
+            "networkd leaves routes alone",  # it reads its configuration only when it starts
+            check="",
+            run="systemctl try-restart systemd-networkd.service",
+            inputs=(paths.NETWORKD_DROPIN,),
         ),
+        Unit(paths.ROUTES_UNIT, (paths.unit_file(paths.ROUTES_UNIT), paths.ROUTES_SCRIPT), undo=routes.UNDO),
+        Script("routes", check=routes.CHECK, run=routes.RUN),
+        *(_masquerade() if inputs.spec.networking.masquerade else ()),
     )
 
 
-def _trees(node: Node) -> tuple[tuple[str, int], ...]:
-    """Folders whose content belongs to the cluster, and their modes as the daemons themselves make them."""
-    trees = [
-        (paths.KUBERNETES, 0o755),
-        (paths.CONF, 0o755),
-        (paths.KUBELET_DIR, 0o750),
-        (paths.CONTAINERD_ROOT, 0o711),
-        ("/etc/containerd", 0o755),
-        ("/opt/containerd", 0o711),
-        ("/etc/cni", 0o755),
-        ("/opt/cni", 0o755),
-        (paths.CNI_STATE, 0o700),
-        ("/var/log/pods", 0o750),
-        ("/var/log/containers", 0o755),
-    ]
-    if node.is_control_plane:
-        trees += [(paths.ETCD_DATA, 0o700)]
-    return tuple(trees)
+def _masquerade() -> tuple[Step, ...]:
+    unit = (paths.unit_file(paths.FIREWALL_UNIT), paths.FIREWALL_RULES)
+    return (
+        Unit(paths.FIREWALL_UNIT, unit, undo=firewall.UNDO),
+        Script("masquerade", check=firewall.CHECK, run=firewall.LOAD),
+    )
 
 
 def _downloads(inputs: Inputs, node: Node) -> tuple[Step, ...]:
@@ -224,16 +216,20 @@ def _download(file: ReleaseFile, digest: str) -> Download:
             return Download(f"{paths.BIN}/{file.name}", file.url, digest)
 
 
-def _runtime(files: Mapping[str, tuple[Rendered, ...]]) -> tuple[Step, ...]:
-    own = _as_files(files["runtime"])
+def _runtime(node: Node, files: Mapping[str, tuple[Rendered, ...]]) -> tuple[Step, ...]:
+    own = _as_files(each for each in files[catalog.RUNTIME] if each.path not in _KERNEL_FILES)
     programs = tuple(f"{paths.BIN}/{name}" for name in CONTAINERD_PROGRAMS)
     # Mirrors (certs.d) are read at each pull: changing them restarts nothing.
     needs_start = (paths.unit_file(paths.CONTAINERD_UNIT), paths.CONTAINERD_CONFIG)
-    return (*own, Unit(paths.CONTAINERD_UNIT, (*needs_start, *programs), undo=footprint.CONTAINERD))
+    return (
+        *_folders(node, catalog.RUNTIME),
+        *own,
+        Unit(paths.CONTAINERD_UNIT, (*needs_start, *programs), undo=footprint.CONTAINERD),
+    )
 
 
 def _images(spec: ClusterSpec, node: Node) -> tuple[Step, ...]:
-    refs: ImageRefs = image_refs(spec)
+    refs = image_refs(spec)
     wanted = [refs.pause, refs.coredns]
     if node.is_control_plane:
         wanted = [refs.pause, refs.etcd, refs.kube_apiserver, refs.kube_controller_manager, refs.kube_scheduler]
@@ -242,29 +238,21 @@ def _images(spec: ClusterSpec, node: Node) -> tuple[Step, ...]:
 
 
 def _kubernetes(inputs: Inputs, node: Node, files: Mapping[str, tuple[Rendered, ...]]) -> tuple[Step, ...]:
-    own = _as_files(files["kubernetes"])
-    here = {file.path for file in own}
+    own = _as_files((*files[catalog.KUBERNETES], *files[catalog.CONTROL_PLANE]))
     kubelet = (
         paths.unit_file(paths.KUBELET_UNIT),
         paths.KUBELET_CONFIG,
         paths.KUBELET_CONF,
         paths.CA_CERT,
-        *sorted(path for path in here if path.startswith(f"{paths.PKI}/kubelet")),
+        *sorted(file.path for file in own if file.path.startswith(f"{paths.PKI}/kubelet")),
         paths.KUBELET_BIN,
     )
-    steps: list[Step] = [*own]
-    if node.is_control_plane:
-        steps += [*_control_plane_restarts(own)]
-    steps += [
+    return (
+        *_folders(node, catalog.KUBERNETES, catalog.CONTROL_PLANE),
+        *own,
+        *(_control_plane_restarts(own) if node.is_control_plane else ()),
         Unit(paths.KUBELET_UNIT, kubelet, undo=footprint.KUBELET),
-        Wait(
-            "kubelet runs",
-            check="systemctl is-active -q kubelet.service && grep -qs ':2810 00000000:0000 0A' /proc/net/tcp",
-            timeout=60,
-            diagnose=diagnose_program(("kubelet.service", "containerd.service")),
-        ),
-    ]
-    return tuple(steps)
+    )
 
 
 # What each control-plane container reads once, when it starts: it restarts when one of these changes. A changed
@@ -293,9 +281,10 @@ def _control_plane_restarts(own: Sequence[File]) -> tuple[Step, ...]:
 
 def _control_plane(inputs: Inputs) -> tuple[Step, ...]:
     spec = inputs.spec
-    document = objects.objects_yaml(spec, inputs.pod_cidrs).encode()
+    wanted = (*objects.bootstrap_objects(), *objects.node_objects(spec, dict(inputs.pod_cidrs)))
+    document = documents(wanted).encode()
     super_admin = kubeconfig.super_admin_conf(spec, inputs.pki).content
-    port = f"{spec_api_port(spec):04X}"
+    port = f"{kubeconfig.API_PORT:04X}"
     return (
         File(OBJECTS, document, 0o600),
         Wait(
@@ -312,27 +301,51 @@ def _control_plane(inputs: Inputs) -> tuple[Step, ...]:
             inputs=(OBJECTS,),
             files=(("super-admin.conf", super_admin),),
         ),
+        *_taints(spec),
     )
 
 
-def spec_api_port(spec: ClusterSpec) -> int:
-    """The API server's own port on each control plane."""
-    return kubeconfig.API_PORT
+def _taints(spec: ClusterSpec) -> tuple[Step, ...]:
+    """The kubelet sets a node's taints only when it makes the Node object; here they are made sure of.
+
+    Applying the list would take away what others put there (the node controller, `kubectl cordon`).
+    """
+    tainted = [node for node in spec.nodes if node.effective_taints]
+    if not tainted:
+        return ()
+    listing = (
+        '{range .items[*]}{"\\n"}{.metadata.name}{range .spec.taints[*]} {.key}={.value}:{.effect}{end}{" \\n"}{end}'
+    )
+    wanted = [(node.name, taint) for node in tainted for taint in objects.taint_arguments(node)]
+    check = [f"all=$({_ADMIN} get nodes -o jsonpath={quote(listing)}) || exit 1"]
+    # The outer blanks keep a taint from being found inside a longer one.
+    check += [
+        f"printf '%s\\n' \"$all\" | grep {quote('^' + name + ' ')} | grep -qF {quote(' ' + taint + ' ')} || exit 1"
+        for name, taint in wanted
+    ]
+    run = [
+        f"{_ADMIN} taint node {node.name} --overwrite {' '.join(quote(t) for t in objects.taint_arguments(node))}"
+        for node in tainted
+    ]
+    return (Script("taints", check="\n".join(check), run="\n".join(run)),)
 
 
-def _network(spec: ClusterSpec, node: Node, files: Mapping[str, tuple[Rendered, ...]]) -> tuple[Step, ...]:
+def _network(spec: ClusterSpec) -> tuple[Step, ...]:
     """kube-proxy, once the API is there: before that it would only sit in its back-off."""
-    own = _as_files(files["kube-proxy"])
     ip = spec.networking.api_service_ip.replace(".", "\\.")
     check = {
         "nftables": f"nft list map ip kube-proxy service-ips 2>/dev/null | grep -q '{ip} '",
         "iptables": f"iptables-save -t nat 2>/dev/null | grep -q -- '-d {ip}/32'",
     }[spec.networking.proxy_mode]
     return (
-        *own,
         Unit(
             paths.KUBE_PROXY_UNIT,
-            (*(file.path for file in own), paths.KUBE_PROXY_BIN),
+            (
+                paths.unit_file(paths.KUBE_PROXY_UNIT),
+                paths.KUBE_PROXY_CONFIG,
+                paths.KUBE_PROXY_CONF,
+                paths.KUBE_PROXY_BIN,
+            ),
             undo=footprint.KUBE_PROXY,
         ),
         Wait(
@@ -347,7 +360,7 @@ def _network(spec: ClusterSpec, node: Node, files: Mapping[str, tuple[Rendered, 
 def _addons(inputs: Inputs) -> tuple[Step, ...]:
     spec = inputs.spec
     has_resolver = all(inputs.found[node.name].has_resolver for node in spec.nodes)
-    document = coredns_objects(spec, image_refs(spec).coredns, has_resolver=has_resolver).encode()
+    document = documents(coredns_objects(spec, image_refs(spec).coredns, has_resolver)).encode()
     deployment = f"{_ADMIN} -n kube-system get deployment coredns -o jsonpath='{{.status.availableReplicas}}'"
     ready = '{range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}'
     return (

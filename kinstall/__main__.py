@@ -1,0 +1,7 @@
+"""`python -m kinstall`."""
+
+import sys
+
+from kinstall.cli import main
+
+sys.exit(main())

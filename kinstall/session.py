@@ -1,0 +1,122 @@
+"""The nodes of one run: connected, asked for their facts, and closed again at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+
+from kinstall.engine.host import Host, ShellHost
+from kinstall.engine.runner import for_each
+from kinstall.errors import HostKeyChanged, HostKeyUnknown, KinstallError, PreflightFailed
+from kinstall.facts import NodeFacts, facts_program, parse
+from kinstall.findings import Finding, Severity
+from kinstall.secrets import Secrets
+from kinstall.spec import ClusterSpec, Node
+from kinstall.state import StateFolder
+from kinstall.transport.channel import Channel
+from kinstall.transport.host_keys import HostKeys
+from kinstall.transport.ssh import SshChannel
+from kinstall.transport.ssh_connect import Connector
+from kinstall.transport.target import SshTarget
+
+
+def target_of(spec: ClusterSpec, node: Node) -> SshTarget:
+    """How a node is reached and logged in to."""
+    ssh = spec.ssh_of(node)
+    return SshTarget(
+        host=node.address,
+        port=ssh.port,
+        user=ssh.user,
+        host_key=node.host_key,
+        identity_file=ssh.identity_file,
+        passphrase=ssh.passphrase,
+        password=ssh.password,
+        sudo_password=ssh.sudo_password,
+        proxy_jump=ssh.proxy_jump,
+        proxy_jump_host_key=ssh.proxy_jump_host_key,
+        connect_timeout=ssh.connect_timeout,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A node's facts, and the operator's clock (seconds since the epoch) when it asked and when it had the answer."""
+
+    facts: NodeFacts
+    clock: tuple[float, float]
+
+
+@dataclass(slots=True)
+class Session:
+    """Open channels to some nodes of a spec; `hosts` are the same nodes as the engine sees them."""
+
+    spec: ClusterSpec
+    secrets: Secrets
+    channels: Mapping[str, Channel]
+    parallel: int = 32
+    hosts: dict[str, Host] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.hosts = {name: ShellHost(name, channel) for name, channel in self.channels.items()}
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        for channel in self.channels.values():
+            channel.close()
+
+    def ask(self) -> tuple[dict[str, Asked], list[Finding]]:
+        """Every node's facts, all at once; a node that cannot be asked becomes a finding."""
+
+        def one(host: Host) -> Asked:
+            lines: list[str] = []
+            channel = self.channels[host.name]
+            channel.execute("exit 0\n")  # the connection's making shall not count as the clock's being off
+            sent = time.time()
+            channel.execute(facts_program(), on_line=lines.append, timeout=60)
+            return Asked(parse(lines), (sent, time.time()))
+
+        asked: dict[str, Asked] = {}
+        findings: list[Finding] = []
+        for name, result in for_each(self.hosts, one, self.parallel).items():
+            if isinstance(result, KinstallError):
+                findings.append(_finding(name, result))
+            else:
+                asked[name] = result
+        return asked, findings
+
+
+def _finding(node: str, error: KinstallError) -> Finding:
+    check = "host-key" if isinstance(error, (HostKeyUnknown, HostKeyChanged)) else "ssh"
+    return Finding(node, check, Severity.ERROR, error.what.removeprefix(f"{node}: "), error.remedy)
+
+
+def open_session(
+    spec: ClusterSpec,
+    state: StateFolder,
+    secrets: Secrets,
+    only: Iterable[str] | None = None,
+    parallel: int = 32,
+) -> Session:
+    """Channels to the nodes (`only` those named); each connects when it is first used."""
+    connector = Connector(HostKeys(state.known_hosts), secrets)
+    names = set(only) if only is not None else {node.name for node in spec.nodes}
+    channels = {
+        node.name: SshChannel(node.name, target_of(spec, node), connector) for node in spec.nodes if node.name in names
+    }
+    return Session(spec, secrets, channels, parallel)
+
+
+def require(findings: Iterable[Finding]) -> None:
+    """Raise PreflightFailed where a finding is an error."""
+    found = tuple(findings)
+    if any(finding.severity is Severity.ERROR for finding in found):
+        raise PreflightFailed(found)
