@@ -1,6 +1,7 @@
 # Prints what preflight wants to know of a node. Changes nothing, starts few processes (each costs a millisecond or
 # more), and copes with whatever is missing: no line is better than a wrong one. kinstall/facts.py reads the lines.
-exec </dev/null 2>/dev/null
+# In braces, so that a shell that reads the program from its standard input has read all of it first.
+{
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin
 LC_ALL=C
 export LC_ALL PATH
@@ -114,3 +115,4 @@ if grep -qs filter /proc/net/ip_tables_names; then
   { iptables-legacy -S || iptables -S; } | grep -E '^-P (INPUT|FORWARD)|^-N (KUBE|DOCKER)' | head -n 100
 fi
 echo '== end'
+} </dev/null 2>/dev/null
