@@ -126,7 +126,7 @@ def _preflight(chosen: argparse.Namespace) -> int:
     spec, options = _load(chosen)
     with options.session(spec) as session:
         _, findings = run_preflight(session, options.state)
-    show_findings(findings, sys.stdout, chosen.output, all_checks=chosen.all)
+    show_findings(findings, sys.stdout, chosen.output, everything=chosen.all)
     return EXIT_PREFLIGHT if errors(findings) else 0
 
 

@@ -150,6 +150,7 @@ def _script(step: Script, seen: Observation, providers: Sequence[Step], changed:
 
 def ancestors(steps: Iterable[Step]) -> tuple[str, ...]:
     """Directories above the steps' paths that no step names, the outer before the inner."""
+    steps = tuple(steps)
     named = {step.path for step in steps if isinstance(step, Directory)}
     above: set[str] = set()
     for path in paths_of(steps):
@@ -174,11 +175,14 @@ def paths_of(steps: Iterable[Step]) -> tuple[str, ...]:
 def entries_for(todo: Sequence[Pending], seen: Observation) -> tuple[Entry, ...]:
     """What the record must say before `todo` begins: only of things it does not know yet."""
     known = {entry.key for entry in seen.record}
-    wanted: list[Entry] = [
-        Entry(Kind.DIRECTORY, path) for path in ancestors(p.step for p in todo) if path not in seen.paths
+    above = [Entry(Kind.DIRECTORY, path) for path in ancestors(p.step for p in todo) if path not in seen.paths]
+    asked = [entry for item in todo for entry in _entries(item.step, seen)]
+    folders = [entry for entry in (*above, *asked) if entry.kind is Kind.DIRECTORY]
+    # An undo walks backwards: an inner folder must stand after the outer one.
+    wanted = [
+        *sorted(folders, key=lambda entry: entry.subject),
+        *(entry for entry in asked if entry.kind is not Kind.DIRECTORY),
     ]
-    for item in todo:
-        wanted.extend(_entries(item.step, seen))
     fresh: dict[tuple[Kind, str], Entry] = {}
     for entry in wanted:
         if entry.key not in known:
@@ -190,8 +194,10 @@ def _entries(step: Step, seen: Observation) -> list[Entry]:
     match step:
         case Directory():
             state = seen.paths.get(step.path)
-            was = Was.ABSENT if state is None else Was.EMPTY if state.empty else Was.KEPT
-            return [Entry(Kind.DIRECTORY, step.path, was=was, tree=step.tree)]
+            if state is None:
+                return [Entry(Kind.DIRECTORY, step.path, tree=step.tree)]
+            was, mode = Was.EMPTY if state.empty else Was.KEPT, f"{state.mode:o}"
+            return [Entry(Kind.DIRECTORY, step.path, was=was, tree=step.tree, mode=mode, owner=state.owner)]
         case File():
             return [_file_entry(step.path, seen)]
         case Download():

@@ -31,7 +31,7 @@ class Was(StrEnum):
 class Entry:
     """One change. `subject` is a path, a unit's or a script's name.
 
-    `was` and `tree` belong to directories; `backup` is the path of a file's earlier content ("" where there was
+    `was`, `tree`, `mode` (octal) and `owner` belong to directories, the last two as they were before; `backup` is the path of a file's earlier content ("" where there was
     none); `enabled` and `active` tell how a unit stood before; `undo` is sh code.
     """
 
@@ -39,6 +39,8 @@ class Entry:
     subject: str
     was: Was = Was.ABSENT
     tree: bool = False
+    mode: str = ""
+    owner: str = ""
     backup: str = ""
     enabled: bool = False
     active: bool = False

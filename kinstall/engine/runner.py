@@ -15,6 +15,7 @@ from typing import TypeVar
 from kinstall.engine.diff import Pending, pending
 from kinstall.engine.events import (
     Notice,
+    Outcome,
     OutputLine,
     PhaseFinished,
     PhaseStarted,
@@ -22,10 +23,9 @@ from kinstall.engine.events import (
     StepFinished,
     StepStarted,
 )
-from kinstall.engine.events import Outcome as O
 from kinstall.engine.host import Host, Work, recorded
 from kinstall.engine.observation import Observation
-from kinstall.engine.steps import Phase, Plan, Scope, Step
+from kinstall.engine.steps import Phase, Plan, Scope, Step, Wait
 from kinstall.errors import KinstallError, TransportError, Unreachable
 
 T = TypeVar("T")
@@ -53,12 +53,12 @@ class RunResult:
     cancelled: bool = False
 
     @property
-    def outcome(self) -> O:
+    def outcome(self) -> Outcome:
         if self.failures:
-            return O.FAILED
+            return Outcome.FAILED
         if self.cancelled:
-            return O.CANCELLED
-        return O.CHANGED if self.changed else O.OK
+            return Outcome.CANCELLED
+        return Outcome.CHANGED if self.changed else Outcome.OK
 
 
 def survey_node(plan: Plan, host: Host, run: str = "", sink: Sink = lambda event: None) -> NodeSurvey:
@@ -126,7 +126,7 @@ class Runner:
         self.result = RunResult()
         self._gate = threading.Semaphore(parallel)
         self._turn = threading.Condition()
-        self._outcomes: dict[tuple[str, str], O] = {}
+        self._outcomes: dict[tuple[str, str], Outcome] = {}
         self._touched = False
 
     def run(self) -> RunResult:
@@ -157,7 +157,7 @@ class Runner:
             if name not in phase.steps:
                 continue
             if not self._may_start(phase, name):
-                self._settle(phase, name, O.SKIPPED, 0.0)
+                self._settle(phase, name, Outcome.SKIPPED, 0.0)
                 continue
             started = time.monotonic()
             try:
@@ -166,19 +166,19 @@ class Runner:
                 outcome = self._with_retries(phase, self.hosts[name], fresh)
             except TransportError as error:
                 self._fail(name, str(error))
-                outcome = O.UNREACHABLE
+                outcome = Outcome.UNREACHABLE
             except KinstallError as error:
                 self._fail(name, str(error))
-                outcome = O.FAILED
-            except Exception as error:  # noqa: BLE001 - a bug on one node must not leave the others waiting for ever
+                outcome = Outcome.FAILED
+            except Exception as error:
                 self._fail(name, f"{name}: {phase.name}: internal error: {error!r}")
-                outcome = O.FAILED
-            touched = touched or outcome is not O.OK
+                outcome = Outcome.FAILED
+            touched = touched or outcome is not Outcome.OK
             self._settle(phase, name, outcome, time.monotonic() - started)
             if phase.name == self.until:
                 return
 
-    def _with_retries(self, phase: Phase, host: Host, fresh: bool) -> O:
+    def _with_retries(self, phase: Phase, host: Host, fresh: bool) -> Outcome:
         """A connection that broke is made again: steps are idempotent, and the node is asked anew."""
         for attempt in range(RETRIES):
             try:
@@ -213,12 +213,12 @@ class Runner:
 
     def _good(self, phase: str, node: str) -> bool | None:
         outcome = self._outcomes.get((phase, node))
-        return None if outcome is None else outcome in (O.OK, O.CHANGED)
+        return None if outcome is None else outcome in (Outcome.OK, Outcome.CHANGED)
 
-    def _settle(self, phase: Phase, node: str, outcome: O, seconds: float) -> None:
+    def _settle(self, phase: Phase, node: str, outcome: Outcome, seconds: float) -> None:
         with self._turn:
             self._outcomes[phase.name, node] = outcome
-            self._touched = self._touched or outcome is not O.OK
+            self._touched = self._touched or outcome is not Outcome.OK
             self._turn.notify_all()
         self.sink(PhaseFinished(node, phase.name, outcome, seconds))
 
@@ -232,7 +232,7 @@ class Runner:
             self.result.changed += changed
             self.result.failed += failed
 
-    def _phase(self, phase: Phase, host: Host, fresh: bool) -> O:
+    def _phase(self, phase: Phase, host: Host, fresh: bool) -> Outcome:
         survey = self.surveys[host.name]
         seen, todo = survey.seen, survey.todo[phase.name]
         providers = tuple(step for _, step in self.plan.of(host.name))
@@ -245,24 +245,24 @@ class Runner:
             waiting = {item.step.id for item in todo}
             for step in steps:
                 if step.id not in waiting:
-                    self.sink(StepFinished(host.name, phase.name, step.id, O.OK))
+                    self.sink(StepFinished(host.name, phase.name, step.id, Outcome.OK))
             self._count(ok=len(steps) - len(todo))
             if not todo:
-                return O.OK
+                return Outcome.OK
             return self._apply(phase, host, Work(todo, providers, seen, self.run_id))
 
-    def _apply(self, phase: Phase, host: Host, work: Work) -> O:
+    def _apply(self, phase: Phase, host: Host, work: Work) -> Outcome:
         listener = _Telling(self, host.name, phase.name, work.todo)
         finished = host.apply(work, listener)
         if finished:
-            return O.CHANGED
+            return Outcome.CHANGED if listener.changed else Outcome.OK
         if listener.failure:
             self._fail(host.name, listener.failure)
-            return O.FAILED
+            return Outcome.FAILED
         if self.cancel.is_set():
-            return O.CANCELLED
+            return Outcome.CANCELLED
         self._fail(host.name, f"{host.name}: another run took this node over")
-        return O.CANCELLED
+        return Outcome.CANCELLED
 
 
 class _Telling:
@@ -273,6 +273,7 @@ class _Telling:
         self.began_at: dict[int, float] = {}
         self.lines: dict[int, list[str]] = {}
         self.failure = ""
+        self.changed = False
 
     def began(self, index: int) -> None:
         self.began_at[index] = time.monotonic()
@@ -287,15 +288,20 @@ class _Telling:
     def ended(self, index: int, status: int) -> None:
         item = self.todo[index]
         seconds = time.monotonic() - self.began_at.get(index, time.monotonic())
+        if status == 0 and isinstance(item.step, Wait):
+            self.runner._count(ok=1)
+            self.runner.sink(StepFinished(self.node, self.phase, item.step.id, Outcome.OK, seconds))
+            return
         if status == 0:
+            self.changed = True
             self.runner._count(changed=1)
             message = ": ".join(part for part in (item.action.value, item.detail) if part)
-            self.runner.sink(StepFinished(self.node, self.phase, item.step.id, O.CHANGED, seconds, message))
+            self.runner.sink(StepFinished(self.node, self.phase, item.step.id, Outcome.CHANGED, seconds, message))
             return
         cause = self.runner.explain(item.step, self.lines.get(index, [])) or f"exit status {status}"
         self.failure = self.failure or f"{self.node}: {item.step.id}: {cause}"
         self.runner._count(failed=1)
-        self.runner.sink(StepFinished(self.node, self.phase, item.step.id, O.FAILED, seconds, cause))
+        self.runner.sink(StepFinished(self.node, self.phase, item.step.id, Outcome.FAILED, seconds, cause))
 
     def waits(self, reason: str) -> None:
         self.runner.sink(Notice(self.node, reason))
@@ -314,7 +320,7 @@ def undo_all(
         listener = _Undoing(host.name, [f"{e.kind} {e.subject}" for e in entries], sink)
         started = time.monotonic()
         good = host.undo(entries, run, listener)
-        sink(PhaseFinished(host.name, "undo", O.CHANGED if good else O.FAILED, time.monotonic() - started))
+        sink(PhaseFinished(host.name, "undo", Outcome.CHANGED if good else Outcome.FAILED, time.monotonic() - started))
         if not good:
             failures[host.name] = listener.failure or f"{host.name}: not everything could be undone"
 
@@ -344,7 +350,11 @@ class _Undoing:
         message = self.words[-1] if status and self.words else ""
         if status:
             self.failure = self.failure or f"{self.node}: could not undo {self.names[index]}: {message}"
-        self.sink(StepFinished(self.node, "undo", self.names[index], O.FAILED if status else O.CHANGED, 0.0, message))
+        self.sink(
+            StepFinished(
+                self.node, "undo", self.names[index], Outcome.FAILED if status else Outcome.CHANGED, 0.0, message
+            )
+        )
 
     def waits(self, reason: str) -> None:
         self.sink(Notice(self.node, reason))

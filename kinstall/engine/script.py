@@ -245,8 +245,9 @@ def apply_program(
     for index, item in enumerate(todo):
         if isinstance(item.step, Directory):
             parts.append(_directory(index, item.step))
-    if files:
-        parts.append("tar -xpf - -C / 9>&- || { say 'fatal\tcould not unpack files'; exit 1; }\n")
+    if files or any(isinstance(p.step, Script) and p.step.files for p in todo):
+        parts.append("trap 'rm -rf $D/files.*' EXIT\nrm -rf $D/files.*\n")
+        parts.append("tar -xpmf - -C / 9>&- || { say 'fatal\tcould not unpack files'; exit 1; }\n")
         parts.extend(_file(index, step, backups) for index, step in files)
     parts.append(_rest(todo, providers, needs_reload, backups))
     parts.append("say done\n")
@@ -351,7 +352,8 @@ def _script(index: int, step: Script, providers: Sequence[Step]) -> str:
     # Not inside a condition: there sh ignores `set -e`.
     verify = f"(\n{step.check}\n) </dev/null 9>&- 2>&1 || {{ echo 'it ran, and its check still fails'; die 1; }}\n"
     return (
-        f"b {index}; (\nset -e\n{step.run}\n) </dev/null 9>&- 2>&1; s=$?; [ $s = 0 ] || die $s\n"
+        f"b {index}; (\nset -e\nFILES=$D/files.{index}\n{step.run}\n) </dev/null 9>&- 2>&1\n"
+        "s=$?; [ $s = 0 ] || die $s\n"
         f"{verify if step.check else ''}mark {mark_name(step.id)} {input_digest(step.inputs, providers)}; e {index} 0\n"
     )
 
@@ -368,15 +370,20 @@ def _wait(index: int, step: Wait) -> str:
 
 
 def payload(todo: Sequence[Pending]) -> Iterator[bytes]:
-    """The tar of the files in `todo`, each beside its destination under its waiting name, with mode and owner."""
-    files = [p.step for p in todo if isinstance(p.step, File)]
-    if not files:
+    """The tar of what `todo` needs: files beside their destinations under waiting names, and the scripts' own."""
+    members = []
+    for index, item in enumerate(todo):
+        if isinstance(item.step, File):
+            members.append((part_path(item.step.path), item.step.content, item.step.mode, item.step.owner))
+        elif isinstance(item.step, Script):
+            members.extend((f"{RUN}/files.{index}/{name}", data, 0o600, "root:root") for name, data in item.step.files)
+    if not members:
         return
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as tar:
-        for step in files:
-            info = tarfile.TarInfo(part_path(step.path).lstrip("/"))
-            info.size, info.mode = len(step.content), step.mode
-            info.uname, _, info.gname = step.owner.partition(":")
-            tar.addfile(info, io.BytesIO(step.content))
+        for path, content, mode, owner in members:
+            info = tarfile.TarInfo(path.lstrip("/"))
+            info.size, info.mode = len(content), mode
+            info.uname, _, info.gname = owner.partition(":")
+            tar.addfile(info, io.BytesIO(content))
     yield buffer.getvalue()

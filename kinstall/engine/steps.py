@@ -107,8 +107,9 @@ class Unit:
 class Script:
     """sh code that brings about what `check` (sh code, exit 0 when there is nothing to do) tests.
 
-    `undo` is kept on the node when the script first runs. `inputs` are paths of files of the same plan and node:
-    when one changes, the script runs again.
+    Without a `check` it is done once. `undo` is kept on the node when the script first runs. `inputs` are paths of
+    files of the same plan and node: when one changes, the script runs again. `files` (name, content) exist only while
+    it runs, 0600 in the folder $FILES: the way for what a script needs and the node must not keep.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Script:
     run: str
     undo: str = ""
     inputs: tuple[str, ...] = ()
+    files: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
 
     @property
     def id(self) -> str:

@@ -46,13 +46,12 @@ def _undo(entry: Entry) -> str:
             return f"[ ! -e {entry.backup} ] || {{ rm -rf -- {path} && mv -f -- {entry.backup} {path}; }}"
         case Kind.FILE:
             return f"rm -f -- {path}"
-    if entry.was is Was.KEPT:
-        return ":"
-    if not entry.tree:
-        return f"rmdir -- {path} 2>/dev/null || :" if entry.was is Was.ABSENT else ":"
     if entry.was is Was.ABSENT:
-        return f"rm -rf --one-file-system -- {path}"
-    return f"[ ! -d {path} ] || {{ cd {path} && rm -rf --one-file-system -- ./* ./.[!.]* ./..?*; }}"
+        # A folder that others put something into stays; only a tree goes with all that is in it.
+        return f"rm -rf --one-file-system -- {path}" if entry.tree else f"rmdir -- {path} 2>/dev/null || :"
+    empty = entry.tree and entry.was is Was.EMPTY
+    clear = f"( cd {path} && rm -rf --one-file-system -- ./* ./.[!.]* ./..?* )\n" if empty else ""
+    return f"[ -d {path} ] || exit 0\n{clear}chmod {quote(entry.mode)} {path} && chown {quote(entry.owner)} {path}"
 
 
 def _unit(entry: Entry) -> str:
