@@ -1,0 +1,52 @@
+"""Why packets between two pods got lost: what the kernels of both nodes would do with them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from kinstall.spec import ClusterSpec
+from kinstall.verify import objects
+from kinstall.verify.ground import CheckPod
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A pod that got no answer from another one."""
+
+    source: CheckPod
+    target: CheckPod
+
+
+def route_questions(lost: Iterable[Lost]) -> dict[str, list[str]]:
+    """Node → addresses of pods whose route from there is to be told: both ways of each pair."""
+    asked: dict[str, list[str]] = {}
+    for pair in lost:
+        for here, there in ((pair.source, pair.target), (pair.target, pair.source)):
+            if there.address not in asked.setdefault(here.node, []):
+                asked[here.node].append(there.address)
+    return asked
+
+
+def route_causes(spec: ClusterSpec, lost: Iterable[Lost], routes: Mapping[tuple[str, str], str]) -> dict[str, str]:
+    """Source node → why its packets, or the answers to them, are lost; `routes`: (node, address) → `ip route get`."""
+    causes: dict[str, list[str]] = {}
+    for pair in lost:
+        wrong = []
+        for here, there in ((pair.source, pair.target), (pair.target, pair.source)):
+            hop, route = spec.node(there.node).address, routes.get((here.node, there.address), "")
+            if route and f"via {hop} " not in f"{route} ":
+                wrong.append(
+                    f"{here.node} has no route to the pods of {there.node} via {hop} (its kernel says: {_route(route)})"
+                )
+        if not wrong and (pair.source.node, pair.target.address) in routes:
+            wrong.append(
+                f"the routes of {pair.source.node} and {pair.target.node} are right, so a packet filter drops it"
+            )
+        mine = causes.setdefault(pair.source.node, [])
+        mine += [each for each in wrong if each not in mine]
+    return {node: "; ".join(said) for node, said in causes.items() if said}
+
+
+def _route(text: str) -> str:
+    return objects.flat(text.partition("\\")[0].partition(" src ")[0], 120)
