@@ -57,9 +57,13 @@ class Painter:
             case RunFinished() if event.message:
                 yield self._marked(OUTCOME_KINDS[event.outcome], event.message)
 
-    def _marked(self, kind: str, text: str) -> Text:
+    def _mark(self, kind: str, now: float) -> str:
+        """The mark of a kind of line; of `run` the spinner's picture at that time."""
+        return self.spinner[int(now * 10) % len(self.spinner)] if kind == "run" else self.marks[kind]
+
+    def _marked(self, kind: str, text: str, now: float = 0.0) -> Text:
         head, *rest = clean(text).split("\n")
-        marked = Text(f"{self.marks[kind]} ", style=STYLES[kind]).append(head, style="default")
+        marked = Text(f"{self._mark(kind, now)} ", style=STYLES[kind]).append(head, style="default")
         for line in rest:
             marked.append(f"\n  {line}", style="default")
         return marked
@@ -68,6 +72,8 @@ class Painter:
 
     def frame(self, progress: Progress, now: float, width: int, height: int) -> RenderableType:
         """The nodes' lines and the run's; where the terminal is too low, the nodes that matter most."""
+        if not progress.nodes:
+            return self._one_line("run", "looking at the nodes", now)
         shown, left_out = _fitting(list(progress.nodes.values()), max(1, height - 3))
         names = min(_NAME_WIDTH, max((len(node.name or "cluster") for node in shown), default=1))
         phases = min(_PHASE_WIDTH, max((len(name) for name in progress.phases), default=_PHASE_WIDTH))
@@ -104,14 +110,13 @@ class Painter:
             step = f"{node.counts[Outcome.CHANGED]} changed, {node.done - node.counts[Outcome.CHANGED]} ok"
         else:
             kind, phase, step = "wait", node.phase, "waiting for other nodes" if node.phase else "waiting"
-        mark = self.spinner[int(now * 10) % len(self.spinner)] if kind == "run" else self.marks[kind]
-        style = STYLES.get(kind, "cyan")
+        style = STYLES[kind]
         seconds = node.seconds
         if active is not None and active.started_at is not None and progress.finished is None:
             seconds = now - active.started_at
         share = node.done / node.total if node.total else 0.0
         return (
-            Text(mark, style=style),
+            Text(self._mark(kind, now), style=style),
             Text(clean(node.name or "cluster"), style="bold"),
             Text(phase),
             Text(shorten(clean(step).replace("\n", " "), room, self.more), style=style if kind == "bad" else ""),
@@ -143,8 +148,8 @@ class Painter:
         bar = self.bar(progress.fraction, max(6, min(40, width - len(told) - 5)), "red" if failed else "cyan")
         return Text("  ", no_wrap=True, overflow="ellipsis").append_text(bar).append(f" {told}")
 
-    def _one_line(self, kind: str, text: str) -> Text:
-        line = self._marked(kind, text)
+    def _one_line(self, kind: str, text: str, now: float = 0.0) -> Text:
+        line = self._marked(kind, text, now)
         line.no_wrap, line.overflow = True, "ellipsis"
         return line
 

@@ -20,7 +20,7 @@ OUTCOME_KINDS = {
     Outcome.CANCELLED: "warn",
 }
 SEVERITY_KINDS = {Severity.OK: "good", Severity.WARNING: "warn", Severity.ERROR: "bad"}
-STYLES = {"good": "green", "warn": "yellow", "bad": "red", "wait": "dim", "skip": "dim"}
+STYLES = {"run": "cyan", "good": "green", "warn": "yellow", "bad": "red", "wait": "dim", "skip": "dim"}
 
 # Escape sequences (CSI, OSC, two-character), then whatever other control character is left.
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.?")

@@ -70,6 +70,11 @@ def test_a_frame_has_a_line_per_node_and_one_for_the_run() -> None:
     ]
 
 
+def test_before_the_run_there_is_one_line() -> None:
+    """While the nodes are looked at there is nothing to count yet."""
+    assert frame([]).strip() == "⠋ looking at the nodes"
+
+
 @pytest.mark.parametrize("width", [60, 80, 81, 120, 200])
 def test_nothing_wraps(width: int) -> None:
     """Whatever the names' lengths, each node has one line, not wider than the terminal."""
