@@ -99,7 +99,7 @@ def test_the_version_needs_only_the_standard_library() -> None:
         "names = {name.split('.')[0] for name in sys.modules}\n"
         "own = {'kinstall', 'assets', 'screens', '__main__'}\n"
         "found = {n for n in names - own if n not in sys.stdlib_module_names and not n.startswith('_')}\n"
-        "sys.exit(' '.join(sorted(found)))\n"
+        "sys.exit(' '.join(sorted(found)) or 0)\n"
     )
     assert ran.returncode == 0, ran.stderr
     assert re.search(r"\d+\.\d+\.\d+", ran.stdout)
@@ -122,6 +122,19 @@ def test_nothing_committed_names_a_path_of_one_machine() -> None:
     """What is committed works in any checkout."""
     found = [f"{name}: {match[0]}" for name, text in texts() for match in MACHINE_PATHS.finditer(text)]
     assert found == []
+
+
+def test_the_contributors_page_names_what_is_there() -> None:
+    """Paths in CONTRIBUTING.md and in the decision records exist: a page that lies is worse than none."""
+    pages = [ROOT / "CONTRIBUTING.md", *(ROOT / "docs" / "decisions").glob("*.md")]
+    named = re.compile(r"`((?:kinstall|assets|screens|tests|packaging|docs|engine|headless|transport)/[\w./]*)`")
+    missing = [
+        f"{page.name}: {path}"
+        for page in pages
+        for path in named.findall(page.read_text(encoding="utf-8"))
+        if not (ROOT / path).exists() and not (ROOT / "kinstall" / path).exists()
+    ]
+    assert missing == []
 
 
 def test_lock_files_have_hashes_and_agree() -> None:
