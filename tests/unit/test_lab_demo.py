@@ -1,0 +1,66 @@
+"""The answers file that `make demo` and the lab's tests write."""
+
+from typing import Any
+
+from kinstall.answers import parse
+from tests.lab.demo import answers_for, merged
+
+KUBERNETES = "/dl.k8s.io/release"
+BIN = "bin/linux/amd64"
+LAB: dict[str, Any] = {
+    "hosts": [
+        {
+            "name": f"h{index}",
+            "address": f"10.90.0.{10 + index}",
+            "sshPort": 22,
+            "user": "root",
+            "identityFile": "/var/lib/kinstall-lab/id_ed25519",
+            "hostKey": f"SHA256:{'abcdefg'[index] * 43}",
+        }
+        for index in (1, 2, 3)
+    ],
+    "mirror": {
+        "downloads": {
+            name: f"http://10.90.0.1:8000/{name}" for name in ("kubernetes", "containerd", "runc", "cniPlugins", "etcd")
+        },
+        "digests": {
+            f"{KUBERNETES}/v1.37.2/{BIN}/kubelet": "a" * 64,
+            f"{KUBERNETES}/v1.37.2/{BIN}/kubeadm": "b" * 64,
+            f"{KUBERNETES}/v1.36.3/{BIN}/kubelet": "c" * 64,
+            "/github.com/opencontainers/runc/releases/download/v1.5.2/runc.amd64": "d" * 64,
+            "/github.com/etcd-io/etcd/releases/download/v3.7.0/etcd-v3.7.0-linux-amd64.tar.gz": "e" * 64,
+        },
+    },
+    "registry": {"url": "http://10.90.0.1:5000"},
+    "versions": {"kubernetes": ["1.37.2", "1.36.3"]},
+}
+
+
+def test_the_demos_answers_are_valid() -> None:
+    """They parse into one control plane and two workers, with the digests of this release's files only."""
+    spec = parse(answers_for(LAB))
+    assert [(node.name, node.role, node.address) for node in spec.nodes] == [
+        ("cp1", "control-plane", "10.90.0.11"),
+        ("w1", "worker", "10.90.0.12"),
+        ("w2", "worker", "10.90.0.13"),
+    ]
+    assert spec.downloads.sha256 == {"kubelet": "a" * 64, "runc.amd64": "d" * 64}
+    assert spec.components.kubelet.config["failCgroupV1"] is False
+    assert spec.images.mirrors["registry.k8s.io"].endpoint == "http://10.90.0.1:5000"
+
+
+def test_hosts_and_changes_can_be_chosen() -> None:
+    """Tests take fewer hosts, and change what they are about."""
+    text = answers_for(LAB, cluster_name="other", hosts=["h2", "h3"], changes={"networking": {"proxyMode": "iptables"}})
+    spec = parse(text)
+    assert (spec.cluster_name, spec.networking.proxy_mode) == ("other", "iptables")
+    assert [node.address for node in spec.nodes] == ["10.90.0.12", "10.90.0.13"]
+
+
+def test_changes_are_merged_like_a_json_merge_patch() -> None:
+    """None removes, maps go deep, everything else replaces."""
+    assert merged({"a": {"b": 1, "c": 2}, "d": [1]}, {"a": {"b": None, "e": 3}, "d": [2], "f": {"g": 1}}) == {
+        "a": {"c": 2, "e": 3},
+        "d": [2],
+        "f": {"g": 1},
+    }
