@@ -26,8 +26,8 @@ def conflist(pod_cidr: str, mtu: int) -> Rendered:
         **({"mtu": mtu} if mtu else {}),
         "ipam": {
             "type": "host-local",
+            # No routes: isDefaultGateway sets the default one, and a second one is "file exists" to the plugin.
             "ranges": [[{"subnet": pod_cidr}]],
-            "routes": [{"dst": "0.0.0.0/0"}],
         },
     }
     config = {
