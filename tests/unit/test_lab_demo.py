@@ -7,6 +7,8 @@ from tests.lab.demo import answers_for, merged
 
 KUBERNETES = "/dl.k8s.io/release"
 BIN = "bin/linux/amd64"
+GITHUB = "/github.com/some/project/releases/download/v1"
+OTHERS = ("runc.amd64", "containerd-2.4.2-linux-amd64.tar.gz", "cni-plugins-linux-amd64-v1.9.1.tgz")
 LAB: dict[str, Any] = {
     "hosts": [
         {
@@ -24,11 +26,13 @@ LAB: dict[str, Any] = {
             name: f"http://10.90.0.1:8000/{name}" for name in ("kubernetes", "containerd", "runc", "cniPlugins", "etcd")
         },
         "digests": {
-            f"{KUBERNETES}/v1.37.2/{BIN}/kubelet": "a" * 64,
-            f"{KUBERNETES}/v1.37.2/{BIN}/kubeadm": "b" * 64,
+            **{
+                f"{KUBERNETES}/v1.37.2/{BIN}/{name}": "a" * 64
+                for name in ("kubelet", "kubectl", "kube-proxy", "kubeadm")
+            },
             f"{KUBERNETES}/v1.36.3/{BIN}/kubelet": "c" * 64,
-            "/github.com/opencontainers/runc/releases/download/v1.5.2/runc.amd64": "d" * 64,
-            "/github.com/etcd-io/etcd/releases/download/v3.7.0/etcd-v3.7.0-linux-amd64.tar.gz": "e" * 64,
+            **{f"{GITHUB}/{name}": "d" * 64 for name in OTHERS},
+            f"{GITHUB}/etcd-v3.7.0-linux-amd64.tar.gz": "e" * 64,
         },
     },
     "registry": {"url": "http://10.90.0.1:5000"},
@@ -44,7 +48,10 @@ def test_the_demos_answers_are_valid() -> None:
         ("w1", "worker", "10.90.0.12"),
         ("w2", "worker", "10.90.0.13"),
     ]
-    assert spec.downloads.sha256 == {"kubelet": "a" * 64, "runc.amd64": "d" * 64}
+    assert spec.downloads.sha256 == {
+        **dict.fromkeys(("kubelet", "kubectl", "kube-proxy"), "a" * 64),
+        **dict.fromkeys(OTHERS, "d" * 64),
+    }
     assert spec.components.kubelet.config["failCgroupV1"] is False
     assert spec.images.mirrors["registry.k8s.io"].endpoint == "http://10.90.0.1:5000"
 
