@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 
 STARTED = "+"
-INCOMPLETE = "!"
+INCOMPLETE = "-"
 ENDED = "="
 
 
