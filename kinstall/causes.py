@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -99,7 +98,7 @@ def find(evidence: Sequence[str]) -> Explanation | None:
     for known in KNOWN:
         for source, text in reversed(lines):
             # The pressure lines have their source in the pattern.
-            whole = f"[{source}] {text}" if source in ("disk", "memory") else text
+            whole = f"[{source}] {text}" if source in ("disk", "memory") else text.replace('\\"', '"')
             if match := known.pattern.search(whole):
                 what, remedy = (_filled(t, match, source) for t in (known.what, known.remedy))
                 return Explanation(what, remedy, source, clean(text))
@@ -136,15 +135,14 @@ _ERROR = re.compile(
 
 def clean(line: str) -> str:
     """What a log line says, without time stamps, process ids and places in the source code."""
-    text = line.strip()
+    return _cleaned(line.strip()).replace('\\"', '"')
+
+
+def _cleaned(text: str) -> str:
     if text.startswith("{"):
-        try:
-            told = json.loads(text)
-            return ": ".join(str(told[key]) for key in ("msg", "error") if told.get(key))
-        except (ValueError, AttributeError):
-            # Cut off in the middle, as a stack trace makes it.
-            pieces = re.findall(r'"(?:msg|error)":"((?:[^"\\]|\\.)*)', text)
-            return ": ".join(pieces) or text
+        # Not parsed as JSON: a stack trace is cut off, and then it is none.
+        pieces = re.findall(r'"(?:msg|error)":"((?:[^"\\]|\\.)*)', text)
+        return ": ".join(pieces) or text
     if klog := re.match(r"[IWEF]\d{4} [\d:.]+ +\d+ [\w.-]+:\d+\] (.*)", text):
         text = klog[1]
     if logrus := re.search(r'level=\w+ msg=("(?:[^"\\]|\\.)*"|\S+)(.*)', text):
@@ -152,11 +150,12 @@ def clean(line: str) -> str:
         text = logrus[1].strip('"') + (f": {error[1]}" if error else "")
     if structured := re.match(r'"((?:[^"\\]|\\.)*)".*? err="((?:[^"\\]|\\.)*)"', text):
         text = f"{structured[1]}: {structured[2]}"
-    return text.replace('\\"', '"')
+    return text
 
 
 def _parted(line: str) -> tuple[str, str]:
     """(source, text) of `[SOURCE] text`."""
+    line = line[:_LINE]
     found = re.match(r"\[([\w@.:-]+)\] ?(.*)", line)
     return (found[1], found[2]) if found else ("", line)
 

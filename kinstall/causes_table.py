@@ -35,7 +35,6 @@ KNOWN: tuple[Known, ...] = (
         "{where} is {percent} % full",
         "make room there, then run the command again",
     ),
-    _known(r"read-only file system", "a folder that must be written is read-only", "remount it writable"),
     _known(
         r"certificate has expired or is not yet valid: "
         r"current time (?P<now>\S+) is before (?P<then>[^\s\"\\,:]+:[\d:]+Z?)",
@@ -107,14 +106,14 @@ KNOWN: tuple[Known, ...] = (
     ),
     # containerd.
     _known(
+        r"invalid plugin key URI \"?(?P<key>[^\"\s]+)",
+        "containerd's configuration names the plugin {key}, which is not how containerd 2 writes it",
+        "use io.containerd.cri.v1.images or io.containerd.cri.v1.runtime",
+    ),
+    _known(
         r"failed to (?:unmarshal|load) TOML(?: from \S+?)?(?: at row (?P<row>\d+) column \d+)?: (?P<why>[^\"]+)",
         "containerd's configuration cannot be read{row:, line %s}: {why}",
         "mend /etc/containerd/config.toml by running `kinstall replay`, or what components.containerd says",
-    ),
-    _known(
-        r"invalid plugin key URI (?P<key>\S+)",
-        "containerd's configuration names the plugin {key}, which is not how containerd 2 writes it",
-        "use io.containerd.cri.v1.images or io.containerd.cri.v1.runtime",
     ),
     _known(
         r"server gave HTTP response to HTTPS client",
@@ -148,7 +147,7 @@ KNOWN: tuple[Known, ...] = (
         "check its name, or let the nodes pull without a login",
     ),
     _known(
-        r"(?:runc|OCI runtime).*(?:exec: )?\"?runc\"?: executable file not found",
+        r"exec: \"runc\": executable file not found",
         "containerd does not find runc",
         "run `kinstall replay`, which puts it into /usr/local/bin",
     ),
@@ -168,7 +167,7 @@ KNOWN: tuple[Known, ...] = (
         "make components.kubelet.config.cgroupDriver and components.containerd.systemdCgroup agree",
     ),
     _known(
-        r"overlayfs.*(?:invalid argument|not supported)|failed to mount .*overlay.*: invalid argument",
+        r"overlayfs.*(?:invalid argument|not supported|d_type)|failed to mount .*overlay.*: invalid argument",
         "container images cannot be unpacked: overlayfs does not work on the file system of /var/lib/containerd",
         "mount a local ext4 or xfs there",
     ),
@@ -216,7 +215,7 @@ KNOWN: tuple[Known, ...] = (
         "install nftables 1.0.1 or newer (kernel 5.13), or set networking.proxyMode: iptables",
     ),
     _known(
-        r"system:node:(?P<node>[\w.-]+).* is not allowed to (?:modify|set)|can only (?:access|update) node .*",
+        r"node \"[\w.-]+\" is not allowed to (?:modify|set) ",
         "the API refuses what the kubelet asks for: node name and certificate do not belong together",
         "use one name for the node, or reset it and replay",
     ),
@@ -232,12 +231,12 @@ KNOWN: tuple[Known, ...] = (
         "compare components.etcd.extraArgs with the node's name and address",
     ),
     _known(
-        r"(?:remote error: tls: bad certificate|rejected connection).*(?:peer|2380)|prober.*x509",
+        r"rejected connection on peer endpoint.*tls|prober found.*x509",
         "etcd's members do not trust one another's certificates",
         "run `kinstall replay`; if it stays, the nodes have certificates of different authorities",
     ),
     _known(
-        r"(?:etcd|member/snap/db).*(?:database file.*timeout|flock.*in use|cannot lock)|waiting for.*file lock",
+        r"db file is flocked by another process",
         "another etcd has /var/lib/etcd open",
         "stop the other etcd (`systemctl disable --now etcd`)",
     ),
@@ -256,11 +255,6 @@ KNOWN: tuple[Known, ...] = (
         r"already has an IP address different from (?P<ip>\S+)",
         "the bridge of another cluster is still there; pods' gateway would be {ip}",
         "remove it: `ip link delete cni0`",
-    ),
-    _known(
-        r"cni plugin not initialized|no network config found in /etc/cni/net\.d",
-        "containerd has no CNI configuration yet",
-        "look whether /etc/cni/net.d/10-kinstall.conflist is there and `kinstall replay` it",
     ),
     # CoreDNS.
     _known(
@@ -290,10 +284,12 @@ KNOWN: tuple[Known, ...] = (
         "look at etcd's last words: `ls /var/log/pods/*etcd*/etcd/`",
     ),
     _known(
-        r"open (?P<path>/\S+?): (?P<why>permission denied|no such file or directory)",
+        r"open (?P<path>/(?:etc/(?:kubernetes|containerd|cni|kinstall)|var/lib/(?:kubelet|etcd))/\S+?): "
+        r"(?P<why>permission denied|no such file or directory)",
         "{source} cannot open {path}: {why}",
         "run `kinstall replay`, which puts it in order",
     ),
+    _known(r"read-only file system", "a folder that must be written is read-only", "remount it writable"),
     _known(
         r"(?:oom-?kill|out of memory|Result=oom-kill)",
         "the kernel killed a process for want of memory",
@@ -328,5 +324,10 @@ KNOWN: tuple[Known, ...] = (
         r"dial tcp (?P<host>\S+?): (?:i/o timeout|connect: (?:no route to host|network is unreachable))",
         "{host} cannot be reached from the node",
         "check addresses, routes and firewalls between the nodes",
+    ),
+    _known(
+        r"cni plugin not initialized|no network config found in /etc/cni/net\.d",
+        "containerd has no CNI configuration yet",
+        "look whether /etc/cni/net.d/10-kinstall.conflist is there and `kinstall replay` it",
     ),
 )
