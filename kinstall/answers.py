@@ -61,7 +61,7 @@ def parse(text: str, source: str = "answers.yaml") -> ClusterSpec:
     if document.data is None and not document.problems:
         raise _refused(source, "the file is empty", _START, 1)
     if not isinstance(document.data, dict):
-        raise _refused(source, "an answers file is a mapping of `key: value` lines", _START, 1)
+        raise _refused(source, "an answers file is a mapping of `key: value` lines", _START, document.lines[""])
     found = structure(document)
     problems = [*document.problems, *found.problems, *rules.check(found.spec, found.broken)]
     if problems:

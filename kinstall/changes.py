@@ -18,7 +18,7 @@ _RESET = "put the recorded value back; to change it, reset the cluster and insta
 
 
 def identity(spec: ClusterSpec, node: Node, ca_fingerprint: str, pod_cidr: str) -> dict[str, Any]:
-    """A node's cluster.json as data; the fingerprint is that of the cluster's authority, `pod_cidr` the node's range."""
+    """A node's cluster.json as data; `ca_fingerprint` is the cluster authority's, `pod_cidr` the node's own range."""
     return {
         "cluster": spec.cluster_name,
         "caFingerprint": ca_fingerprint,

@@ -220,7 +220,11 @@ def _problem(path: Path, cause: Exception, document: Document) -> Problem:
     if isinstance(cause, _Missing):
         parent = document.lines.get(written(path[:-1]), 1)
         return Problem(place, "is missing", f"give it: {cause.wanted}", parent)
-    hidden = is_secret(path) or _SECRET_NAME.search(str(path[-1]))
+    if is_secret(path):
+        return Problem(
+            place, "the value is no text", "write env:NAME, file:PATH or prompt: for a secret, a path for a file", line
+        )
+    hidden = _SECRET_NAME.search(str(path[-1]))
     shown = "" if hidden else document.texts.get(place, "")
     return Problem(place, *_mismatch(cause, shown), line)
 

@@ -25,7 +25,7 @@ _TAG = "tag:yaml.org,2002:"
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]*)\.[0-9]+([eE][-+]?[0-9]+)?")
 _CONSTANTS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_QUOTED = re.compile(r"'[^']{2,}'|\"[^\"]{2,}\"")
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,12 @@ def _explained(error: yaml.MarkedYAMLError) -> Unreadable:
         return Unreadable("an anchor (&name) that was used before", "name each anchor once", end or start)
     if "cannot start any token" in problem:
         return Unreadable("a value that begins with a character YAML reserves", "put the value in quotes", end)
-    return Unreadable(f"not valid YAML: {_QUOTED.sub('…', problem)}", line=end or start)
+    return Unreadable(f"not valid YAML: {_QUOTED.sub(_short, problem)}", line=end or start)
+
+
+def _short(quoted: re.Match[str]) -> str:
+    """Single characters are punctuation; whatever is longer is the operator's text."""
+    return quoted[0] if len(quoted[0]) <= 3 else "…"
 
 
 class _Reader:

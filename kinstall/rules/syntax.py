@@ -75,7 +75,10 @@ def node_address(text: str) -> Complaint | None:
         return f"{text!r} is no IPv4 address", "write the address under which the other nodes reach this one"
     name = special_name(network) or ("broadcast" if text == "255.255.255.255" else "")
     if name:
-        return f"{text} is a {name} address", "write the address under which the other nodes reach this one"
+        return (
+            f"{text} is an address of the {name} range",
+            "write the address under which the other nodes reach this one",
+        )
     if text.endswith(".0"):
         return f"{text} is a network's address", "write the machine's own address"
     return None
