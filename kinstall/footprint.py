@@ -47,8 +47,7 @@ CONTAINERD = (
     """\
 systemctl kill --kill-whom=all -s KILL containerd.service 2>/dev/null || :
 for p in /proc/[0-9]*; do
-  IFS= read -r c <$p/comm || continue
-  [ "$c" != containerd-shim ] || kill -9 ${p#/proc/} 2>/dev/null || :
+  case $(readlink $p/exe) in /usr/local/bin/containerd-shim-runc-v2*) kill -9 ${p#/proc/} || :;; esac
 done 2>/dev/null
 """
     + _UNMOUNT.format(patterns="/var/lib/kubelet/*|/run/containerd/*|/var/lib/containerd/*|/run/netns/cni-*")
@@ -86,10 +85,11 @@ for i in iptables ip6tables; do
 done
 if [ -e {SAVED}/tables ]; then
   nft list tables 2>/dev/null | while IFS= read -r t; do
-    case $t in 'table ip nat'|'table ip filter'|'table ip mangle'|'table ip6 nat'|'table ip6 filter'|'table ip6 mangle') ;;
-    *) continue;; esac
+    case ${{t##* }} in nat|filter|mangle) ;; *) continue;; esac
     grep -qxF "$t" {SAVED}/tables && continue
-    nft list $t 2>/dev/null | grep -qvE '^(table|\\}}|\\s*chain |\\s*type .* hook |\\s*\\}}|\\s*$|#)' || nft delete $t || :
+    # Only a table of empty chains is taken away: any other line in it is somebody's rule.
+    rules=$(nft list $t 2>/dev/null | grep -vE '^(table |#|\\}})|^[[:space:]]*(chain .*|type .* hook .*|\\}})?$') || :
+    [ -n "$rules" ] || nft delete $t || :
   done
 fi
 if [ -e {SAVED}/sysctls ]; then

@@ -20,7 +20,7 @@ from kinstall import answers, causes, preflight, verify
 from kinstall.addressing import assign_pod_cidrs
 from kinstall.changes import immutable_changes, removed_nodes
 from kinstall.digests import resolve
-from kinstall.engine.events import Outcome, RunFinished, RunStarted, Sink
+from kinstall.engine.events import Outcome, PhaseFinished, PhaseStarted, RunFinished, RunStarted, Sink, StepFinished
 from kinstall.engine.preview import PlannedChange, planned_changes, to_read
 from kinstall.engine.runner import NodeSurvey, Runner, RunResult, for_each, survey_node, undo_all
 from kinstall.engine.steps import Plan, Step
@@ -246,7 +246,8 @@ def _keep(spec: ClusterSpec, state: StateFolder, prepared: Prepared) -> None:
 
 def _run_started(spec: ClusterSpec, options: Options, prepared: Prepared, run: str) -> RunStarted:
     plan = prepared.plan
-    return RunStarted(run, options.command, spec.cluster_name, PHASES, dict(plan.nodes), plan.total())
+    totals = {name: sum(1 for _ in plan.of(name)) for name in plan.nodes}
+    return RunStarted(run, options.command, spec.cluster_name, PHASES, dict(plan.nodes), plan.total(), totals)
 
 
 def _run_finished(result: RunResult, seconds: float, failed_checks: Sequence[CheckResult]) -> RunFinished:
@@ -264,13 +265,31 @@ def explain(step: Step, lines: Sequence[str]) -> str:
 
 
 def _verify(session: Session, prepared: Prepared, options: Options, *, full: bool) -> tuple[CheckResult, ...]:
+    """Verify at a run's end, told as a phase of the cluster: events without a node."""
+    started = time.monotonic()
+    options.sink(PhaseStarted("", "verify", 0, 0))
+
+    def heard(result: CheckResult) -> None:
+        options.on_check(result)
+        name = f"{result.check} {result.node}".strip()
+        options.sink(StepFinished("", "verify", name, result.outcome, result.seconds, result.message))
+
+    results = _checks(session, prepared, options, heard, full=full)
+    bad = any(result.outcome is Outcome.FAILED for result in results)
+    options.sink(PhaseFinished("", "verify", Outcome.FAILED if bad else Outcome.OK, time.monotonic() - started))
+    return results
+
+
+def _checks(
+    session: Session, prepared: Prepared, options: Options, heard: Callable[[CheckResult], None], *, full: bool
+) -> tuple[CheckResult, ...]:
     if not full:
         results = verify.read_only(session.spec, session.channels)
         for result in results:
-            options.on_check(result)
+            heard(result)
         return tuple(results)
     has_resolver = all(found.has_resolver for found in prepared.inputs.found.values())
-    return tuple(verify.full(session.spec, session.channels, has_resolver, options.on_check, options.cancel))
+    return tuple(verify.full(session.spec, session.channels, has_resolver, heard, options.cancel))
 
 
 def verify_only(spec: ClusterSpec, options: Options) -> tuple[CheckResult, ...]:

@@ -31,8 +31,9 @@ class Was(StrEnum):
 class Entry:
     """One change. `subject` is a path, a unit's or a script's name.
 
-    `was`, `tree`, `mode` (octal) and `owner` belong to directories, the last two as they were before; `backup` is the path of a file's earlier content ("" where there was
-    none); `enabled` and `active` tell how a unit stood before; `undo` is sh code.
+    `was`, `tree`, `mode` (octal) and `owner` belong to directories, the last two as they were before; `backup` is the
+    path of a file's earlier content ("" where there was none); `enabled` and `active` tell how a unit stood before;
+    `undo` is sh code.
     """
 
     kind: Kind

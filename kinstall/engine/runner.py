@@ -159,22 +159,24 @@ class Runner:
             if not self._may_start(phase, name):
                 self._settle(phase, name, Outcome.SKIPPED, 0.0)
                 continue
-            started = time.monotonic()
+            started, message = time.monotonic(), ""
             try:
                 # What a phase that waits for other nodes sees may have been changed by them.
                 fresh = not touched and not (self._touched and any(a.scope is not Scope.NODE for a in phase.after))
                 outcome = self._with_retries(phase, self.hosts[name], fresh)
             except TransportError as error:
-                self._fail(name, str(error))
+                message = str(error)
                 outcome = Outcome.UNREACHABLE
             except KinstallError as error:
-                self._fail(name, str(error))
+                message = str(error)
                 outcome = Outcome.FAILED
             except Exception as error:
-                self._fail(name, f"{name}: {phase.name}: internal error: {error!r}")
+                message = f"{name}: {phase.name}: internal error: {error!r}"
                 outcome = Outcome.FAILED
+            if message:
+                self._fail(name, message)
             touched = touched or outcome is not Outcome.OK
-            self._settle(phase, name, outcome, time.monotonic() - started)
+            self._settle(phase, name, outcome, time.monotonic() - started, message)
             if phase.name == self.until:
                 return
 
@@ -215,12 +217,12 @@ class Runner:
         outcome = self._outcomes.get((phase, node))
         return None if outcome is None else outcome in (Outcome.OK, Outcome.CHANGED)
 
-    def _settle(self, phase: Phase, node: str, outcome: Outcome, seconds: float) -> None:
+    def _settle(self, phase: Phase, node: str, outcome: Outcome, seconds: float, message: str = "") -> None:
         with self._turn:
             self._outcomes[phase.name, node] = outcome
             self._touched = self._touched or outcome is not Outcome.OK
             self._turn.notify_all()
-        self.sink(PhaseFinished(node, phase.name, outcome, seconds))
+        self.sink(PhaseFinished(node, phase.name, outcome, seconds, message))
 
     def _fail(self, node: str, message: str) -> None:
         with self._turn:

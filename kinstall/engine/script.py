@@ -281,10 +281,11 @@ def part_path(path: str) -> str:
 
 def _rest(todo: Sequence[Pending], providers: Sequence[Step], needs_reload: bool, backups: frozenset[str]) -> str:
     parts: list[str] = []
-    reload = needs_reload or any(
-        isinstance(p.step, File) and p.step.path.startswith("/etc/systemd/system/") for p in todo
-    )
-    if reload:
+    units = [p.step.name for p in todo if isinstance(p.step, Unit)]
+    if units:
+        # Enabling reloads systemd's view of all unit files, once for all of them; a failure shows at the unit's step.
+        parts.append(f"systemctl enable -q {_words(units)} 9>&- 2>/dev/null || :\n")
+    elif needs_reload or any(_is_unit_file(p.step) for p in todo):
         parts.append("systemctl daemon-reload 9>&-\n")
     running: type[Step] | None = None
     for index, item in enumerate(todo):
@@ -315,6 +316,10 @@ def _rest(todo: Sequence[Pending], providers: Sequence[Step], needs_reload: bool
     return "".join(parts)
 
 
+def _is_unit_file(step: Step) -> bool:
+    return isinstance(step, File) and step.path.startswith("/etc/systemd/system/")
+
+
 def _download(index: int, step: Download, backups: frozenset[str]) -> str:
     mark = mark_name(step.id)
     keeps = "".join(_keep(path, backups) for path in step.destinations)
@@ -341,7 +346,7 @@ def _unit(index: int, step: Unit, action: Action, providers: Sequence[Step]) -> 
     name, mark = quote(step.name), mark_name(step.id)
     start = "" if action is Action.CHANGE else f"systemctl restart {name} && systemctl is-active -q {name} && "
     return (
-        f"b {index}; {{ systemctl --no-reload enable -q {name} && {start}mark {mark} "
+        f"b {index}; {{ {start}systemctl is-enabled -q {name} && mark {mark} "
         f"{input_digest(step.inputs, providers)}; }} 9>&- 2>&1 && e {index} 0 "
         f"|| {{ systemctl --no-pager -l -n 0 status {name}; journalctl -u {name} -n 30 --no-pager -o cat; "
         "die 1; } 2>&1\n"

@@ -3,11 +3,13 @@
 Pure text. The login shell may be any (fish, csh): everything stands in single quotes without quotes, exclamation
 marks or line ends in them, where all shells agree. Only the program's length and a random mark are in the arguments.
 
-The mark frames the program's output: what comes before the first mark (a chatty start-up file, sudo's lecture) is not
-the program's, and the last one tells the exit status, so that nobody waits for a background child that keeps the
-output open. The bootstrap reads exactly the program (dd, unlike head, never reads ahead) and then the mark again: a
-program that was cut short by a broken connection is never run. It is kept in memory, not in a file: asking a node
-something leaves no trace there.
+The mark frames the program's output: what comes before the first mark (a chatty start-up file) is not the program's,
+and neither is what comes on the standard error (sudo's lecture), because the bootstrap joins the program's own two
+outputs. The last mark tells the exit status, so that nobody waits for a background child that keeps the output open.
+
+The bootstrap reads exactly the program (dd, unlike head, never reads ahead) and then the mark again: a program that
+was cut short by a broken connection is never run. It is kept in memory, not in a file: asking a node something leaves
+no trace there.
 """
 
 from __future__ import annotations

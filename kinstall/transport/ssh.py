@@ -56,7 +56,7 @@ class SshChannel:
                 running.read(output.feed, lambda: output.ended, timeout)
                 output.close()
                 if output.status is None:
-                    return self._without_an_end(link, output, running.exit_status())
+                    return self._without_an_end(link, output, running)
                 return output.status
         except Silence:
             link.close()
@@ -137,14 +137,16 @@ class SshChannel:
         reference = self.target.sudo_password or self.target.password
         return self._connector.secrets.resolve(reference).reveal().encode() + b"\n"
 
-    def _without_an_end(self, link: Link, output: Output, status: int | None) -> int:
+    def _without_an_end(self, link: Link, output: Output, running: Command) -> int:
         """The bootstrap did not tell the program's status."""
+        status = running.exit_status()
         if not link.alive:
             raise self._lost(link, link.transport.get_exception())
         if output.incomplete:
             raise Unreachable(self.node, "the program did not arrive whole", "running again continues")
         if not output.started:
-            raise AuthenticationFailed(self.node, *become.explain(output.preamble, self.target.user))
+            said = f"{output.preamble}\n{running.complaints()}"
+            raise AuthenticationFailed(self.node, *become.explain(said, self.target.user))
         if status:
             return status
         raise Unreachable(self.node, "the shell that ran the program was ended", "see the host's log")

@@ -34,7 +34,6 @@ class Command:
         self._failure: BaseException | None = None
         self._active = time.monotonic()
         try:
-            self._channel.set_combine_stderr(True)
             self._channel.settimeout(_TICK)
             self._channel.exec_command(command)
         except BaseException:
@@ -79,6 +78,13 @@ class Command:
             feed(data)
         if self._failure:
             raise self._failure
+
+    def complaints(self) -> str:
+        """What came on the standard error: never a program's (see kinstall.transport.become), so it is read last."""
+        said = b""
+        while self._channel.recv_stderr_ready() and len(said) < _READ:
+            said += self._channel.recv_stderr(_READ)
+        return said.decode(errors="replace")
 
     def exit_status(self) -> int | None:
         """The login shell's exit status; None where it told none (a signal, or the connection broke)."""

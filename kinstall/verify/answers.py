@@ -133,7 +133,9 @@ def _service_result(ground: Ground, node: str, check: str, probes: Sequence[Reco
     if check == CLUSTER_IP:
         by = sorted({known[each.field(5)] for each in probes})
         return passed(check, f"{ground.cluster_ip} answered by {_listed(by)}", node, seconds)
-    return passed(check, f"port {ground.node_port} of {_listed([each.field(1) for each in probes])}", node, seconds)
+    return passed(
+        check, f"port {ground.node_port} of {_listed(sorted(each.field(1) for each in probes))}", node, seconds
+    )
 
 
 _STATUS = re.compile(r"status: ([A-Z]+)")

@@ -67,9 +67,10 @@ def ground_of(spec: ClusterSpec, found: Sequence[Object]) -> Ground:
             reasons[node.name] = reasons.get("") or next(filter(None, makers), "no pod was made for it")
     service = objects.named(found, "Service", manifest.SPREAD) or {}
     port = (service.get("spec", {}).get("ports") or [{}])[0].get("nodePort", 0)
+    spread, host = ({n.name: pods[n.name] for n in spec.nodes if n.name in pods} for pods in ready.values())
     return Ground(
-        ready[manifest.SPREAD],
-        ready[manifest.HOST],
+        spread,
+        host,
         service.get("spec", {}).get("clusterIP", ""),
         port,
         {node: why for node, why in reasons.items() if node},
