@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
+import difflib
 from collections.abc import Iterator
 
 from kinstall import releases
 from kinstall.addressing import as_network
 from kinstall.findings import Problem
+from kinstall.preflight import CHECKS
 from kinstall.rules import syntax
 from kinstall.rules.view import Rule, View, between, told
 
@@ -15,7 +16,6 @@ API_PORT = 6443
 """Where every API server listens; an endpoint of its own (a load balancer, say) may have another port."""
 
 _MAX_DAYS = 36500
-_CHECK_NAME = re.compile(r"[a-z][a-z0-9-]*")
 
 
 def version(view: View) -> Iterator[Problem]:
@@ -70,8 +70,10 @@ def certificates(view: View) -> Iterator[Problem]:
 
 def ignored_checks(view: View) -> Iterator[Problem]:
     for index, name in enumerate(view.spec.preflight.ignore):
-        if not _CHECK_NAME.fullmatch(name):
-            yield Problem(f"preflight.ignore[{index}]", f"{name!r} is no check's name", "write names such as swap")
+        if name not in CHECKS:
+            close = difflib.get_close_matches(name, CHECKS, n=1)
+            remedy = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(CHECKS))}"
+            yield Problem(f"preflight.ignore[{index}]", f"{name!r} is no check's name", remedy)
 
 
 RULES: tuple[Rule, ...] = (version, names, endpoint, certificates, ignored_checks)

@@ -91,7 +91,7 @@ def port(value: int) -> Complaint | None:
 def host_port(text: str, *, port_optional: bool = False) -> Complaint | None:
     """`host:port`, the host an IPv4 address or a DNS name."""
     if "://" in text:
-        return f"{text!r} is a URL", "write host:port alone"
+        return "a URL has no place here", "write host:port alone"
     if text.startswith("[") or text.count(":") > 1:
         return f"{text!r} is an IPv6 address", "IPv6 is not supported yet"
     host, colon, number = text.partition(":")
@@ -177,7 +177,8 @@ def fingerprint(text: str) -> Complaint | None:
 
 
 def user(text: str) -> Complaint | None:
-    return None if _USER.fullmatch(text) else (f"{text!r} is no login name", "write the name alone")
+    """A login name. Never repeated: someone may write `name:password`."""
+    return None if _USER.fullmatch(text) else ("this is no login name", "write the name alone")
 
 
 def jump(text: str) -> Complaint | None:
@@ -217,9 +218,11 @@ def tag(text: str) -> Complaint | None:
 
 
 def repository(text: str) -> Complaint | None:
-    """`host[:port][/path]`, the prefix of image names."""
+    """`host[:port][/path]`, the prefix of image names. Never repeated: credentials may be in it."""
+    if "@" in text:
+        return "credentials or a digest have no place here", "write host/path alone"
     if "://" in text:
-        return f"{text!r} has a scheme", "write host/path alone; for a registry over plain HTTP there is images.mirrors"
+        return "the prefix has a scheme", "write host/path alone; images.mirrors can say http://"
     host, *path = text.split("/")
     if registry(host) or not all(_REPOSITORY_PART.fullmatch(part) for part in path):
         return (
