@@ -226,7 +226,7 @@ def repository(text: str) -> Complaint | None:
     host, *path = text.split("/")
     if registry(host) or not all(_REPOSITORY_PART.fullmatch(part) for part in path):
         return (
-            f"{text!r} is no prefix of image names",
+            "this is no prefix of image names",
             "write one like registry.example.com/kubernetes, without a last /",
         )
     return None
