@@ -73,7 +73,7 @@ def _unit() -> Rendered:
 
 
 def _nftables_dropin() -> Rendered:
-    # Distributions' nftables.service flushes everybody's tables, kube-proxy's too, whenever it starts, reloads or stops.
+    # Distributions' nftables.service flushes everybody's tables, kube-proxy's too, when it starts, reloads or stops.
     # A unit that is part of it would stay down after "stop" and "start".
     again = f"-{LOAD}"
     proxy = f"-systemctl --no-block try-restart {paths.KUBE_PROXY_UNIT}"

@@ -80,11 +80,13 @@ device() {
     }
 }
 
+# Routes go when their link goes down. A deleted route alone stays deleted: somebody may have meant it.
 watch() {
-    link=$(device)
-    [ -n "$link" ] || exec sleep infinity
-    # Routes go when their link goes down. A deleted route alone is left alone: somebody may have meant it.
     ip -o monitor link address | while read -r line; do
+        # Pods' own links come and go all day.
+        case $line in *': veth'* | *': cni0'*) continue ;; esac
+        link=$(device)
+        [ -n "$link" ] || continue
         case $line in *": $link"[:@\ ]*) up ;; esac
     done
 }
