@@ -28,7 +28,7 @@ def diagnose_program(
     At most MAX_LINES lines, each as `[SOURCE] text`. It changes nothing, needs no tool to be there, and ends within
     some seconds whatever hangs. `api`: ask the API through `kubeconfig`, where that file exists.
     """
-    parts = ["(", 'limit() { if command -v timeout >/dev/null 2>&1; then timeout 5 "$@"; else "$@"; fi; }', _PRESSURE]
+    parts = ["(", _HELPERS, _PRESSURE]
     parts += [_UNIT.format(unit=quote(unit), label=_label(unit)) for unit in units]
     parts += [_CONTAINER.format(name=quote(name), label=_label(name)) for name in containers]
     if api:
@@ -50,21 +50,30 @@ while read -r key left _; do
   [ "$key" = MemAvailable: ] && [ "$left" -lt 102400 ] && echo "[memory] $((left / 1024)) MiB of memory are available"
 done </proc/meminfo"""
 
+# What is worth reading of a log comes first: everything above "info", then the very last lines whatever they say.
 # A unit's multi-line dumps (the kubelet prints its whole configuration) begin with blanks.
+_HELPERS = """\
+limit() { if command -v timeout >/dev/null 2>&1; then timeout 5 "$@"; else "$@"; fi; }
+telling() {
+  log=$(grep -v '^[[:space:]]')
+  printf '%s\\n' "$log" | grep -Ev 'level=info|"level":"info"|^I[0-9][0-9][0-9][0-9] ' | tail -n 25 | sed "s/^/[$1] /"
+  printf '%s\\n' "$log" | tail -n 3 | sed "s/^/[$1] /"
+}"""
+
 _UNIT = """\
 state=$(limit systemctl show -p ActiveState -p SubState -p Result -p ExecMainStatus -p NRestarts {unit} | tr '\\n' ' ')
 echo "[{label}] $state"
-limit journalctl -u {unit} -n 80 --since=-15min --no-pager -o cat | grep -v '^[[:space:]]' | tail -n 30 |
-  sed 's/^/[{label}] /'"""
+limit journalctl -u {unit} -n 400 --since=-15min --no-pager -o cat | telling '{label}'"""
 
-# The kubelet keeps a container's output in /var/log/pods/NAMESPACE_POD_UID/CONTAINER/RESTARTS.log.
+# The kubelet keeps a container's output in /var/log/pods/NAMESPACE_POD_UID/CONTAINER/RESTARTS.log. A container that
+# another node may run is only missed here where this node has its manifest.
 _CONTAINER = """\
 newest=$(ls -1t /var/log/pods/*/{name}/*.log 2>/dev/null | head -n 1)
 if [ -n "$newest" ]; then
   restarts=${{newest##*/}}
   echo "[{label}] started, ${{restarts%.log}} restarts"
-  tail -n 20 "$newest" | sed 's/^[^ ]* \\(stdout\\|stderr\\) [FP] //;s/^/[{label}] /'
-else
+  tail -n 300 "$newest" | sed 's/^[^ ]* \\(stdout\\|stderr\\) [FP] //' | telling '{label}'
+elif [ -e /etc/kubernetes/manifests/{name}.yaml ]; then
   echo "[{label}] no container of this name was ever started here"
 fi"""
 
@@ -73,7 +82,11 @@ if [ -e {kubeconfig} ] && command -v kubectl >/dev/null 2>&1; then
   k() {{ limit kubectl --kubeconfig {kubeconfig} --request-timeout=4s "$@" 2>&1; }}
   k get --raw '/readyz?verbose' | grep -v '^\\[+\\]' | tail -n 12 | sed 's/^/[api] /'
   k get nodes -o wide | tail -n 12 | sed 's/^/[nodes] /'
-  k get pods -A -o wide | grep -Ev ' (Running|Completed) ' | tail -n 15 | sed 's/^/[pods] /'
+  waiting=$(k get pods -A -o wide | grep -Ev ' ([0-9]+)/\\1 +Running | Completed ' | tail -n 15)
+  printf '%s\\n' "$waiting" | sed 's/^/[pods] /'
+  printf '%s\\n' "$waiting" | grep -v '^NAMESPACE' | head -n 2 | while read -r namespace pod _; do
+    [ -n "$pod" ] && k -n "$namespace" logs "$pod" --tail=8 --all-containers | sed "s/^/[$pod] /"
+  done
   k get events -A --field-selector type=Warning --sort-by=.lastTimestamp | tail -n 20 | sed 's/^/[events] /'
 fi"""
 
@@ -135,7 +148,7 @@ _ERROR = re.compile(
 
 def clean(line: str) -> str:
     """What a log line says, without time stamps, process ids and places in the source code."""
-    return _cleaned(line.strip()).replace('\\"', '"')
+    return " ".join(_cleaned(line.strip()).replace('\\"', '"').split())
 
 
 def _cleaned(text: str) -> str:

@@ -256,6 +256,11 @@ KNOWN: tuple[Known, ...] = (
         "the bridge of another cluster is still there; pods' gateway would be {ip}",
         "remove it: `ip link delete cni0`",
     ),
+    _known(
+        r"failed to setup network for sandbox \S+: (?P<why>.{3,200})",
+        "pods get no network: {why}",
+        "look at /etc/cni/net.d and what other CNI plugins left (`ip link`, /var/lib/cni)",
+    ),
     # CoreDNS.
     _known(
         r"Loop \(\S+ -> \S+\) detected",

@@ -157,7 +157,8 @@ def leftovers(view: View) -> Iterator[Finding]:
         )
     if links or chains:
         seen = [*links, *(f"chain {name}" if name.startswith("KUBE-") else name for name in chains)]
-        yield view.error(
+        harmless = not links and HARMLESS.issuperset(chains)
+        yield (view.warning if harmless else view.error)(
             "leftovers",
             f"another cluster's interfaces or packet filter rules are there: {_some(seen)}",
             "delete them (`ip link delete NAME`, `nft delete table …`), or reboot after that cluster was removed",
@@ -173,6 +174,8 @@ STATE = (
     "/etc/rancher/",
     "/var/lib/rancher/",
 )
+# What any kubelet puts into iptables at its start; it sends no packet anywhere.
+HARMLESS = {"KUBE-KUBELET-CANARY", "KUBE-IPTABLES-HINT", "KUBE-FIREWALL", "KUBE-MARK-DROP", "KUBE-MARK-MASQ"}
 LINKS = (
     "cni0",
     "flannel.",

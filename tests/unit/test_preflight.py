@@ -156,6 +156,7 @@ CASES: list[tuple[str, Mapping[str, Any], Severity, str]] = [
     ("leftovers", {"paths": ("/var/lib/etcd/member",)}, ERROR, "kubeadm reset"),
     ("leftovers", {"links": (*GOOD.links, Link("flannel.1", "", 1450))}, ERROR, "flannel.1"),
     ("leftovers", {"chains": frozenset({"KUBE-SERVICES"})}, ERROR, "chain KUBE-SERVICES"),
+    ("leftovers", {"chains": frozenset({"KUBE-KUBELET-CANARY", "KUBE-FIREWALL"})}, WARNING, "KUBE-FIREWALL"),
     ("cni-config", {"paths": ("/etc/cni/net.d/87-podman.conflist",)}, ERROR, "87-podman.conflist"),
     ("container-runtime", unit("docker"), ERROR, "docker runs already"),
     ("container-runtime", unit("containerd"), ERROR, "containerd runs already"),
@@ -218,6 +219,16 @@ def test_no_finding_where_it_does_no_harm(check: str, changes: Mapping[str, Any]
     if node == 1:
         facts = replace(facts, addresses=(("eth0", IPv4Interface("10.90.0.12/24")),))
     assert [f.severity for f in of(check, look(facts, spec, node=node))] in ([OK], [])
+
+
+def test_installed_node_is_fit_for_a_replay() -> None:
+    """A control plane that kinstall installed: its ports, routes, chains and daemons are its own, and no finding."""
+    lines = (Path(__file__).parent / "recorded" / "installed.txt").read_text().splitlines()
+    facts = replace(parse(lines), cgroup_version=2, nameservers=("192.0.2.53",), sysctls={})
+    assert facts.active("kubelet.service") and len(facts.listeners) > 10
+    assert [f for f in look(facts) if f.severity is not OK] == []
+    other = {f.check for f in look(facts, replace(SPEC, cluster_name="other")) if f.severity is ERROR}
+    assert other == {"cluster", "leftovers", "ranges", "ports", "cni-config", "container-runtime"}
 
 
 def test_foreign_process_on_an_own_port_is_an_error() -> None:
