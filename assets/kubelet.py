@@ -47,6 +47,10 @@ def kubelet_config(spec: ClusterSpec, node: Node, inputs: NodeInputs) -> Rendere
         # The default, /usr/libexec/kubernetes, would be made by the kubelet and stay behind.
         "volumePluginDir": paths.VOLUME_PLUGINS,
     }
+    if node.is_control_plane:
+        # The kubelet shows static pods in the API only when it looks at them again: before the API was there it could
+        # not, and the default is once a minute.
+        config["syncFrequency"] = "10s"
     taints = [
         {"key": taint.key, **({"value": taint.value} if taint.value else {}), "effect": taint.effect}
         for taint in node.effective_taints

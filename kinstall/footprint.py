@@ -19,6 +19,12 @@ for i in iptables ip6tables; do
 done
 """
 
+_UNMOUNT = """\
+while read -r _ m _; do
+  case $m in {patterns}) printf '%s\\n' "$m";; esac
+done </proc/mounts | sort -r | while IFS= read -r m; do umount -l "$(printf '%b' "$m")" 2>/dev/null || :; done
+"""
+
 # With containerd still running each pod is ended by name; what is left then is found by its cgroup.
 KUBELET = """\
 if command -v ctr >/dev/null 2>&1 && [ -S /run/containerd/containerd.sock ]; then
@@ -34,13 +40,7 @@ while [ $n -lt 50 ]; do
   for p in $pids; do kill -9 "$p" 2>/dev/null || :; done
   n=$((n+1)); sleep 0.1
 done
-"""
-
-_UNMOUNT = """\
-while read -r _ m _; do
-  case $m in {patterns}) printf '%s\\n' "$m";; esac
-done </proc/mounts | sort -r | while IFS= read -r m; do umount -l "$(printf '%b' "$m")" 2>/dev/null || :; done
-"""
+""" + _UNMOUNT.format(patterns="/var/lib/kubelet/*")
 
 CONTAINERD = (
     # KillMode=process leaves the shims; they are in the unit's own cgroup or, moved by runc, known by their name.
@@ -50,17 +50,22 @@ for p in /proc/[0-9]*; do
   case $(readlink $p/exe) in /usr/local/bin/containerd-shim-runc-v2*) kill -9 ${p#/proc/} || :;; esac
 done 2>/dev/null
 """
-    + _UNMOUNT.format(patterns="/var/lib/kubelet/*|/run/containerd/*|/var/lib/containerd/*|/run/netns/cni-*")
+    + _UNMOUNT.format(patterns="/run/containerd/*|/var/lib/containerd/*|/run/netns/cni-*")
     + """\
 rm -f /run/netns/cni-*
+rmdir /run/netns 2>/dev/null || :
 ip -o link show type veth 2>/dev/null | while IFS=': @' read -r _ name _; do
   case $name in veth*) ip -o link show "$name" | grep -q 'master cni0' && ip link delete "$name" 2>/dev/null || :;; esac
 done
 ip link delete cni0 2>/dev/null || :
 find /sys/fs/cgroup -depth -type d \\( -path '*/kubepods*' -o -path '*/k8s.io*' \\) -exec rmdir {} + 2>/dev/null || :
-rm -rf /run/containerd /run/kubernetes /run/xtables.lock.kinstall
+rm -rf /run/containerd /run/nri
 """
 )
+
+
+# The daemons' units want the network to be online, and so start what waits for it.
+_ONLINE = "network-online.target systemd-networkd-wait-online.service NetworkManager-wait-online.service"
 
 
 def save(sysctls: Sequence[str]) -> str:
@@ -73,6 +78,9 @@ mkdir -p {SAVED}
   [ ! -r "$f" ] || printf '%s=%s\\n' "$k" "$(cat "$f")"
 done >{SAVED}/sysctls
 [ -e {SAVED}/tables ] || nft list tables >{SAVED}/tables 2>/dev/null || :
+[ -e {SAVED}/waiting ] || for u in {_ONLINE}; do
+  systemctl is-active -q $u && echo $u || :
+done >{SAVED}/waiting
 """
 
 
@@ -97,6 +105,11 @@ if [ -e {SAVED}/sysctls ]; then
     f=/proc/sys/$(printf %s "$k" | tr . /)
     [ "$(cat "$f" 2>/dev/null)" = "$v" ] || printf '%s\\n' "$v" >"$f" 2>/dev/null || :
   done <{SAVED}/sysctls
+fi
+if [ -e {SAVED}/waiting ]; then
+  for u in {_ONLINE}; do
+    ! systemctl is-active -q $u || grep -qx $u {SAVED}/waiting || systemctl stop $u || :
+  done
 fi
 rm -rf {SAVED}
 """

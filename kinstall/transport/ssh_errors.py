@@ -66,9 +66,7 @@ def no_handshake(node: str, target: SshTarget, error: Exception, greeting: str) 
 def broken(node: str, target: SshTarget, error: Exception | None) -> Unreachable:
     """An established connection is gone."""
     why = ""
-    if isinstance(error, TimeoutError) or getattr(error, "errno", None) == errno.ETIMEDOUT:
-        why = ": the host stopped answering"
-    elif isinstance(error, ConnectionResetError):
+    if isinstance(error, ConnectionResetError):
         why = ": reset by the host"
     elif isinstance(error, SSHException) and str(error):
         why = f": {error}"
