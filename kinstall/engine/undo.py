@@ -29,7 +29,7 @@ def undo_program(entries: Sequence[Entry], run: str) -> str:
         parts.append(f"b {index}; (\n{_undo(entry)}\n) </dev/null 9>&- 2>&1; e {index} $?\n")
     parts.append(
         "systemctl daemon-reload; systemctl reset-failed 2>/dev/null\n"
-        f"[ $bad = 0 ] && {{ rm -rf {STATE}; rm -f $D/owner $D/lock; }}\nsay done\nexit $bad\n"
+        f"[ $bad = 0 ] && rm -rf {STATE} $D\nsay done\nexit $bad\n"
     )
     return "".join(parts)
 

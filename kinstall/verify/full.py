@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from kinstall.engine.events import Outcome
 from kinstall.errors import Cancelled, TransportError
 from kinstall.spec import ClusterSpec
 from kinstall.transport.channel import Channel
@@ -21,7 +22,8 @@ CHECK_PODS, REPLACED, CLEAN_UP = "check pods", "pod replaced", "clean-up"
 PODS_SECONDS = 90.0
 HOPELESS_SECONDS = 20.0
 REPLACED_SECONDS = 40.0
-CLEAN_UP_SECONDS = 60
+CLEAN_UP_SECONDS = 40
+RETRY_SECONDS = 2.0
 SLICE_SECONDS = 5
 """A wait on the node lasts this long at most, so that a cancelled check ends soon."""
 STALE_SECONDS = 900.0
@@ -71,8 +73,8 @@ class _Full:
         seen = self._look()
         while seen.objects is None and seen.may_pass and self._patient():
             seen = self._look()
-        # What is still starting is looked at again at the end: meanwhile the rest can be checked.
-        told = [verdict.result for verdict in seen.verdicts if not verdict.may_pass]
+        # What is not well may still be starting: it is looked at again at the end, and meanwhile the rest is checked.
+        told = [each for each in seen.results if each.outcome is not Outcome.FAILED]
         for result in told:
             self.on_result(result)
         if seen.objects is None:
@@ -96,11 +98,11 @@ class _Full:
 
     def _settled(self, seen: Look, told: Sequence[CheckResult]) -> list[CheckResult]:
         """The look's results in their order, after what was starting has had its time."""
-        if not seen.may_pass:
+        if len(told) == len(seen.results):
             return seen.results
-        again = look(self.spec, self.hosts)
+        again = self._look()
         while again.may_pass and self._patient():
-            again = look(self.spec, self.hosts)
+            again = self._look()
         before = {(result.check, result.node): result for result in told}
         final = [before.get((each.check, each.node), each) for each in again.results]
         for result in final:
@@ -195,16 +197,22 @@ class _Full:
             self._stop_if_cancelled()
 
     def _clean_up(self) -> None:
+        """Remove the namespace, through another control plane or once more where the first try fails."""
         started = time.monotonic()
-        try:
-            removed = run(self.hosts[self.front], programs.remove_program(self.namespace, CLEAN_UP_SECONDS - 10))
-            if not _went_well(removed, "removed"):
-                why = _words(removed)
-            else:
+        others = [node.name for node in self.spec.control_planes if node.name in self.hosts and node.name != self.front]
+        why = ""
+        for turn, front in enumerate([self.front, *others, self.front]):
+            if turn:
+                time.sleep(RETRY_SECONDS)
+            try:
+                removed = run(self.hosts[front], programs.remove_program(self.namespace, CLEAN_UP_SECONDS))
+            except TransportError as error:
+                why = error.what
+                continue
+            if _went_well(removed, "removed"):
                 self._tell(passed(CLEAN_UP, f"namespace {self.namespace} is gone", seconds=time.monotonic() - started))
                 return
-        except TransportError as error:
-            why = error.what
+            why = _words(removed)
         mend = f"`kubectl delete namespace {self.namespace}` removes it"
         self._tell(failed(CLEAN_UP, f"{why}; {mend}", seconds=time.monotonic() - started))
 
