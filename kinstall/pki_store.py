@@ -142,14 +142,21 @@ def _missing(path: Path) -> PkiMissing:
 
 
 def _private_folder(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make(folder)
     if folder.stat().st_mode & 0o077:
         folder.chmod(0o700)
 
 
+def _make(folder: Path) -> None:
+    # Path.mkdir(parents=True) gives the parents the default mode.
+    if not folder.is_dir():
+        _make(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
 def _write(path: Path, content: bytes, mode: int) -> None:
     """Whole or not at all, also after a power cut; never readable by others in between."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make(path.parent)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
