@@ -138,9 +138,11 @@ class Lab:
         return self.directory / "logs/mirror-access.log"
 
     def bare_hosts(self, count: int) -> list[Host]:
-        """`count` hosts as they were after their first boot."""
-        self.up(count)
-        chosen = self.hosts[:count]
+        """`count` hosts as they were after their first boot: h1 and on, or from KINSTALL_LAB_FIRST (a number) on, so
+        that several people can use one lab."""
+        first = int(os.environ.get("KINSTALL_LAB_FIRST", "1")) - 1
+        self.up(first + count)
+        chosen = self.hosts[first : first + count]
         with waiting_for(f"resetting {', '.join(host.name for host in chosen)}"):
             in_parallel(Host.reset_disk, chosen)
         return chosen
