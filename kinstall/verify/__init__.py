@@ -4,8 +4,8 @@
 changed something.
 """
 
-from kinstall.verify.full import full
 from kinstall.verify.readonly import read_only
 from kinstall.verify.results import CheckResult, any_failed, as_dict
+from kinstall.verify.with_pods import full
 
 __all__ = ["CheckResult", "any_failed", "as_dict", "full", "read_only"]

@@ -18,7 +18,7 @@ from kinstall.verify.readonly import Look, look, run
 from kinstall.verify.results import CheckResult, failed, passed, skipped
 from kinstall.verify.routes import Lost, route_causes, route_questions
 
-CHECK_PODS, REPLACED, CLEAN_UP = "check pods", "pod replaced", "clean-up"
+CHECK_PODS, REPLACED, CLEAN_UP, CONNECTION = "check pods", "pod replaced", "clean-up", "connection"
 PODS_SECONDS = 90.0
 HOPELESS_SECONDS = 20.0
 REPLACED_SECONDS = 40.0
@@ -116,7 +116,7 @@ class _Full:
         try:
             self._checks(stale)
         except TransportError as error:
-            self._tell(failed(CHECK_PODS, error.what))
+            self._tell(failed(CONNECTION, error.what, self.front))
         finally:
             self._clean_up()
 
