@@ -1,0 +1,170 @@
+"""The first steps of a connection: socket, key exchange, the key that the host shows.
+
+Nothing here says who wants to connect: that is sent after the key was checked (kinstall.transport.ssh_connect).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import time
+from collections.abc import Callable
+
+import paramiko
+from paramiko import SSHException
+from paramiko.ssh_exception import IncompatiblePeer
+
+from kinstall.errors import Unreachable
+from kinstall.transport import ssh_errors
+from kinstall.transport.host_keys import HostKey, same_fingerprint
+from kinstall.transport.target import SshTarget
+
+# curve25519 first: a key exchange with group 16 takes eight times as long.
+_KEX = (
+    "curve25519-sha256@libssh.org",
+    "ecdh-sha2-nistp256",
+    "ecdh-sha2-nistp384",
+    "ecdh-sha2-nistp521",
+    "mlkem768x25519-sha256",
+    "diffie-hellman-group-exchange-sha256",
+    "diffie-hellman-group14-sha256",
+    "diffie-hellman-group16-sha512",
+)
+_CIPHERS = ("aes128-gcm@openssh.com", "aes128-ctr", "aes256-gcm@openssh.com", "aes192-ctr", "aes256-ctr")
+_MACS = ("hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512")
+HOST_KEY_ALGORITHMS = {
+    "ssh-ed25519": ("ssh-ed25519",),
+    "ecdsa-sha2-nistp256": ("ecdsa-sha2-nistp256",),
+    "ecdsa-sha2-nistp384": ("ecdsa-sha2-nistp384",),
+    "ecdsa-sha2-nistp521": ("ecdsa-sha2-nistp521",),
+    "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
+}
+"""Key type → signature algorithms, the preferred type first."""
+
+# paramiko would print tracebacks of connections that fail; they are told as errors instead.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+logging.getLogger("paramiko").propagate = False
+
+
+class SshTransport(paramiko.Transport):
+    """paramiko's transport that asks for plain host keys only and keeps what the host says as it hangs up."""
+
+    last_words = ""
+
+    @property
+    def preferred_keys(self) -> tuple[str, ...]:
+        return self._preferred_keys
+
+    @preferred_keys.setter
+    def preferred_keys(self, algorithms: tuple[str, ...]) -> None:
+        self._preferred_keys = algorithms
+
+    def _parse_disconnect(self, message: paramiko.Message) -> None:
+        message.get_int()
+        self.last_words = message.get_text().strip()
+
+
+def open_socket(node: str, target: SshTarget, deadline: float) -> socket.socket:
+    """A TCP connection that does not wait and notices a dead peer, until `deadline` (time.monotonic).
+
+    Raises:
+        Unreachable
+    """
+    try:
+        sock = socket.create_connection((target.host, target.port), timeout=left(deadline))
+    except OSError as error:
+        raise ssh_errors.not_connected(node, target, error) from None
+    # Without TCP_NODELAY each command waits 40 ms (Nagle's algorithm and delayed acknowledgements).
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    # Linux' names; elsewhere the system's own times apply. A dead peer is noticed after about half a minute.
+    for option, value in (
+        ("TCP_KEEPIDLE", 10),
+        ("TCP_KEEPINTVL", 5),
+        ("TCP_KEEPCNT", 4),
+        ("TCP_USER_TIMEOUT", 30_000),
+    ):
+        if number := getattr(socket, option, None):
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, number, value)
+    return sock
+
+
+def key_exchange(
+    node: str, target: SshTarget, sock: socket.socket, algorithms: tuple[str, ...], deadline: float
+) -> SshTransport:
+    """An encrypted connection over `sock`, nobody logged in; the host shows a key of the first algorithm it has.
+
+    Raises:
+        Unreachable
+    """
+    transport = SshTransport(sock)
+    options = transport.get_security_options()
+    options.kex = tuple(kex for kex in _KEX if kex in options.kex)
+    options.ciphers = _CIPHERS
+    options.digests = _MACS
+    transport.preferred_keys = algorithms
+    transport.banner_timeout = transport.handshake_timeout = left(deadline)
+    try:
+        transport.start_client(timeout=left(deadline))
+        if not transport.initial_kex_done:
+            raise EOFError("timed out")
+    except (SSHException, EOFError, OSError) as error:
+        greeting = transport.remote_version
+        hang_up(transport)
+        raise ssh_errors.no_handshake(node, target, error, greeting) from None
+    except BaseException:
+        hang_up(transport)
+        raise
+    return transport
+
+
+def another_key(
+    node: str,
+    target: SshTarget,
+    dial: Callable[[], socket.socket],
+    shown: SshTransport,
+    wanted: str,
+    deadline: float,
+) -> SshTransport | None:
+    """Ask for the host's other keys, one type after another, until it shows `wanted`; then that one's connection."""
+    seen = {key_of(shown).type}
+    while len(seen) < len(HOST_KEY_ALGORITHMS):
+        algorithms = tuple(a for kind, names in HOST_KEY_ALGORITHMS.items() if kind not in seen for a in names)
+        try:
+            transport = key_exchange(node, target, dial(), algorithms, deadline)
+        except Unreachable as error:
+            if isinstance(error.__context__, IncompatiblePeer):
+                return None
+            raise
+        key = key_of(transport)
+        if same_fingerprint(key.fingerprint, wanted):
+            hang_up(shown)
+            return transport
+        hang_up(transport)
+        seen.add(key.type)
+    return None
+
+
+def key_of(transport: SshTransport) -> HostKey:
+    """The key that the host showed, and proved to have."""
+    key = transport.get_remote_server_key()
+    return HostKey(key.get_name(), key.asbytes())
+
+
+def hang_up(transport: SshTransport) -> None:
+    """Close the connection now; may be called from any thread and again."""
+    # paramiko's thread sits in recv for up to 0.1 s after a close; a shutdown wakes it at once.
+    sock = transport.sock
+    if isinstance(sock, socket.socket):
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+    transport.packetizer.complete_handshake()  # else its timer keeps the process from ending
+    transport.close()
+    sock.close()
+
+
+def left(deadline: float) -> float:
+    """Seconds until `deadline`, a tenth at least: 0 would mean no waiting at all."""
+    return max(deadline - time.monotonic(), 0.1)
