@@ -5,17 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageRefs:
-    """Full image references (`registry.k8s.io/etcd:3.7.0-0`)."""
-
-    apiserver: str
-    controller_manager: str
-    scheduler: str
-    etcd: str
-    pause: str
-    coredns: str
+from kinstall.artefacts import ImageRefs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

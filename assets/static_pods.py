@@ -105,7 +105,7 @@ def _apiserver(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInput
     )
     return _Component(
         name="kube-apiserver",
-        image=inputs.images.apiserver,
+        image=inputs.images.kube_apiserver,
         command=commands.apiserver(spec, node),
         mounts=(_Mount("k8s-certs", paths.PKI, "Directory"), *_ca_mounts(inputs)),
         requests={"cpu": "250m"},
@@ -121,7 +121,7 @@ def _controller_manager(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: 
     signers = (Signer.CLUSTER, Signer.FRONT_PROXY)
     return _Component(
         name="kube-controller-manager",
-        image=inputs.images.controller_manager,
+        image=inputs.images.kube_controller_manager,
         command=commands.controller_manager(spec),
         mounts=(
             _Mount("k8s-certs", paths.PKI, "Directory"),
@@ -142,7 +142,7 @@ def _controller_manager(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: 
 def _scheduler(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInputs) -> _Component:
     return _Component(
         name="kube-scheduler",
-        image=inputs.images.scheduler,
+        image=inputs.images.kube_scheduler,
         command=commands.scheduler(spec),
         mounts=(_Mount("kubeconfig", paths.SCHEDULER_CONF, "File"),),
         requests={"cpu": "100m"},

@@ -20,12 +20,22 @@ from kinstall import answers, causes, preflight, verify
 from kinstall.addressing import assign_pod_cidrs
 from kinstall.changes import immutable_changes, removed_nodes
 from kinstall.digests import resolve
-from kinstall.engine.events import Outcome, PhaseFinished, PhaseStarted, RunFinished, RunStarted, Sink, StepFinished
+from kinstall.engine.events import (
+    Notice,
+    Outcome,
+    PhaseFinished,
+    PhaseStarted,
+    RunFinished,
+    RunStarted,
+    Sink,
+    StepFinished,
+)
 from kinstall.engine.preview import PlannedChange, planned_changes, to_read
 from kinstall.engine.runner import NodeSurvey, Runner, RunResult, for_each, survey_node, undo_all
 from kinstall.engine.steps import Plan, Step
 from kinstall.errors import Cancelled, InvalidAnswers, KinstallError, StepFailed, UsageError, VerifyFailed
 from kinstall.findings import Finding
+from kinstall.kubectl import fetch_kubectl
 from kinstall.pki_store import ensure_pki, read_back
 from kinstall.plan import PHASES, Inputs, NodeFound, build_plan
 from kinstall.secrets import Secrets
@@ -70,6 +80,10 @@ class Prepared:
     inputs: Inputs
     surveys: Mapping[str, NodeSurvey]
     run: str
+
+
+_KUBECTL_SECONDS = 60
+"""How long a run that is done otherwise still waits for the operator's kubectl."""
 
 
 def new_run() -> str:
@@ -211,10 +225,13 @@ def replay(spec: ClusterSpec, options: Options) -> Report:
             parallel=options.parallel,
             until=options.until,
         )
+        kubectl = threading.Thread(target=_fetch_kubectl, args=(spec, options), daemon=True)
+        kubectl.start()
         result = runner.run()
         checks: tuple[CheckResult, ...] = ()
         if not result.failures and not result.cancelled and not options.until and options.verify:
             checks = _verify(session, prepared, options, full=result.changed > 0)
+        kubectl.join(timeout=0 if result.failures or result.cancelled else _KUBECTL_SECONDS)
         seconds = time.monotonic() - started
         failed = [check for check in checks if check.outcome is Outcome.FAILED]
         options.sink(_run_finished(result, seconds, failed))
@@ -228,6 +245,12 @@ def replay(spec: ClusterSpec, options: Options) -> Report:
     if failed:
         raise VerifyFailed(f"{len(failed)} of {len(checks)} checks failed: {failed[0].check}: {failed[0].message}")
     return report
+
+
+def _fetch_kubectl(spec: ClusterSpec, options: Options) -> None:
+    complaint = fetch_kubectl(spec, options.state)
+    if complaint:
+        options.sink(Notice("", complaint))
 
 
 def _keep(spec: ClusterSpec, state: StateFolder, prepared: Prepared) -> None:

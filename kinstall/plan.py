@@ -12,7 +12,7 @@ from shlex import quote
 
 from assets import catalog, firewall, kernel, kubeconfig, objects, paths, routes
 from assets.coredns import coredns_objects
-from assets.inputs import ImageRefs, NodeInputs
+from assets.inputs import NodeInputs
 from assets.pki import ClusterPki
 from assets.rendered import Rendered
 from assets.yamltext import documents
@@ -109,20 +109,12 @@ def build_plan(inputs: Inputs) -> Plan:
 def node_files(inputs: Inputs, node: Node) -> dict[str, tuple[Rendered, ...]]:
     """The node's rendered files by the catalogue's groups."""
     found = inputs.found[node.name]
-    refs = image_refs(inputs.spec)
     return catalog.rendered_for(
         inputs.spec,
         node,
         inputs.pki,
         NodeInputs(
-            images=ImageRefs(
-                apiserver=refs.kube_apiserver,
-                controller_manager=refs.kube_controller_manager,
-                scheduler=refs.kube_scheduler,
-                etcd=refs.etcd,
-                pause=refs.pause,
-                coredns=refs.coredns,
-            ),
+            images=image_refs(inputs.spec),
             pod_cidr=inputs.pod_cidrs[node.name],
             peers={name: cidr for name, cidr in inputs.pod_cidrs.items() if name != node.name},
             mtu=inputs.spec.networking.mtu or found.mtu,
@@ -250,33 +242,8 @@ def _kubernetes(inputs: Inputs, node: Node, files: Mapping[str, tuple[Rendered, 
     return (
         *_folders(node, catalog.KUBERNETES, catalog.CONTROL_PLANE),
         *own,
-        *(_control_plane_restarts(own) if node.is_control_plane else ()),
         Unit(paths.KUBELET_UNIT, kubelet, undo=footprint.KUBELET),
     )
-
-
-# What each control-plane container reads once, when it starts: it restarts when one of these changes. A changed
-# manifest restarts it by itself.
-_READS: Mapping[str, tuple[str, ...]] = {
-    "etcd": (f"{paths.ETCD_PKI}/",),
-    "kube-apiserver": (f"{paths.PKI}/",),
-    "kube-controller-manager": (paths.CONTROLLER_MANAGER_CONF, paths.CA_CERT, paths.CA_KEY, paths.SA_KEY),
-    "kube-scheduler": (paths.SCHEDULER_CONF,),
-}
-
-
-def _control_plane_restarts(own: Sequence[File]) -> tuple[Step, ...]:
-    """Ends a component's container when its keys or certificates changed under it; the kubelet starts it anew."""
-    steps = []
-    for component, reads in _READS.items():
-        inputs = tuple(sorted(file.path for file in own if file.path.startswith(reads)))
-        kill = (
-            "for c in $(ctr --connect-timeout 2s -n k8s.io containers ls -q "
-            f"'labels.\"io.kubernetes.container.name\"=={component}' 2>/dev/null); do\n"
-            'ctr -n k8s.io tasks kill -s TERM "$c" >/dev/null 2>&1 || :; done'
-        )
-        steps.append(Script(f"{component} uses its present keys", check="", run=kill, inputs=inputs))
-    return tuple(steps)
 
 
 def _control_plane(inputs: Inputs) -> tuple[Step, ...]:

@@ -8,9 +8,10 @@ from typing import Any
 import yaml
 
 from assets.catalog import rendered_for
-from assets.inputs import ImageRefs, NodeInputs
+from assets.inputs import NodeInputs
 from assets.pki import ClusterPki
 from assets.rendered import Rendered
+from kinstall.artefacts import ImageRefs
 from kinstall.pki_store import ensure_pki
 from kinstall.spec import CONTROL_PLANE, WORKER, ClusterSpec, Node
 
@@ -28,12 +29,13 @@ SPEC = ClusterSpec(
 CIDRS = {"cp1": "10.244.0.0/24", "w1": "10.244.1.0/24", "w2": "10.244.2.0/24"}
 
 IMAGES = ImageRefs(
-    apiserver="registry.example/kube-apiserver:v1",
-    controller_manager="registry.example/kube-controller-manager:v1",
-    scheduler="registry.example/kube-scheduler:v1",
+    kube_apiserver="registry.example/kube-apiserver:v1",
+    kube_controller_manager="registry.example/kube-controller-manager:v1",
+    kube_scheduler="registry.example/kube-scheduler:v1",
     etcd="registry.example/etcd:3",
     pause="registry.example/pause:3",
     coredns="registry.example/coredns:v1",
+    agnhost="registry.example/agnhost:2",
 )
 
 

@@ -1,0 +1,71 @@
+"""kubectl for the operator: the cluster's own version, beside its kubeconfig in the state folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import sys
+import tempfile
+import urllib.request
+from pathlib import Path
+
+from kinstall.artefacts import ReleaseFile, release_files
+from kinstall.digests import resolve
+from kinstall.errors import KinstallError
+from kinstall.facts import ARCHITECTURES
+from kinstall.spec import ClusterSpec
+from kinstall.state import StateFolder
+
+_CHUNK = 1 << 20
+_TIMEOUT = 30
+
+
+def fetch_kubectl(spec: ClusterSpec, state: StateFolder) -> str:
+    """Put kubectl into the state folder's bin/, its checksum verified; a sentence where that cannot be, "" if it is.
+
+    A copy of the same release that is there already is kept. Never raises: a cluster does not fail for want of it.
+    """
+    arch = ARCHITECTURES.get(platform.machine())
+    if sys.platform != "linux" or arch is None:
+        return "kubectl for this machine's kind has to be fetched by hand"
+    file = next(each for each in release_files(spec, arch) if each.name == "kubectl")
+    target = state.bin / "kubectl"
+    try:
+        digest = resolve(spec, [arch])[arch]["kubectl"]
+        if state.read(_stamp_path(target)) != _stamp(target, digest):
+            _download(file, digest, target)
+            state.write(_stamp_path(target), _stamp(target, digest))
+    except (OSError, ValueError, KinstallError) as error:
+        return f"kubectl could not be fetched from {file.url}: {getattr(error, 'reason', error)}"
+    return ""
+
+
+def _stamp_path(target: Path) -> Path:
+    return target.with_name(".kubectl.stamp")
+
+
+def _stamp(target: Path, digest: str) -> bytes:
+    """The digest, and size and times: as long as those stand, the content need not be read again."""
+    try:
+        found = target.stat()
+    except FileNotFoundError:
+        return b"not there"
+    return f"{digest} {found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}\n".encode()
+
+
+def _download(file: ReleaseFile, digest: str, target: Path) -> None:
+    seen = hashlib.sha256()
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".kubectl.")
+    try:
+        with os.fdopen(handle, "wb") as copy, urllib.request.urlopen(file.url, timeout=_TIMEOUT) as answer:  # noqa: S310
+            while chunk := answer.read(_CHUNK):
+                seen.update(chunk)
+                copy.write(chunk)
+        if seen.hexdigest() != digest:
+            raise ValueError(f"its checksum is {seen.hexdigest()}, not {digest}")
+        Path(temporary).chmod(0o700)
+        Path(temporary).replace(target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
