@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from kinstall.engine.events import Outcome
 from kinstall.spec import ClusterSpec
 from kinstall.verify import objects
 from kinstall.verify.ground import (
@@ -16,12 +17,14 @@ from kinstall.verify.ground import (
     FROM_HOST,
     FROM_POD,
     LOGS,
+    NODE_PORT,
     PER_NODE,
     POD_TO_POD,
     TOKEN,
     CheckPod,
     Ground,
 )
+from kinstall.verify.objects import COREDNS, KUBE_PROXY
 from kinstall.verify.programs import Record
 from kinstall.verify.results import CheckResult, failed, passed, skipped
 from kinstall.verify.routes import Lost
@@ -65,6 +68,20 @@ def results_of(
         mine.append(_logs_result(ground, name, told.get(("logs", name))))
         results += sorted(mine, key=lambda each: PER_NODE.index(each.check))
     return results, lost
+
+
+def explained_by(result: CheckResult, ill: Sequence[CheckResult]) -> str:
+    """Which failed results of the look are behind a failed one: kube-proxy's for services, CoreDNS's for names."""
+    if result.outcome is not Outcome.FAILED or result.check not in (CLUSTER_IP, NODE_PORT, DNS_INSIDE, TOKEN):
+        return ""
+    behind = []
+    for each in ill:
+        concerns = each.node == result.node or f"{each.node}: " in result.message
+        if each.check == KUBE_PROXY and concerns:
+            behind.append(f"kube-proxy of {each.node} is ill")
+        if each.check == COREDNS and result.check == DNS_INSIDE:
+            behind.append("CoreDNS is ill")
+    return f"{' and '.join(behind)}: see there" if behind else ""
 
 
 def _pod_results(
@@ -172,7 +189,7 @@ def _token_result(node: str, told: Record | None) -> CheckResult:
         return passed(TOKEN, "the API accepts a pod's token", node, seconds)
     if told.field(2) == "0":
         return failed(TOKEN, f"the API answers a pod's token with HTTP {told.field(5)}", node, seconds)
-    return failed(TOKEN, f"https://kubernetes.default.svc: {_why(told)}", node, seconds)
+    return failed(TOKEN, f"the service kubernetes: {_why(told)}", node, seconds)
 
 
 def _logs_result(ground: Ground, node: str, told: Answer | None) -> CheckResult:

@@ -126,7 +126,7 @@ def _pod_script(spec: ClusterSpec, ground: Ground, pod: CheckPod, *, has_resolve
     names = {DNS_INSIDE: f"kubernetes.default.svc.{spec.networking.dns_domain}"}
     if has_resolver:
         names[DNS_OUTSIDE] = outside_name(spec)
-    return probe_script(probes, names, token=True)
+    return probe_script(probes, names, spec.networking.api_service_ip)
 
 
 def _host_script(spec: ClusterSpec, ground: Ground) -> str:
@@ -143,7 +143,7 @@ def _host_script(spec: ClusterSpec, ground: Ground) -> str:
     probes += [
         Probe(NODE_PORT, node.name, f"http://{node.address}:{ground.node_port}/hostname", 4) for node in spec.nodes
     ]
-    return probe_script(probes, {}, token=False)
+    return probe_script(probes, {})
 
 
 def outside_name(spec: ClusterSpec) -> str:

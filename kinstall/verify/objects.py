@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from kinstall import causes
 from kinstall.spec import Node
 from kinstall.verify.programs import Record
 from kinstall.verify.results import CheckResult, failed, passed
 
 Object = Mapping[str, Any]
+KUBE_PROXY, COREDNS = "kube-proxy", "CoreDNS"
 STATIC_PODS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 
 
@@ -122,6 +124,11 @@ def flat(text: str, limit: int = 400) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+def explained(source: str, words: str) -> str:
+    """What the last words of a unit or container mean."""
+    return causes.explain([f"[{source}] {line}" if source else line for line in words.split("\n") if line.strip()])
+
+
 # The read-only checks
 
 
@@ -159,7 +166,7 @@ def system_pods_verdict(
     for pod in pods:
         if not is_ready(pod):
             last = words.get(name_of(pod), "")
-            said.append(f"{name_of(pod)}: {pod_cause(pod, events)}" + (f'; it said "{flat(last)}"' if last else ""))
+            said.append(f"{name_of(pod)}: {pod_cause(pod, events)}" + (f"; {explained('', last)}" if last else ""))
     if said:
         return Verdict(failed(check, " | ".join(said)), True)
     return Verdict(passed(check, f"{len(pods)} pods Ready"))
@@ -170,7 +177,7 @@ def has_ended(pod: Object) -> bool:
 
 
 def coredns_verdict(objects: Sequence[Object]) -> Verdict:
-    check = "CoreDNS"
+    check = COREDNS
     found = named(objects, "Deployment", "coredns")
     if found is None:
         return Verdict(failed(check, "there is no Deployment coredns in kube-system"), True)
@@ -215,7 +222,7 @@ def api_verdict(record: Record, node: str = "") -> Verdict:
 
 def proxy_verdict(node: str, units: Mapping[str, str], health: Record | None) -> Verdict:
     """kube-proxy runs and calls itself healthy; `units` as for node_verdict."""
-    check = "kube-proxy"
+    check = KUBE_PROXY
     down = units.get("kube-proxy.service")
     if down:
         return Verdict(failed(check, f"kube-proxy.service {down}", node))
@@ -244,8 +251,9 @@ def units_down(records: Sequence[Record]) -> dict[str, str]:
                 result = shown.get("Result", "success")
                 how = f"is {shown.get('ActiveState')} ({shown.get('SubState')})"
                 how += f", result {result}" if result != "success" else ""
-                last = flat(words.get(unit, ""))
-                down[unit] = f'{how}; it said "{last}"' if last else how
+                # Of one that somebody stopped, the last words are no cause.
+                stopped = shown.get("ActiveState") == "inactive" and result == "success"
+                down[unit] = how if stopped else f"{how}: {explained(unit, words.get(unit, ''))}"
     return down
 
 

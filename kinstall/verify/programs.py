@@ -121,7 +121,7 @@ def look_program(proxy_health: str, api: Mapping[str, str], *, snapshot: bool) -
     parts.append(f"say units\nsystemctl show -p Id,ActiveState,SubState,Result -- {' '.join(_UNITS)}\n")
     parts.append(
         f'for u in {" ".join(_UNITS)}; do systemctl is-active -q $u || {{ say "words\t$u"; '
-        "journalctl -u $u -n 5 --no-pager -o cat 2>/dev/null; }; done\n"
+        "journalctl -u $u -n 60 --no-pager -o cat 2>/dev/null; }; done\n"
     )
     if proxy_health:
         parts.append(_PROXY_HEALTH.replace("URL", quote(proxy_health)))
@@ -145,7 +145,7 @@ def last_words_program(namespace: str, pods: Sequence[tuple[str, str]]) -> str:
     """The last lines of containers; `pods` are (pod, container). Of one that started anew, its predecessor's."""
     parts = [PRELUDE]
     for pod, container in pods:
-        log = f"k -n {quote(namespace)} logs {quote(pod)} -c {quote(container)} --tail=3"
+        log = f"k -n {quote(namespace)} logs {quote(pod)} -c {quote(container)} --tail=30"
         parts.append(f"say {quote('said' + chr(9) + pod)}; {log} --previous 2>/dev/null || {log} 2>/dev/null\n")
     return "".join(parts)
 
@@ -220,7 +220,10 @@ up() { read -r T _ </proc/uptime; }
 say() { printf '\\036%s\\n' "$1"; }
 get() { # CHECK TARGET TRIES URL
   up; b=$T; n=1
-  while o=$(curl -sSf -m 3 "$4" 2>&1); s=$?; [ $s != 0 ] && [ $n -lt "$3" ]; do n=$((n + 1)); sleep 1; done
+  # Refusals are quick and may pass; two time-outs are enough.
+  while o=$(curl -sSf -m 3 "$4" 2>&1); s=$?; up; [ $s != 0 ] && [ $n -lt "$3" ] && [ $((${T%.*} - ${b%.*})) -lt 5 ]; do
+    n=$((n + 1)); sleep 1
+  done
   up; say "$1	$2	$s	$b	$T	$o"
 }
 name() { # CHECK NAME
@@ -230,12 +233,14 @@ name() { # CHECK NAME
 say inside
 """
 
+# The name is given its address: whether names resolve is another check.
 _API_CALL = """\
 t=/var/run/secrets/kubernetes.io/serviceaccount
 up; b=$T
 # The token goes through a pipe: an argument could be read by every process of the node.
 o=$(printf 'header = "Authorization: Bearer %s"\\n' "$(cat $t/token)" \\
-  | curl -sS -m 5 --cacert $t/ca.crt -o /dev/null -w '%{http_code}' -K - https://kubernetes.default.svc/api 2>&1)
+  | curl -sS -m 5 --resolve kubernetes.default.svc:443:ADDRESS --cacert $t/ca.crt -o /dev/null -w '%{http_code}' \\
+    -K - https://kubernetes.default.svc/api 2>&1)
 s=$?; up; say "token	api	$s	$b	$T	$o"
 """
 
@@ -250,13 +255,16 @@ class Probe:
     tries: int = 2
 
 
-def probe_script(probes: Sequence[Probe], names: Mapping[str, str], *, token: bool) -> str:
-    """What a check pod runs: the probes all at once, then DNS queries (check → name), then an API call."""
+def probe_script(probes: Sequence[Probe], names: Mapping[str, str], api: str = "") -> str:
+    """What a check pod runs: the probes all at once, then DNS queries (check → name), then an API call.
+
+    `api`: the address of the service `kubernetes`; empty: no API call.
+    """
     parts = [_POD_HEAD]
     parts.extend(f"get {quote(p.check)} {quote(p.target)} {p.tries} {quote(p.url)} &\n" for p in probes)
     parts.append("wait\n")
     parts.extend(f"name {quote(check)} {quote(name)}\n" for check, name in names.items())
-    if token:
-        parts.append(_API_CALL)
+    if api:
+        parts.append(_API_CALL.replace("ADDRESS", api))
     parts.append("exit 0\n")
     return "".join(parts)

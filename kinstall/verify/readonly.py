@@ -78,7 +78,7 @@ def look(spec: ClusterSpec, hosts: Mapping[str, Channel]) -> Look:
         errors = of_kind(told[front].records, "errors") if front else ()
         why = told[front].error if front else "no control plane is connected"
         cause = read.flat(why or " ".join(each.text for each in errors)) or "kubectl told nothing"
-        verdicts += [Verdict(failed(check, cause), True) for check in ("kube-system pods", "CoreDNS")]
+        verdicts += [Verdict(failed(check, cause), True) for check in ("kube-system pods", read.COREDNS)]
     else:
         verdicts += _system(spec, hosts[front], found, told[front].seconds)
     now = float(snapshot.field(2) or 0) if snapshot else 0.0
@@ -171,7 +171,7 @@ def _proxies(spec: ClusterSpec, told: Mapping[str, _Told]) -> list[Verdict]:
     for node in spec.nodes:
         mine = told[node.name]
         if mine.error:
-            verdicts.append(Verdict(failed("kube-proxy", mine.error, node.name)))
+            verdicts.append(Verdict(failed(read.KUBE_PROXY, mine.error, node.name)))
         else:
             health = next(iter(of_kind(mine.records, "healthz")), None)
             verdicts.append(read.proxy_verdict(node.name, mine.down, health))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from kinstall.engine.events import Outcome
 from kinstall.errors import Cancelled, TransportError
 from kinstall.spec import ClusterSpec
 from kinstall.transport.channel import Channel
 from kinstall.verify import manifest, objects, programs
-from kinstall.verify.answers import groups, results_of
-from kinstall.verify.ground import PER_NODE, Ground, commands, ground_of
+from kinstall.verify.answers import explained_by, groups, results_of
+from kinstall.verify.ground import PER_NODE, POD_TO_POD, Ground, commands, ground_of
 from kinstall.verify.programs import Record, of_kind
 from kinstall.verify.readonly import Look, look, run
 from kinstall.verify.results import CheckResult, failed, passed, skipped
@@ -68,6 +69,7 @@ class _Full:
         self.patient_until = time.monotonic() + patience
         self.front = ""
         self.made: list[CheckResult] = []
+        self.ill: Sequence[CheckResult] = ()
 
     def run(self) -> list[CheckResult]:
         seen = self._look()
@@ -75,6 +77,7 @@ class _Full:
             seen = self._look()
         # What is not well may still be starting: it is looked at again at the end, and meanwhile the rest is checked.
         told = [each for each in seen.results if each.outcome is not Outcome.FAILED]
+        self.ill = [each for each in seen.results if each.outcome is Outcome.FAILED]
         for result in told:
             self.on_result(result)
         if seen.objects is None:
@@ -137,8 +140,8 @@ class _Full:
         results, lost = results_of(self.spec, ground, answers, has_resolver=self.has_resolver)
         causes = self._routes(lost)
         for result in results:
-            why = causes.get(result.node, "") if result.check == "pod to pod" else ""
-            self._tell(failed(result.check, f"{result.message}; {why}", result.node, result.seconds) if why else result)
+            why = causes.get(result.node, "") if result.check == POD_TO_POD else explained_by(result, self.ill)
+            self._tell(replace(result, message=f"{result.message}; {why}") if why else result)
         self._replace(ground)
 
     def _wait_for_pods(self, deadline: float) -> Ground:

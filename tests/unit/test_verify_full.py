@@ -120,6 +120,18 @@ def test_dns_failures_say_what_was_answered() -> None:
     assert told["service account", "cp1"] == "the check pod told nothing"
 
 
+def test_a_service_that_fails_where_kube_proxy_is_down_points_there() -> None:
+    """The time-outs of services on w1, and of w1's node port from elsewhere, name the check that has the cause."""
+
+    def inside(kind: str, where: str) -> list[str]:
+        ill = f"{RS}NodePort\tw1\t7\t10.0\t10.1\tcurl: (7) Failed to connect"
+        return [ill if line.startswith(f"{RS}NodePort\tw1") else line for line in healthy_inside(kind, where)]
+
+    told = failures(run(FakeCluster(inside=inside, units={"w1/kube-proxy.service": "inactive"})))
+    assert told["NodePort", "cp1"] == "w1: Failed to connect; kube-proxy of w1 is ill: see there"
+    assert set(told) == {("kube-proxy", "w1"), *(("NodePort", name) for name in ("cp1", "w1", "w2"))}
+
+
 def test_exec_that_does_not_work_is_one_failure_with_kubectls_words() -> None:
     """What only exec could have told is skipped, not failed a second time."""
 

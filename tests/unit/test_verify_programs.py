@@ -44,7 +44,7 @@ def on_this_machine(program: str, folder: Path) -> str:
         programs.pods_program("n", [("pod", "w1", "exec p -- sh -c 'echo'")]),
         programs.delete_pod_program("n", "p"),
         programs.remove_program("n", 10),
-        probe_script([Probe("c", "t", "http://x")], {"DNS inside": "name"}, token=True),
+        probe_script([Probe("c", "t", "http://x")], {"DNS inside": "name"}, "10.96.0.1"),
     ],
 )
 def test_every_program_is_sh(program: str) -> None:
@@ -63,7 +63,7 @@ def pod(tmp_path: Path) -> Path:
         f"*-K*) cat >{tmp_path}/config; printf 200;;\n"
         "*) printf spread-x;;\nesac\n",
     )
-    script(tmp_path / "dig", 'echo ";; status: NOERROR, id: 1"; echo "$5 5 IN A 10.96.0.1"\n')
+    script(tmp_path / "dig", 'echo ";; status: NOERROR, id: 1"; echo "$6 5 IN A 10.96.0.1"\n')
     script(tmp_path / "cat", f'case "$1" in */token) printf S3CRET;; *) exec {_where("cat")} "$@";; esac\n')
     script(tmp_path / "sleep", "exit 0\n")
     return tmp_path
@@ -76,7 +76,7 @@ def _where(name: str) -> str:
 def test_a_check_pods_script_tells_a_record_per_question(pod: Path) -> None:
     """Answers, refusals in curl's words, names and the API's code come back as records; refused URLs are retried."""
     probes = [Probe("pod to pod", "w1", "http://up"), Probe("NodePort", "w2", "http://down", tries=3)]
-    records = run(probe_script(probes, {"DNS inside": "kubernetes"}, token=True), f"{pod}:{os.environ['PATH']}")
+    records = run(probe_script(probes, {"DNS inside": "kubernetes"}, "10.96.0.1"), f"{pod}:{os.environ['PATH']}")
     told = {each.kind: each for each in records}
     assert told["pod to pod"].fields[1:3] == ("w1", "0")
     assert told["pod to pod"].field(5) == "spread-x"
@@ -89,7 +89,7 @@ def test_a_check_pods_script_tells_a_record_per_question(pod: Path) -> None:
 
 def test_the_token_is_in_no_argument(pod: Path) -> None:
     """Every process of the node can read arguments: curl gets the token on its standard input."""
-    run(probe_script([], {}, token=True), f"{pod}:{os.environ['PATH']}")
+    run(probe_script([], {}, "10.96.0.1"), f"{pod}:{os.environ['PATH']}")
     assert "S3CRET" in (pod / "config").read_text()
     assert "S3CRET" not in (pod / "argv").read_text()
 

@@ -47,12 +47,20 @@ def test_coredns_scaled_to_nothing_fails_although_its_deployment_is_available() 
     assert not look(SPEC, cluster.channels()).may_pass
 
 
-def test_a_stopped_kube_proxy_is_told_with_its_last_words() -> None:
-    """The unit's state and its journal's last lines are the cause, and only that node's check fails."""
+def test_a_kube_proxy_that_failed_is_told_with_its_last_words() -> None:
+    """Why the daemon ended is the cause, and only that node's check fails."""
+    words = 'I1124 02:55:59.2 2330 proxier.go:1] "Deleting"\nE1124 02:56:00.1 2330 server.go:1] "Error" err="no nft"'
+    cluster = FakeCluster(units={"w1/kube-proxy.service": "failed"}, words=words)
+    told = failures(cluster)
+    assert set(told) == {("kube-proxy", "w1")}
+    assert told["kube-proxy", "w1"].startswith("kube-proxy.service is failed (dead), result exit-code: ")
+    assert "no nft" in told["kube-proxy", "w1"]
+
+
+def test_of_a_kube_proxy_that_somebody_stopped_the_state_is_the_cause() -> None:
+    """What it said before it was stopped would only mislead."""
     cluster = FakeCluster(units={"w1/kube-proxy.service": "inactive"}, words="received SIGTERM")
-    assert failures(cluster) == {
-        ("kube-proxy", "w1"): 'kube-proxy.service is inactive (dead); it said "received SIGTERM"'
-    }
+    assert failures(cluster) == {("kube-proxy", "w1"): "kube-proxy.service is inactive (dead)"}
 
 
 def test_a_stopped_kubelet_fails_its_node_while_the_api_still_says_ready() -> None:

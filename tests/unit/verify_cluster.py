@@ -137,7 +137,8 @@ class FakeChannel:
         told = [f"{RS}units"]
         for unit in ("kubelet.service", "containerd.service", "kube-proxy.service"):
             state = self.cluster.units.get(f"{self.node}/{unit}", "active")
-            told += [f"Id={unit}", f"ActiveState={state}", "SubState=dead", "Result=success", ""]
+            result = "exit-code" if state == "failed" else "success"
+            told += [f"Id={unit}", f"ActiveState={state}", "SubState=dead", f"Result={result}", ""]
         for unit in self.cluster.units:
             if unit.startswith(f"{self.node}/"):
                 told += [f"{RS}words\t{unit.partition('/')[2]}", self.cluster.words]
