@@ -373,48 +373,6 @@ def _forget_nodes(session: Session, nodes: Sequence[str]) -> None:
     )
 
 
-# Render
-
-
-def render(spec: ClusterSpec, folder: Path) -> list[Path]:
-    """Write every node's files below `folder`/NODE (0700), made with throw-away keys and without authorities' keys.
-
-    Nothing of a host is known then: facts stand at their usual values.
-
-    Raises:
-        UsageError: the folder exists and is not empty
-    """
-    from kinstall.plan import node_files
-
-    if folder.exists() and any(folder.iterdir()):
-        raise UsageError(f"{folder} is not empty", "name a new folder")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.chmod(0o700)
-    with tempfile.TemporaryDirectory(prefix="kinstall-") as scratch:
-        keys = ensure_pki(spec, Path(scratch) / "pki", datetime.now(UTC), create_cas=True)
-        found = NodeFound(arch="amd64", digests={})
-        inputs = Inputs(
-            spec=spec,
-            pki=keys,
-            ca_fingerprint=ca_fingerprint(keys.ca.certificate_pem),
-            pod_cidrs=assign_pod_cidrs(spec, {}),
-            found={node.name: found for node in spec.nodes},
-        )
-        written: list[Path] = []
-        for node in spec.nodes:
-            for files in node_files(inputs, node).values():
-                for each in files:
-                    if each.path in paths.CA_KEYS:
-                        continue
-                    path = folder / node.name / each.path.lstrip("/")
-                    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                    path.touch(mode=0o600)
-                    path.write_bytes(each.content)
-                    path.chmod(each.mode & 0o700 | (each.mode & 0o077 if not each.secret else 0))
-                    written.append(path)
-    return written
-
-
 __all__ = [
     "Options",
     "Prepared",
@@ -422,7 +380,6 @@ __all__ = [
     "open_session",
     "plan_only",
     "prepare",
-    "render",
     "replay",
     "reset",
     "run_preflight",

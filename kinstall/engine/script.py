@@ -31,6 +31,18 @@ unset CDPATH ENV
 cd /
 S={STATE} D={RUN}
 say() {{ printf '\\036%s\\n' "$1" 2>/dev/null; }}
+own() {{ o=; IFS= read -r o 2>/dev/null <$D/owner; [ "$o" = "$R" ]; }}
+jobs=
+# What runs in the background holds no lock: none of it may outlive the program.
+halt() {{ [ -z "$jobs" ] || {{ kill $jobs 2>/dev/null; wait; }}; say stopped; exit {EXIT_STOPPED}; }}
+# lock MODE: wait for a program of an earlier run, as long as this run owns the node and its operator listens.
+lock() {{
+  flock $1 -n 9 && return
+  say busy; n=0
+  until flock $1 -w 1 9; do
+    own || halt; say beat || halt; n=$((n+1)); [ $n -lt {LOCK_SECONDS} ] || exit {EXIT_BUSY}
+  done
+}}
 """
 
 
@@ -38,23 +50,27 @@ def _words(values: Iterable[str]) -> str:
     return " ".join(quote(value) for value in values)
 
 
-def _owner(run: str) -> str:
-    """Take the node over: whoever wrote `owner` last is obeyed; programs of other runs stop at their next step."""
-    return f"umask 077\nmkdir -p $D $S\nprintf '%s\\n' {quote(run)} >$D/owner\numask 022\n"
+def _owner(run: str, take: bool) -> str:
+    """Whoever wrote `owner` last is obeyed; programs of other runs stop at their next step.
+
+    Without `take` only a node that nobody owns is taken (it was rebooted in the middle of the run).
+    """
+    write = f"printf '%s\\n' {quote(run)} >$D/owner"
+    return f"R={quote(run)}\numask 077\nmkdir -p $D $S\n{write if take else f'[ -e $D/owner ] || {write}'}\numask 022\n"
 
 
-def observe_program(steps: Sequence[Step], run: str = "") -> str:
-    """A program that prints what the node has of `steps`. With `run` it first takes the node over for that run."""
+def observe_program(steps: Sequence[Step], run: str = "", take: bool = True) -> str:
+    """A program that prints what the node has of `steps`, when no other program of kinstall works there.
+
+    With `run` the node is first taken over for that run; without `take` it must be that run's already.
+    """
     files = [step.path for step in steps if isinstance(step, File)]
     trees = [step.path for step in steps if isinstance(step, Directory)]
     units = [step.name for step in steps if isinstance(step, Unit)]
     paths = [*ancestors(steps), *paths_of(steps)]
     parts = [HEAD]
     if run:
-        parts.append(_owner(run))
-        parts.append(
-            f"exec 9>$D/lock\nif ! flock -s -n 9; then say busy; flock -s -w {LOCK_SECONDS} 9 || exit {EXIT_BUSY}; fi\n"
-        )
+        parts.append(f"{_owner(run, take)}exec 9>$D/lock\nown || halt\nlock -s\nown || halt\n")
     else:
         parts.append("if [ -e $D/lock ]; then exec 9<$D/lock; flock -s -n 9 || say busy; fi\n")
     parts.append('for t in curl wget openssl; do command -v $t >/dev/null 2>&1 && say "tool\t$t"; done\n')
@@ -168,9 +184,8 @@ def _unit_state(block: dict[str, str]) -> UnitState:
 _APPLY = f"""\
 trap '' HUP PIPE
 run() {{ "$@"; }}
-own() {{ o=; IFS= read -r o <$D/owner; [ "$o" = "$R" ]; }}
 # A step begins only while its run still owns the node and its operator still listens.
-b() {{ i=$1; own || {{ say stopped; exit {EXIT_STOPPED}; }}; say "begin	$1" || exit {EXIT_STOPPED}; }}
+b() {{ i=$1; own || halt; say "begin	$1" || halt; }}
 e() {{ say "end	$1	$2"; }}
 die() {{ e "$i" "$1"; exit 1; }}
 mark() {{ printf '%s\\n' "$2" >$S/marks/$1; }}
@@ -180,12 +195,14 @@ now() {{ read -r up _ </proc/uptime; up=${{up%.*}}; }}
 digest() {{
   if command -v openssl >/dev/null 2>&1; then openssl dgst -sha256 -r -- "$1"; else sha256sum -- "$1"; fi
 }}
+# A long command, in the background so that a TERM ends it (bg sets the trap).
+leaf() {{ [ -z "$t" ] || return 143; "$@" & wait $!; }}
 fetch() {{
   if command -v curl >/dev/null 2>&1; then
-    curl -fsSL --retry 3 --retry-delay 1 --retry-connrefused --connect-timeout 10 \\
+    leaf curl -fsSL --retry 3 --retry-delay 1 --retry-connrefused --connect-timeout 10 \\
       --speed-time 30 --speed-limit 1000 -o "$2" -- "$1"
   else
-    wget -q -t 4 -T 30 -O "$2" -- "$1"
+    leaf wget -q -t 4 -T 30 -O "$2" -- "$1"
   fi
 }}
 # get URL SHA256 PART: a file that is there and right, or a sentence and 1.
@@ -203,11 +220,21 @@ single() {{ # URL SHA256 PATH MODE MARK
 # bg STEP COMMAND…: in the background, its words told when it ends.
 bg() {{
   n=$1; shift
-  ( if "$@" >$D/out.$R.$n 2>&1; then s=0; else s=$?; fi
+  ( t=; trap 't=1; kill $! 2>/dev/null' TERM
+    if "$@" >$D/out.$R.$n 2>&1; then s=0; else s=$?; fi
+    [ -z "$t" ] || [ $s = 0 ] || {{ rm -f $D/out.$R.$n; exit 143; }}
     while IFS= read -r l; do say "out	$n	$l"; done <$D/out.$R.$n
     rm -f $D/out.$R.$n; [ $s = 0 ] && e $n 0 || {{ e $n $s; exit 1; }} ) 9>&- </dev/null & jobs="$jobs $!"
 }}
-join() {{ f=0; for j in $jobs; do wait $j || f=1; done; jobs=; [ $f = 0 ] || exit 1; }}
+# Waits for all that runs in the background; ends it when the node was taken over or nobody listens any more.
+join() {{
+  ( while sleep 0.5 >/dev/null 2>&1; do own && say beat || {{ kill $jobs; exit; }}; done ) 9>&- </dev/null 2>/dev/null &
+  w=$!; f=0
+  for j in $jobs; do wait $j || f=1; done
+  jobs=; kill $w 2>/dev/null; wait $w 2>/dev/null
+  own || halt
+  [ $f = 0 ] || exit 1
+}}
 """
 
 
@@ -226,12 +253,16 @@ def apply_program(
     content from before the first run is kept; a copy that exists already is never replaced.
     """
     files = [(i, p.step) for i, p in enumerate(todo) if isinstance(p.step, File)]
-    parts = [
-        HEAD,
-        f"R={quote(run)}\n",
-        _APPLY,
-        f"exec 9>$D/lock\nflock -n 9 || {{ say busy; flock -w {LOCK_SECONDS} 9 || exit {EXIT_BUSY}; }}\n",
-        "own || { say stopped; exit 76; }\n",
+    unpacks = bool(files) or any(isinstance(p.step, Script) and p.step.files for p in todo)
+    parts = [HEAD, f"R={quote(run)}\n", _APPLY]
+    if unpacks:
+        # All that comes over the network comes before the lock: a dead link must not leave it held.
+        parts.append(
+            "trap 'rm -rf $D/files.* $D/payload.$R' EXIT\n"
+            "umask 077; cat >$D/payload.$R || { say 'fatal\tcould not store what was sent'; exit 1; }; umask 022\n"
+        )
+    parts += [
+        "exec 9>$D/lock\nlock -x\nown || halt\n",
         "umask 077; mkdir -p $S/backup $S/marks || exit 1; umask 022\n",
     ]
     if entries:
@@ -245,9 +276,9 @@ def apply_program(
     for index, item in enumerate(todo):
         if isinstance(item.step, Directory):
             parts.append(_directory(index, item.step))
-    if files or any(isinstance(p.step, Script) and p.step.files for p in todo):
-        parts.append("trap 'rm -rf $D/files.*' EXIT\nrm -rf $D/files.*\n")
-        parts.append("tar -xpmf - -C / 9>&- || { say 'fatal\tcould not unpack files'; exit 1; }\n")
+    if unpacks:
+        parts.append("rm -rf $D/files.*\n")
+        parts.append("tar -xpmf $D/payload.$R -C / 9>&- || { say 'fatal\tcould not unpack files'; exit 1; }\n")
         parts.extend(_file(index, step, backups) for index, step in files)
     parts.append(_rest(todo, providers, needs_reload, backups))
     parts.append("say done\n")
@@ -299,7 +330,7 @@ def _rest(todo: Sequence[Pending], providers: Sequence[Step], needs_reload: bool
                 running = Download
             case Image():
                 parts.append(
-                    f"b {index}; bg {index} ctr -n k8s.io images pull --hosts-dir /etc/containerd/certs.d "
+                    f"b {index}; bg {index} leaf ctr -n k8s.io images pull --hosts-dir /etc/containerd/certs.d "
                     f"{quote(step.ref)}\n"
                 )
                 running = Image
@@ -369,7 +400,7 @@ def _wait(index: int, step: Wait) -> str:
         f"b {index}; now; until=$((up+{int(step.timeout)}))\n"
         f"while ! (\n{step.check}\n) </dev/null >/dev/null 2>&1 9>&-; do now\n"
         f"if [ $up -ge $until ]; then echo 'not so after {int(step.timeout)} s'\n{diagnose}die 1; fi\n"
-        f"own || {{ say stopped; exit {EXIT_STOPPED}; }}; say 'beat\t{index}' || exit {EXIT_STOPPED}\n"
+        "own || halt; say beat || halt\n"
         f"sleep {step.interval:g}; done; e {index} 0\n"
     )
 

@@ -1,0 +1,7 @@
+"""The commands behind the command line: each takes its parsed arguments and returns an exit code."""
+
+from kinstall.commands.cluster import plan, preflight, replay, reset, verify
+from kinstall.commands.files import render, schema
+from kinstall.commands.trust import trust
+
+__all__ = ["plan", "preflight", "render", "replay", "reset", "schema", "trust", "verify"]

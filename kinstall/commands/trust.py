@@ -1,0 +1,73 @@
+"""`kinstall trust`: the operator sees the nodes' host keys and consents to them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+
+from kinstall.commands.common import loaded
+from kinstall.errors import EXIT_PREFLIGHT, UsageError
+from kinstall.headless.tables import show_table
+from kinstall.install import Options
+from kinstall.session import target_of
+from kinstall.transport.host_keys import HostKeys, same_fingerprint
+from kinstall.transport.target import SshTarget
+from kinstall.trust import Seen, Status, pending, store
+
+
+def trust(chosen: argparse.Namespace) -> int:
+    """Show what each node shows; keep what is consented to. A jump host comes first: it leads to the others."""
+    spec, options = loaded(chosen)
+    wanted = dict(_pair(text) for text in chosen.fingerprint)
+    targets = {node.name: target_of(spec, node) for node in spec.nodes}
+    seen = _look(targets, options, wanted)
+    if _keep([row for row in seen if row.node.startswith("jump host ")], wanted, options):
+        seen = _look(targets, options, wanted)
+    _keep([row for row in seen if not row.node.startswith("jump host ")], wanted, options)
+    left = _look(targets, options, wanted) if seen else []
+    for row in (row for row in left if row.status is not Status.KNOWN):
+        print(f"kinstall: {row.message}\n  {row.remedy}", file=sys.stderr)
+    return EXIT_PREFLIGHT if any(row.status is not Status.KNOWN for row in left) else 0
+
+
+def _look(targets: Mapping[str, SshTarget], options: Options, wanted: Mapping[str, str]) -> list[Seen]:
+    return pending(targets, HostKeys(options.state.known_hosts), options.secrets, wanted)
+
+
+def _keep(seen: Sequence[Seen], wanted: Mapping[str, str], options: Options) -> bool:
+    """Ask about the keys that are new or changed and store those consented to; whether any was stored."""
+    if not seen:
+        return False
+    rows = [(s.node, f"{s.host}:{s.port}", s.status.value, s.key_type, s.fingerprint or s.message) for s in seen]
+    show_table(("node", "host", "status", "type", "fingerprint"), rows, sys.stdout)
+    new = [row for row in seen if row.status in (Status.UNKNOWN, Status.CHANGED)]
+    if wanted:
+        for row in new:
+            if row.node in wanted and not same_fingerprint(wanted[row.node], row.fingerprint):
+                raise UsageError(f"{row.node} shows {row.fingerprint}, not the fingerprint that was given")
+        new = [row for row in new if row.node in wanted]
+    elif new:
+        _ask(new)
+    if new:
+        options.state.prepare()
+        store(options.state.known_hosts, new)
+        print(f"kept {len(new)} in {options.state.known_hosts}")
+    return bool(new)
+
+
+def _ask(new: Sequence[Seen]) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError("there is nobody to ask", "name what you trust: --fingerprint NODE=SHA256:…")
+    for row in new:
+        if row.status is Status.CHANGED:
+            print(f"! {row.message}")
+    if input("Do these fingerprints agree with the hosts' consoles? Type yes to keep them: ").strip() != "yes":
+        raise UsageError("nothing was kept")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    node, equals, fingerprint = text.partition("=")
+    if not equals or not fingerprint.startswith("SHA256:"):
+        raise UsageError(f"--fingerprint {text} is not NODE=SHA256:…")
+    return node, fingerprint
