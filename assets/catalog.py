@@ -76,7 +76,7 @@ def folders_for(node: Node) -> dict[str, tuple[Folder, ...]]:
     """Group → directories of one node, parents first: those with a mode that matters and those that programs fill."""
     return {
         RUNTIME: (
-            Folder(paths.CONTAINERD_ROOT, 0o711, tree=True),
+            Folder(paths.CONTAINERD_ROOT, 0o700, tree=True),
             Folder("/etc/containerd"),
             Folder(paths.CONTAINERD_CERTS),
         ),
