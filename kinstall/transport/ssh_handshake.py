@@ -113,7 +113,9 @@ def key_exchange(
     except (SSHException, EOFError, OSError) as error:
         greeting = transport.remote_version
         hang_up(transport)
-        raise ssh_errors.no_handshake(node, target, error, greeting) from None
+        # paramiko's own banner time-out and this deadline end together; its words do not tell which it was.
+        late = not greeting and time.monotonic() >= deadline - 0.1
+        raise ssh_errors.no_handshake(node, target, EOFError("timed out") if late else error, greeting) from None
     except BaseException:
         hang_up(transport)
         raise

@@ -4,12 +4,14 @@
 """
 
 import os
+import platform
 import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from kinstall.transport.host_keys import HostKeys
 from kinstall.transport.ssh import SshChannel
 from kinstall.transport.ssh_connect import Connector
 from kinstall.transport.target import SshTarget
+from tests.lab.cache import entry, key_of
 
 PASSWORD = "canary-login-9d1e"
 # openssl passwd -6 -salt kinstalltests canary-login-9d1e
@@ -40,9 +43,38 @@ exec "$2" -D -e -f "$1/sshd_config"
 
 
 def find_sshd() -> str | None:
-    """The sshd to test with, None where this machine has none."""
+    """The sshd to test with: the one that is chosen or installed, or one that is unpacked, but not installed."""
     chosen = os.environ.get("KINSTALL_SSHD")
-    return chosen or shutil.which("sshd", path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin")))
+    path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
+    return chosen or shutil.which("sshd", path=path) or _unpacked()
+
+
+@cache
+def _unpacked() -> str | None:
+    """An sshd out of the distribution's packages, in the cache: installing it would start one on this machine."""
+    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
+        return None
+
+    def unpack(folder: Path) -> None:
+        print("fetching openssh-server for the tests of the SSH transport …", flush=True)
+        subprocess.run(["apt-get", "-qq", "update"], check=False, capture_output=True)
+        names = ["openssh-server", "libwrap0"]
+        subprocess.run(["apt-get", "-qq", "download", *names], cwd=folder, check=True, capture_output=True)
+        for package in folder.glob("*.deb"):
+            subprocess.run(["dpkg-deb", "-x", package, folder / "root"], check=True, capture_output=True)
+            package.unlink()
+
+    try:
+        folder = entry("sshd", key_of("openssh-server", "libwrap0", platform.machine()), unpack)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    libraries = ":".join(str(path) for path in (folder / "root/usr/lib").glob("*-linux-gnu"))
+    started = folder / "sshd"
+    if not started.exists():
+        # sshd wants its absolute path as its own name; the wrapper keeps it.
+        started.write_text(f'#!/bin/sh\nexec env LD_LIBRARY_PATH={libraries} {folder}/root/usr/sbin/sshd "$@"\n')
+        started.chmod(0o755)
+    return str(started)
 
 
 def why_not() -> str:
@@ -111,14 +143,14 @@ class Sshd:
     def sessions(self) -> list[int]:
         """Process ids of the sshd processes that serve a login."""
         found = []
-        for entry in Path("/proc").glob("[0-9]*"):
+        for process in Path("/proc").glob("[0-9]*"):
             try:
-                title = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                same = (entry / "ns/mnt").readlink() == Path(f"/proc/{self._init()}/ns/mnt").readlink()
+                title = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                same = (process / "ns/mnt").readlink() == Path(f"/proc/{self._init()}/ns/mnt").readlink()
             except OSError:
                 continue
             if same and "sshd: " in title and "listener" not in title and "[priv]" not in title:
-                found.append(int(entry.name))
+                found.append(int(process.name))
         return found
 
     def stop(self) -> None:
