@@ -69,6 +69,10 @@ class Unreachable(TransportError):
     retryable = True
 
 
+class NodeBusy(TransportError):
+    """Another run works on the node, or took it over."""
+
+
 class AuthenticationFailed(TransportError):
     """The node refused every credential that was offered, or sudo did."""
 

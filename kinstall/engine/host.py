@@ -11,10 +11,11 @@ from typing import Protocol
 from kinstall.engine import script
 from kinstall.engine.diff import Pending, entries_for, stale_marks
 from kinstall.engine.observation import Observation
+from kinstall.engine.prelude import EXIT_BUSY, EXIT_STOPPED, LOCK_SECONDS, SEPARATOR
 from kinstall.engine.record import Entry, Kind, undo_order
 from kinstall.engine.steps import Step, Unit
 from kinstall.engine.undo import undo_program
-from kinstall.errors import Unreachable
+from kinstall.errors import NodeBusy, Unreachable
 from kinstall.transport.channel import Channel
 
 
@@ -42,8 +43,13 @@ class Host(Protocol):
 
     name: str
 
-    def observe(self, steps: Sequence[Step], run: str = "", waits: Callable[[str], None] = ...) -> Observation:
-        """What the node has of `steps`. With `run` the node is taken over for that run; without, nothing changes."""
+    def observe(
+        self, steps: Sequence[Step], run: str = "", waits: Callable[[str], None] = ..., take: bool = True
+    ) -> Observation:
+        """What the node has of `steps`. With `run` the node is taken over for that run; without, nothing changes.
+
+        Without `take` the run must own the node already. May raise NodeBusy.
+        """
 
     def apply(self, work: Work, listener: Listener) -> bool:
         """Bring `work.todo` about; False when it ended early (a step failed, or the run was stopped)."""
@@ -54,8 +60,8 @@ class Host(Protocol):
     def read(self, paths: Sequence[str]) -> dict[str, bytes]:
         """The files' contents; a missing one is left out."""
 
-    def stop(self) -> None:
-        """Ask the program that runs to end at its next step."""
+    def stop(self, run: str) -> None:
+        """Ask the program of `run` to end at its next step."""
 
     def close(self) -> None: ...
 
@@ -68,16 +74,22 @@ class ShellHost:
         self.channel = channel
 
     def observe(
-        self, steps: Sequence[Step], run: str = "", waits: Callable[[str], None] = lambda reason: None
+        self,
+        steps: Sequence[Step],
+        run: str = "",
+        waits: Callable[[str], None] = lambda reason: None,
+        take: bool = True,
     ) -> Observation:
         lines: list[str] = []
 
         def on_line(line: str) -> None:
             lines.append(line)
-            if run and line == f"{script.SEPARATOR}busy":
+            if run and line == f"{SEPARATOR}busy":
                 waits("a program of an earlier run still works there; it ends at its next step")
 
-        status = self.channel.execute(script.observe_program(steps, run), on_line=on_line)
+        status = self.channel.execute(script.observe_program(steps, run, take), on_line=on_line)
+        if status in (EXIT_STOPPED, EXIT_BUSY):
+            raise _busy(self.name, status)
         seen = script.parse_observation(steps, lines)
         if seen is None:
             raise Unreachable(self.name, f"it did not answer to the end (exit {status})", _last(lines))
@@ -102,7 +114,9 @@ class ShellHost:
     def _follow(self, program: str, payload: bytes, listener: Listener, count: int) -> bool:
         relay = _Relay(listener)
         status = self.channel.execute(program, [payload] if payload else [], on_line=relay.line)
-        if status == script.EXIT_STOPPED or relay.stopped:
+        if status == EXIT_BUSY:
+            raise _busy(self.name, status)
+        if status == EXIT_STOPPED or relay.stopped:
             return False
         if not relay.done and not relay.failed:
             # A missing record is a failure: the program died without a word.
@@ -119,7 +133,7 @@ class ShellHost:
 
         def on_line(line: str) -> None:
             nonlocal current
-            if line.startswith(script.SEPARATOR):
+            if line.startswith(SEPARATOR):
                 current = found.setdefault(line[1:], [])
             else:
                 current.append(line)
@@ -127,8 +141,8 @@ class ShellHost:
         self.channel.execute(program, on_line=on_line)
         return {path: base64.b64decode("".join(lines)) for path, lines in found.items()}
 
-    def stop(self) -> None:
-        self.channel.execute(f"printf 'stopped by the operator\\n' >{script.RUN}/owner\n")
+    def stop(self, run: str) -> None:
+        self.channel.execute(script.stop_program(run))
 
     def close(self) -> None:
         self.channel.close()
@@ -139,12 +153,22 @@ def recorded(seen: Observation) -> tuple[Entry, ...]:
     return undo_order(seen.record)
 
 
+def _busy(node: str, status: int) -> NodeBusy:
+    if status == EXIT_STOPPED:
+        return NodeBusy(node, "another run took this node over", "let one run end before the next begins")
+    return NodeBusy(
+        node,
+        f"a program of an earlier run still works there after {LOCK_SECONDS // 60} minutes",
+        "see what it does (`fuser -v /run/kinstall/lock` there), or reboot the node; running again continues",
+    )
+
+
 def _units(work: Work) -> list[Unit]:
     return [p.step for p in work.todo if isinstance(p.step, Unit) and p.step.name in work.seen.units]
 
 
 def _last(lines: Sequence[str]) -> str:
-    words = [line for line in lines if line and not line.startswith(script.SEPARATOR)]
+    words = [line for line in lines if line and not line.startswith(SEPARATOR)]
     return words[-1] if words else ""
 
 
@@ -157,7 +181,7 @@ class _Relay:
         self.done = self.failed = self.stopped = False
 
     def line(self, line: str) -> None:
-        if not line.startswith(script.SEPARATOR):
+        if not line.startswith(SEPARATOR):
             self.listener.said(self.current, line)
             return
         word, *values = line[1:].split("\t")

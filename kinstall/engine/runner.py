@@ -26,7 +26,7 @@ from kinstall.engine.events import (
 from kinstall.engine.host import Host, Work, recorded
 from kinstall.engine.observation import Observation
 from kinstall.engine.steps import Phase, Plan, Scope, Step, Wait
-from kinstall.errors import KinstallError, TransportError, Unreachable
+from kinstall.errors import KinstallError, NodeBusy, TransportError, Unreachable
 
 T = TypeVar("T")
 Explain = Callable[[Step, Sequence[str]], str]
@@ -145,11 +145,8 @@ class Runner:
         self.cancel.wait()
         with self._turn:
             self._turn.notify_all()
-        for host in self.hosts.values():
-            try:
-                host.stop()
-            except KinstallError:
-                pass  # a node that cannot be told stops when its program finds nobody listening
+        # All at once: a node that cannot be told (it stops when its program finds nobody listening) holds up no other.
+        for_each(self.hosts, lambda host: host.stop(self.run_id), len(self.hosts))
 
     def _node(self, name: str) -> None:
         touched = False
@@ -164,6 +161,9 @@ class Runner:
                 # What a phase that waits for other nodes sees may have been changed by them.
                 fresh = not touched and not (self._touched and any(a.scope is not Scope.NODE for a in phase.after))
                 outcome = self._with_retries(phase, self.hosts[name], fresh)
+            except NodeBusy as error:
+                message = "" if self.cancel.is_set() else str(error)
+                outcome = Outcome.CANCELLED
             except TransportError as error:
                 message = str(error)
                 outcome = Outcome.UNREACHABLE
@@ -240,7 +240,9 @@ class Runner:
         providers = tuple(step for _, step in self.plan.of(host.name))
         with self._gate:
             if not fresh:
-                seen = host.observe(phase.steps[host.name], self.run_id, lambda why: self.sink(Notice(host.name, why)))
+                seen = host.observe(
+                    phase.steps[host.name], self.run_id, lambda why: self.sink(Notice(host.name, why)), take=False
+                )
                 todo = pending(phase.steps[host.name], seen, providers)
             steps = phase.steps[host.name]
             self.sink(PhaseStarted(host.name, phase.name, len(steps), len(todo)))

@@ -13,37 +13,11 @@ from posixpath import basename, dirname
 from shlex import quote
 
 from kinstall.engine import record
-from kinstall.engine.diff import STATE, Action, Pending, ancestors, backup_path, mark_name, paths_of
+from kinstall.engine.diff import Action, Pending, ancestors, backup_path, mark_name, paths_of
 from kinstall.engine.observation import Observation, PathState, UnitState
+from kinstall.engine.prelude import APPLY, HEAD, RUN, SEPARATOR
 from kinstall.engine.record import Entry
 from kinstall.engine.steps import Directory, Download, File, Image, Script, Step, Unit, Wait, input_digest
-
-SEPARATOR = "\x1e"
-RUN = "/run/kinstall"
-LOCK_SECONDS = 900
-EXIT_BUSY = 75
-EXIT_STOPPED = 76
-
-HEAD = f"""\
-LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-export LC_ALL PATH
-unset CDPATH ENV
-cd /
-S={STATE} D={RUN}
-say() {{ printf '\\036%s\\n' "$1" 2>/dev/null; }}
-own() {{ o=; IFS= read -r o 2>/dev/null <$D/owner; [ "$o" = "$R" ]; }}
-jobs=
-# What runs in the background holds no lock: none of it may outlive the program.
-halt() {{ [ -z "$jobs" ] || {{ kill $jobs 2>/dev/null; wait; }}; say stopped; exit {EXIT_STOPPED}; }}
-# lock MODE: wait for a program of an earlier run, as long as this run owns the node and its operator listens.
-lock() {{
-  flock $1 -n 9 && return
-  say busy; n=0
-  until flock $1 -w 1 9; do
-    own || halt; say beat || halt; n=$((n+1)); [ $n -lt {LOCK_SECONDS} ] || exit {EXIT_BUSY}
-  done
-}}
-"""
 
 
 def _words(values: Iterable[str]) -> str:
@@ -55,8 +29,13 @@ def _owner(run: str, take: bool) -> str:
 
     Without `take` only a node that nobody owns is taken (it was rebooted in the middle of the run).
     """
-    write = f"printf '%s\\n' {quote(run)} >$D/owner"
-    return f"R={quote(run)}\numask 077\nmkdir -p $D $S\n{write if take else f'[ -e $D/owner ] || {write}'}\numask 022\n"
+    first = "" if take else "[ -e $D/owner ] || "
+    return f"R={quote(run)}\numask 077\nmkdir -p $D $S\n{first}printf '%s\\n' \"$R\" >$D/owner\numask 022\n"
+
+
+def stop_program(run: str) -> str:
+    """A program that asks the run's program on the node to end at its next step; another run's is left alone."""
+    return f"{HEAD}R={quote(run)}\n! own || printf 'stopped by the operator\\n' >$D/owner\n"
 
 
 def observe_program(steps: Sequence[Step], run: str = "", take: bool = True) -> str:
@@ -181,63 +160,6 @@ def _unit_state(block: dict[str, str]) -> UnitState:
     )
 
 
-_APPLY = f"""\
-trap '' HUP PIPE
-run() {{ "$@"; }}
-# A step begins only while its run still owns the node and its operator still listens.
-b() {{ i=$1; own || halt; say "begin	$1" || halt; }}
-e() {{ say "end	$1	$2"; }}
-die() {{ e "$i" "$1"; exit 1; }}
-mark() {{ printf '%s\\n' "$2" >$S/marks/$1; }}
-part() {{ printf '%s' "${{1%/*}}/.${{1##*/}}.kinstall"; }}
-keep() {{ [ -e "$2" ] || [ ! -e "$1" ] || cp -a -- "$1" "$2"; }}
-now() {{ read -r up _ </proc/uptime; up=${{up%.*}}; }}
-digest() {{
-  if command -v openssl >/dev/null 2>&1; then openssl dgst -sha256 -r -- "$1"; else sha256sum -- "$1"; fi
-}}
-# A long command, in the background so that a TERM ends it (bg sets the trap).
-leaf() {{ [ -z "$t" ] || return 143; "$@" & wait $!; }}
-fetch() {{
-  if command -v curl >/dev/null 2>&1; then
-    leaf curl -fsSL --retry 3 --retry-delay 1 --retry-connrefused --connect-timeout 10 \\
-      --speed-time 30 --speed-limit 1000 -o "$2" -- "$1"
-  else
-    leaf wget -q -t 4 -T 30 -O "$2" -- "$1"
-  fi
-}}
-# get URL SHA256 PART: a file that is there and right, or a sentence and 1.
-get() {{
-  rm -f -- "$3"
-  fetch "$1" "$3" || {{ s=$?; echo "could not fetch $1 (exit $s)"; rm -f -- "$3"; return 1; }}
-  got=$(digest "$3") && got=${{got%% *}}
-  [ "$got" = "$2" ] || {{ echo "checksum of $1 is $got, not $2"; rm -f -- "$3"; return 1; }}
-}}
-stamps() {{ printf '%s' "$1"; shift; stat -c ' %s:%Y:%Z' -- "$@" | while IFS= read -r l; do printf '%s' "$l"; done; }}
-single() {{ # URL SHA256 PATH MODE MARK
-  p=$(part "$3")
-  get "$1" "$2" "$p" && chmod "$4" "$p" && chown 0:0 "$p" && mv -f -- "$p" "$3" && mark "$5" "$(stamps "$2" "$3")"
-}}
-# bg STEP COMMAND…: in the background, its words told when it ends.
-bg() {{
-  n=$1; shift
-  ( t=; trap 't=1; kill $! 2>/dev/null' TERM
-    if "$@" >$D/out.$R.$n 2>&1; then s=0; else s=$?; fi
-    [ -z "$t" ] || [ $s = 0 ] || {{ rm -f $D/out.$R.$n; exit 143; }}
-    while IFS= read -r l; do say "out	$n	$l"; done <$D/out.$R.$n
-    rm -f $D/out.$R.$n; [ $s = 0 ] && e $n 0 || {{ e $n $s; exit 1; }} ) 9>&- </dev/null & jobs="$jobs $!"
-}}
-# Waits for all that runs in the background; ends it when the node was taken over or nobody listens any more.
-join() {{
-  ( while sleep 0.5 >/dev/null 2>&1; do own && say beat || {{ kill $jobs; exit; }}; done ) 9>&- </dev/null 2>/dev/null &
-  w=$!; f=0
-  for j in $jobs; do wait $j || f=1; done
-  jobs=; kill $w 2>/dev/null; wait $w 2>/dev/null
-  own || halt
-  [ $f = 0 ] || exit 1
-}}
-"""
-
-
 def apply_program(
     todo: Sequence[Pending],
     providers: Sequence[Step],
@@ -254,7 +176,7 @@ def apply_program(
     """
     files = [(i, p.step) for i, p in enumerate(todo) if isinstance(p.step, File)]
     unpacks = bool(files) or any(isinstance(p.step, Script) and p.step.files for p in todo)
-    parts = [HEAD, f"R={quote(run)}\n", _APPLY]
+    parts = [HEAD, f"R={quote(run)}\n", APPLY]
     if unpacks:
         # All that comes over the network comes before the lock: a dead link must not leave it held.
         parts.append(

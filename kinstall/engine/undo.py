@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from shlex import quote
 
 from kinstall.engine.diff import STATE, mark_name
+from kinstall.engine.prelude import HEAD
 from kinstall.engine.record import Entry, Kind, Was
-from kinstall.engine.script import HEAD, LOCK_SECONDS
 
-_UNDO = f"""\
+_UNDO = """\
 trap '' HUP PIPE
 bad=0
-b() {{ say "begin	$1"; }}
-e() {{ say "end	$1	$2"; [ "$2" = 0 ] || bad=1; }}
+b() { own || halt; say "begin	$1"; }
+e() { say "end	$1	$2"; [ "$2" = 0 ] || bad=1; }
 exec 9>$D/lock
-flock -n 9 || {{ say busy; flock -w {LOCK_SECONDS} 9 || exit 75; }}
+lock -x
 """
 
 
@@ -24,7 +24,7 @@ def undo_program(entries: Sequence[Entry], run: str) -> str:
 
     One that fails does not keep the others from being undone; kinstall's own folder goes only when all succeeded.
     """
-    parts = [HEAD, f"umask 077; mkdir -p $D; printf '%s\\n' {quote(run)} >$D/owner; umask 022\n", _UNDO]
+    parts = [HEAD, f"R={quote(run)}; umask 077; mkdir -p $D; printf '%s\\n' \"$R\" >$D/owner; umask 022\n", _UNDO]
     for index, entry in enumerate(entries):
         parts.append(f"b {index}; (\n{_undo(entry)}\n) </dev/null 9>&- 2>&1; e {index} $?\n")
     parts.append(

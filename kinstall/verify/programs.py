@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from shlex import quote
 
 from assets import paths
-from kinstall.engine.script import HEAD, SEPARATOR
+from kinstall.engine.prelude import HEAD, SEPARATOR
 
 AT_ONCE = 6
 """kubectl processes at a time: each costs 0.1 to 0.2 s of a core."""
@@ -187,7 +187,7 @@ def pods_program(namespace: str, commands: Sequence[tuple[str, str, str]]) -> st
     for index, (_, _, words) in enumerate(commands):
         parts.append(f"one {index} {words} &\n")
         if index % AT_ONCE == AT_ONCE - 1:
-            parts.append("wait\n")
+            parts.append("wait; say tick\n")  # a program that is silent for long counts as lost
     parts.append("wait\n")
     for index, (kind, node, _) in enumerate(commands):
         parts.append(f'IFS= read -r r <$w/{index}.rc; say "result\t{kind}\t{node}\t$r"; cat $w/{index}; echo\n')
