@@ -1,0 +1,70 @@
+"""examples/NAME.yaml → path of a golden file → its text."""
+
+from __future__ import annotations
+
+import tempfile
+from hashlib import sha256
+from pathlib import Path
+
+from kinstall.addressing import assign_pod_cidrs
+from kinstall.answers import load
+from kinstall.artefacts import release_files
+from kinstall.engine.steps import File, Plan
+from kinstall.plan import Inputs, NodeFound, build_plan
+from kinstall.spec import ClusterSpec
+from tests.golden.masks import described_pki, readable
+from tests.golden.plan_text import plan_text
+
+FOLDER = Path(__file__).parent
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def names() -> list[str]:
+    """Names of the examples, without their suffix."""
+    return sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
+
+
+def found_on_every_node(spec: ClusterSpec) -> NodeFound:
+    """Facts as of a Debian machine with systemd-resolved; a digest is that of the file's name."""
+    return NodeFound(
+        arch="amd64",
+        digests={file.name: sha256(file.name.encode()).hexdigest() for file in release_files(spec, "amd64")},
+        mtu=1500,
+        resolv_conf="/run/systemd/resolve/resolv.conf",
+        has_resolver=True,
+        ca_folders=("/etc/ssl/certs", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates"),
+    )
+
+
+def plan_of(spec: ClusterSpec) -> Plan:
+    """The plan of `spec` with fixed facts and described keys."""
+    with tempfile.TemporaryDirectory() as scratch:
+        pki = described_pki(spec, Path(scratch) / "pki")
+    found = found_on_every_node(spec)
+    return build_plan(
+        Inputs(
+            spec=spec,
+            pki=pki,
+            ca_fingerprint="SHA-256 of the authority's certificate",
+            pod_cidrs=assign_pod_cidrs(spec, {}),
+            found={node.name: found for node in spec.nodes},
+        )
+    )
+
+
+def golden(name: str) -> dict[str, str]:
+    """Path below tests/golden/NAME → text: `plan.txt`, and every planned file under its node's name."""
+    plan = plan_of(load(EXAMPLES / f"{name}.yaml"))
+    texts = {"plan.txt": plan_text(plan)}
+    for node in plan.nodes:
+        for _, step in plan.of(node):
+            if isinstance(step, File):
+                texts[node + step.path] = readable(step.content)
+    return texts
+
+
+def stored(name: str) -> dict[str, str]:
+    """What lies in tests/golden/NAME."""
+    folder = FOLDER / name
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_text(encoding="utf-8") for path in files}
