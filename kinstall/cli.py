@@ -36,14 +36,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _say_error(chosen: argparse.Namespace, error: Exception) -> None:
+    from kinstall.errors import PreflightFailed
+
     if getattr(chosen, "output", "text") == "json":
-        from kinstall.headless.tables import show_json
+        from kinstall.headless.tables import findings_json, show_json
 
         problems = [str(problem) for problem in getattr(error, "problems", ())]
+        findings = findings_json(error.findings)["findings"] if isinstance(error, PreflightFailed) else []
         what, remedy = getattr(error, "what", str(error)), getattr(error, "remedy", "")
         data = {"error": type(error).__name__, "what": what, "remedy": remedy, "problems": problems}
+        data["findings"] = findings
         show_json({key: value for key, value in data.items() if value}, sys.stderr)
         return
+    if isinstance(error, PreflightFailed):
+        from kinstall.headless.tables import show_findings
+
+        show_findings(error.findings, sys.stderr)
     print(f"kinstall: {error}", file=sys.stderr)
 
 

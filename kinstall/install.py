@@ -9,7 +9,8 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,13 +48,12 @@ from kinstall.verify import CheckResult
 
 @dataclass(slots=True, kw_only=True)
 class Options:
-    """How a command runs. `on_findings` and `on_check` hear results as they come; `until` ends after that phase."""
+    """How a command runs. `on_check` hears verify's results as they come; `until` ends after that phase."""
 
     state: StateFolder
     secrets: Secrets = field(default_factory=Secrets)
     session: Callable[[ClusterSpec], Session]
     sink: Sink = lambda event: None
-    on_findings: Callable[[Sequence[Finding]], None] = lambda findings: None
     on_check: Callable[[CheckResult], None] = lambda result: None
     cancel: threading.Event = field(default_factory=threading.Event)
     parallel: int = 32
@@ -209,8 +209,9 @@ def replay(spec: ClusterSpec, options: Options) -> Report:
     state, run = options.state.prepare(), new_run()
     with options.session(spec) as session:
         asked, findings = run_preflight(session, state)
-        options.on_findings(findings)
         require(findings)
+        for _, nodes, check, message, remedy in preflight.as_table(findings):
+            options.sink(Notice("", f"{nodes}: {check}: {message}" + (f"; {remedy}" if remedy else "")))
         prepared = prepare(session, options, asked, state.pki, run)
         _keep(spec, state, prepared)
         options.sink(_run_started(spec, options, prepared, run))
@@ -251,6 +252,37 @@ def _fetch_kubectl(spec: ClusterSpec, options: Options) -> None:
     complaint = fetch_kubectl(spec, options.state)
     if complaint:
         options.sink(Notice("", complaint))
+
+
+@contextmanager
+def _given_up(session: Session, cancel: threading.Event) -> Iterator[None]:
+    """Until the first step there is no step boundary to wait for: on `cancel` the connections end at once.
+
+    Raises:
+        Cancelled: the operator stopped the run
+    """
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.1):
+            if cancel.is_set():
+                session.close()
+                return
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    stopped = Cancelled("stopped before anything was changed", "the same command starts again")
+    try:
+        yield
+    except KinstallError:
+        if cancel.is_set():
+            raise stopped from None
+        raise
+    finally:
+        done.set()
+        watcher.join()
+    if cancel.is_set():
+        raise stopped
 
 
 def _keep(spec: ClusterSpec, state: StateFolder, prepared: Prepared) -> None:

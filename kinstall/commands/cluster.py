@@ -25,7 +25,6 @@ def replay(chosen: argparse.Namespace) -> int:
     spec, options = loaded(chosen)
     options.until, options.recover_pki, options.verify = chosen.until, chosen.recover_pki, not chosen.no_verify
     text = chosen.output == "text"
-    options.on_findings = lambda findings: show_findings(findings, sys.stderr) if text else None
     options.state.prepare()
     redactor = options.secrets.redactor
     with (

@@ -138,7 +138,8 @@ class Painter:
             kind = "bad" if finished.failed else OUTCOME_KINDS[finished.outcome]
             return self._one_line(kind, f"{progress.command} of {progress.cluster}: {counts}")
         done, total, remaining = progress.done, progress.total, progress.remaining(now)
-        parts = [f"{progress.fraction * 100:3.0f} %", f"{done} of {total} steps", clock(progress.elapsed(now))]
+        # Rounded down: 100 % only when all is done.
+        parts = [f"{int(progress.fraction * 100):3d} %", f"{done} of {total} steps", clock(progress.elapsed(now))]
         if remaining is not None:
             parts.append(f"about {rough(remaining)} to go")
         failed = sum(1 for node in progress.nodes.values() if node.failure is not None)
