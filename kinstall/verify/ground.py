@@ -59,7 +59,7 @@ def ground_of(spec: ClusterSpec, found: Sequence[Object]) -> Ground:
         if objects.is_ready(pod) and app in ready:
             ready[app][node] = CheckPod(objects.name_of(pod), node, pod["status"].get("podIP", ""))
         else:
-            reasons[node] = f"pod {objects.name_of(pod)}: {objects.pod_cause(pod, events)}"
+            reasons[node] = objects.pod_cause(pod, events)
     for node in spec.nodes:
         lacks = [app for app, pods in ready.items() if node.name not in pods]
         if lacks and node.name not in reasons:

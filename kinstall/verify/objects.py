@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -75,11 +76,12 @@ def pod_cause(pod: Object, events: Iterable[Object] = ()) -> str:
     said.extend(filter(None, map(_container_cause, statuses)))
     if status.get("reason"):  # Evicted, NodeLost …
         said.append(f"{status['reason']}: {status.get('message', '')}")
+    warning = last_warning(pod, events)
+    # Failed and BackOff only repeat what the container's state says.
+    if warning and not (said and warning.startswith(("Failed:", "BackOff:"))):
+        said.append(warning)
     if not said:
         said.append(str(condition(pod, "Ready").get("message") or f"its phase is {status.get('phase', 'unknown')}"))
-    warning = last_warning(pod, events)
-    if warning and not any(warning in each for each in said):
-        said.append(warning)
     return "; ".join(flat(each) for each in said)
 
 
@@ -214,10 +216,26 @@ def api_verdict(record: Record, node: str = "") -> Verdict:
     bad = [line for line in body.splitlines() if line.startswith("[-]")]
     if bad:
         why = ", ".join(line[3:].removesuffix(": reason withheld") for line in bad)
+    elif not code.isdigit():
+        why = flat(record.text)
     else:
-        why = flat(body if code.isdigit() else record.text)
-        why += f" (HTTP {code})" if code.isdigit() and code != "000" else ""
+        why = flat(_status_message(body)) + (f" (HTTP {code})" if code != "000" else "")
     return Verdict(failed(check, f"{url}: {why or 'no answer'}", node, seconds), True)
+
+
+def _status_message(body: str) -> str:
+    """The message of the API's Status object, or the body itself."""
+    try:
+        return str(json.loads(body)["message"])
+    except (ValueError, KeyError, TypeError):
+        return body
+
+
+def kubectl_said(text: str) -> str:
+    """kubectl's last word: before it, it logs each of its attempts."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    final = [line for line in lines if not re.match(r"[EWI]\d{4} ", line)] or [causes.clean(line) for line in lines]
+    return flat(final[-1]) if final else ""
 
 
 def proxy_verdict(node: str, units: Mapping[str, str], health: Record | None) -> Verdict:

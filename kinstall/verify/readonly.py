@@ -77,7 +77,7 @@ def look(spec: ClusterSpec, hosts: Mapping[str, Channel]) -> Look:
     if found is None:
         errors = of_kind(told[front].records, "errors") if front else ()
         why = told[front].error if front else "no control plane is connected"
-        cause = read.flat(why or " ".join(each.text for each in errors)) or "kubectl told nothing"
+        cause = why or read.kubectl_said("\n".join(each.text for each in errors)) or "kubectl told nothing"
         verdicts += [Verdict(failed(check, cause), True) for check in ("kube-system pods", read.COREDNS)]
     else:
         verdicts += _system(spec, hosts[front], found, told[front].seconds)
@@ -117,7 +117,7 @@ def _ask(spec: ClusterSpec, channel: Channel, node: Node, *, snapshot: bool) -> 
     try:
         records = run(channel, programs.look_program(proxy_health_url(spec), api, snapshot=snapshot))
     except TransportError as error:
-        return _Told(error=error.what)
+        return _Told(error=error.what.removeprefix(f"{node.name}: "))
     seconds = time.monotonic() - started
     if not of_kind(records, "done"):
         last = records[-1].text if records else ""

@@ -119,7 +119,7 @@ class _Full:
         try:
             self._checks(stale)
         except TransportError as error:
-            self._tell(failed(CONNECTION, error.what, self.front))
+            self._tell(failed(CONNECTION, error.what.removeprefix(f"{self.front}: "), self.front))
         finally:
             self._clean_up()
 
@@ -236,7 +236,11 @@ class _Full:
 def _pods_result(spec: ClusterSpec, ground: Ground, seconds: float) -> CheckResult:
     if not ground.reasons:
         return passed(CHECK_PODS, f"ready on {len(spec.nodes)} of {len(spec.nodes)} nodes", seconds=seconds)
-    why = " | ".join(f"{node}: {why}" for node, why in sorted(ground.reasons.items()))
+    nodes: dict[str, list[str]] = {}
+    for node in spec.nodes:
+        if node.name in ground.reasons:
+            nodes.setdefault(ground.reasons[node.name], []).append(node.name)
+    why = " | ".join(f"{', '.join(names)}: {why}" for why, names in nodes.items())
     return failed(CHECK_PODS, why, seconds=seconds)
 
 

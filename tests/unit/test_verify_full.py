@@ -164,7 +164,7 @@ def test_a_node_whose_pod_does_not_start_is_told_with_the_cause_and_the_others_a
     monkeypatch.setattr("kinstall.verify.with_pods.REPLACED_SECONDS", 0.0)
     results = run(FakeCluster(pods=pods))
     told = failures(results)
-    assert told["check pods", ""] == "w2: pod spread-x: main: ImagePullBackOff: no such host"
+    assert told["check pods", ""] == "w2: main: ImagePullBackOff: no such host"
     assert results["pod to pod", "w2"].outcome is Outcome.SKIPPED
     assert "no such host" in results["kubectl exec", "w2"].message
     assert results["pod to pod", "w1"].outcome is Outcome.OK
@@ -231,7 +231,7 @@ def test_a_control_plane_that_goes_away_is_a_failure_and_the_clean_up_tries_agai
 
     cluster.on_program = ill
     results = run(cluster)
-    assert failures(results) == {("connection", "cp1"): "cp1: no answer on port 22"}
+    assert failures(results) == {("connection", "cp1"): "no answer on port 22"}
     assert results["clean-up", ""].outcome is Outcome.OK
     assert tries == ["remove", "remove"]
 
@@ -278,7 +278,7 @@ def test_a_pod_that_no_node_takes_is_laid_to_the_node_without_one() -> None:
         "conditions": [{"type": "PodScheduled", "status": "False", "message": "1 node was not ready"}],
     }
     ground = ground_of(SPEC, [*found, pending])
-    assert ground.reasons == {"w2": "pod spread-p: not scheduled: 1 node was not ready"}
+    assert ground.reasons == {"w2": "not scheduled: 1 node was not ready"}
     assert list(ground.spread) == ["cp1", "w1"]
 
 

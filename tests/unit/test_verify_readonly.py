@@ -9,7 +9,7 @@ import pytest
 from kinstall.engine.events import Outcome
 from kinstall.spec import ClusterSpec, ComponentOverrides, Components
 from kinstall.verify import CheckResult, any_failed, as_dict, read_only
-from kinstall.verify.objects import items, pod_cause, stale_namespaces
+from kinstall.verify.objects import items, kubectl_said, pod_cause, stale_namespaces
 from kinstall.verify.programs import parse
 from kinstall.verify.readonly import look, proxy_health_url
 from tests.unit.verify_cluster import RS, SPEC, FakeCluster, coredns, healthy_objects, pod
@@ -130,6 +130,20 @@ def test_an_api_that_does_not_listen_is_told_in_curls_words() -> None:
     assert told["endpoint livez", ""].endswith("curl: (7) Failed to connect to 10.0.0.1 port 6443")
 
 
+def test_an_api_that_refuses_is_told_in_its_own_message() -> None:
+    """Of a Status object only the message is for people."""
+    told = failures(FakeCluster(api='{"kind": "Status", "message": "forbidden: no", "code": 403}\n403'))
+    assert told["API livez", "cp1"] == "https://10.0.0.1:6443/livez: forbidden: no (HTTP 403)"
+
+
+def test_of_kubectls_many_words_the_last_one_counts() -> None:
+    """It logs every attempt before it says what is wrong."""
+    attempt = 'E1124 03:02:07.681392 12330 memcache.go:381] "Couldn\'t get" err="refused"'
+    assert kubectl_said(f"{attempt}\n{attempt}\nThe connection was refused\n") == "The connection was refused"
+    assert kubectl_said(attempt) == "Couldn't get: refused"
+    assert kubectl_said("") == ""
+
+
 def test_an_unreachable_node_fails_only_its_own_checks() -> None:
     """The look ends without an exception, and says for that node why nothing is known."""
     told = failures(FakeCluster(unreachable=frozenset({"w2"})))
@@ -195,7 +209,13 @@ def test_causes_of_pods() -> None:
     assert pod_cause(waiting) == "not scheduled: 0/3 nodes are available"
     image = pod("b", ready=False)
     image["status"]["containerStatuses"][0]["state"] = {"waiting": {"reason": "ErrImagePull", "message": "not found"}}
-    assert pod_cause(image) == "main: ErrImagePull: not found"
+    event = {"kind": "Event", "type": "Warning", "involvedObject": {"uid": "b"}, "message": "m"}
+    assert pod_cause(image, [{**event, "reason": "Failed"}]) == "main: ErrImagePull: not found"
+    assert pod_cause(image, [{**event, "reason": "FailedMount"}]) == "main: ErrImagePull: not found; FailedMount: m"
+    starting = pod("b", ready=False)
+    starting["status"]["containerStatuses"][0]["state"] = {"waiting": {"reason": "ContainerCreating"}}
+    assert pod_cause(starting, [{**event, "reason": "FailedCreatePodSandBox"}]) == "FailedCreatePodSandBox: m"
+    assert pod_cause(starting) == "its phase is Running"
     evicted = pod("c", ready=False)
     evicted["status"] = {"phase": "Failed", "reason": "Evicted", "message": "low on disk"}
     assert pod_cause(evicted) == "Evicted: low on disk"
