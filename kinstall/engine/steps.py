@@ -188,10 +188,11 @@ class Plan:
 
 def input_digest(inputs: Iterable[str], steps: Iterable[Step]) -> str:
     """One digest (hex) over the contents that `inputs` name; KeyError for a path that no step provides."""
+    paths = tuple(inputs)
     digests: dict[str, str] = {}
-    for step in steps:
-        if isinstance(step, File):
+    for step in steps if paths else ():
+        if isinstance(step, File) and step.path in paths:
             digests[step.path] = f"{step.digest} {step.mode:o} {step.owner}"
         elif isinstance(step, Download):
             digests.update(dict.fromkeys((step.path, *step.destinations), step.digest))
-    return sha256("\n".join(f"{path} {digests[path]}" for path in inputs).encode()).hexdigest()
+    return sha256("\n".join(f"{path} {digests[path]}" for path in paths).encode()).hexdigest()
