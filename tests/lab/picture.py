@@ -1,0 +1,56 @@
+"""`python -m tests.lab.picture FILE.svg COMMAND…`: a picture of a real run in a real terminal.
+
+The command runs in tmux at 100×24; the picture is the screen at a chosen moment (--after), colours included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import shlex
+import subprocess
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.terminal_theme import MONOKAI
+from rich.text import Text
+
+WIDTH, HEIGHT = 100, 24
+
+
+def capture(command: list[str], after: float) -> str:
+    """The terminal's content, with its escape sequences, `after` seconds from the command's start."""
+    server = ["tmux", "-L", "kinstall-picture"]
+    line = f"{shlex.join(command)}; sleep 60"
+    subprocess.run([*server, "new-session", "-d", "-x", str(WIDTH), "-y", str(HEIGHT), line], check=True)
+    try:
+        time.sleep(after)
+        return subprocess.run(
+            [*server, "capture-pane", "-e", "-p"], check=True, capture_output=True, text=True
+        ).stdout.rstrip()
+    finally:
+        # Only the terminal goes: the command itself is to be ended by its own means first.
+        subprocess.run([*server, "kill-server"], check=False)
+
+
+def picture(screens: list[str], title: str) -> str:
+    """SVG of one or several screens, one below the other."""
+    console = Console(width=WIDTH, record=True, file=io.StringIO(), force_terminal=True)
+    for screen in screens:
+        console.print(Text.from_ansi(screen))
+    return console.export_svg(title=title, theme=MONOKAI)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--after", type=float, default=12.0, help="seconds (default: %(default)s)")
+    parser.add_argument("--title", default="kinstall")
+    parser.add_argument("command", nargs="+")
+    chosen = parser.parse_args()
+    chosen.file.write_text(picture([capture(chosen.command, chosen.after)], chosen.title))
+
+
+if __name__ == "__main__":
+    main()
