@@ -9,8 +9,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,7 +39,7 @@ from kinstall.kubectl import fetch_kubectl
 from kinstall.pki_store import ensure_pki, read_back
 from kinstall.plan import PHASES, Inputs, NodeFound, build_plan
 from kinstall.secrets import Secrets
-from kinstall.session import Asked, Session, open_session, require
+from kinstall.session import Asked, Session, given_up, open_session, require
 from kinstall.spec import ClusterSpec
 from kinstall.state import StateFolder
 from kinstall.verify import CheckResult
@@ -252,37 +251,6 @@ def _fetch_kubectl(spec: ClusterSpec, options: Options) -> None:
     complaint = fetch_kubectl(spec, options.state)
     if complaint:
         options.sink(Notice("", complaint))
-
-
-@contextmanager
-def _given_up(session: Session, cancel: threading.Event) -> Iterator[None]:
-    """Until the first step there is no step boundary to wait for: on `cancel` the connections end at once.
-
-    Raises:
-        Cancelled: the operator stopped the run
-    """
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.wait(0.1):
-            if cancel.is_set():
-                session.close()
-                return
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    stopped = Cancelled("stopped before anything was changed", "the same command starts again")
-    try:
-        yield
-    except KinstallError:
-        if cancel.is_set():
-            raise stopped from None
-        raise
-    finally:
-        done.set()
-        watcher.join()
-    if cancel.is_set():
-        raise stopped
 
 
 def _keep(spec: ClusterSpec, state: StateFolder, prepared: Prepared) -> None:

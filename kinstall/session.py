@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 
 from kinstall.engine.host import Host, ShellHost
 from kinstall.engine.runner import for_each
-from kinstall.errors import HostKeyChanged, HostKeyUnknown, KinstallError, PreflightFailed
+from kinstall.errors import Cancelled, HostKeyChanged, HostKeyUnknown, KinstallError, PreflightFailed
 from kinstall.facts import NodeFacts, facts_program, parse
 from kinstall.findings import Finding, Severity
 from kinstall.secrets import Secrets
@@ -113,6 +115,37 @@ def open_session(
         node.name: SshChannel(node.name, target_of(spec, node), connector) for node in spec.nodes if node.name in names
     }
     return Session(spec, secrets, channels, parallel)
+
+
+@contextmanager
+def given_up(session: Session, cancel: threading.Event) -> Iterator[None]:
+    """Until the first step there is no step boundary to wait for: on `cancel` the connections end at once.
+
+    Raises:
+        Cancelled: the operator stopped the run
+    """
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.1):
+            if cancel.is_set():
+                session.close()
+                return
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    stopped = Cancelled("stopped before anything was changed", "the same command starts again")
+    try:
+        yield
+    except KinstallError:
+        if cancel.is_set():
+            raise stopped from None
+        raise
+    finally:
+        done.set()
+        watcher.join()
+    if cancel.is_set():
+        raise stopped
 
 
 def require(findings: Iterable[Finding]) -> None:
