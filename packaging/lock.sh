@@ -6,15 +6,14 @@ cd "$(dirname "$0")/.."
 echo "lock: fetching the resolver (uv) …" >&2
 "$1" -m pip install --quiet --disable-pip-version-check uv
 
-lock() { # NAME EXTRA …
-    name=$1 extras=
+lock() { # NAME SOURCE OPTION …
+    name=$1
     shift
-    for extra in "$@"; do extras="$extras --extra $extra"; done
     echo "lock: resolving packaging/$name …" >&2
-    .venv/bin/uv pip compile pyproject.toml $extras --quiet --upgrade --universal \
+    .venv/bin/uv pip compile "$@" --quiet --upgrade --universal \
         --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
         --output-file "packaging/$name"
 }
-lock requirements.txt
-lock requirements-dev.txt dev
-lock requirements-bench.txt dev bench
+lock requirements.txt pyproject.toml
+lock requirements-dev.txt pyproject.toml --extra dev
+lock requirements-bench.txt packaging/peers.in
