@@ -329,7 +329,6 @@ def _addons(inputs: Inputs) -> tuple[Step, ...]:
     has_resolver = all(inputs.found[node.name].has_resolver for node in spec.nodes)
     document = documents(coredns_objects(spec, image_refs(spec).coredns, has_resolver)).encode()
     deployment = f"{_ADMIN} -n kube-system get deployment coredns -o jsonpath='{{.status.availableReplicas}}'"
-    ready = '{range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}'
     return (
         File(COREDNS, document, 0o600),
         Script(
@@ -337,13 +336,6 @@ def _addons(inputs: Inputs) -> tuple[Step, ...]:
             check=f"{_ADMIN} {_DIFF} -f {COREDNS}",
             run=f"{_ADMIN} {_APPLY} -f {COREDNS}",
             inputs=(COREDNS,),
-        ),
-        Wait(
-            "nodes are Ready",
-            check=f"! {_ADMIN} get nodes -o jsonpath='{ready}' | grep -qv True",
-            timeout=180,
-            diagnose=diagnose_program(("kubelet.service",), api=True),
-            interval=0.5,
         ),
         Wait(
             "CoreDNS answers",
