@@ -207,11 +207,12 @@ def replay(spec: ClusterSpec, options: Options) -> Report:
     started = time.monotonic()
     state, run = options.state.prepare(), new_run()
     with options.session(spec) as session:
-        asked, findings = run_preflight(session, state)
-        require(findings)
-        for _, nodes, check, message, remedy in preflight.as_table(findings):
-            options.sink(Notice("", f"{nodes}: {check}: {message}" + (f"; {remedy}" if remedy else "")))
-        prepared = prepare(session, options, asked, state.pki, run)
+        with given_up(session, options.cancel):
+            asked, findings = run_preflight(session, state)
+            require(findings)
+            for _, nodes, check, message, remedy in preflight.as_table(findings):
+                options.sink(Notice("", f"{nodes}: {check}: {message}" + (f"; {remedy}" if remedy else "")))
+            prepared = prepare(session, options, asked, state.pki, run)
         _keep(spec, state, prepared)
         options.sink(_run_started(spec, options, prepared, run))
         runner = Runner(
