@@ -43,7 +43,8 @@ e() { say "end	$1	$2"; }
 die() { e "$i" "$1"; exit 1; }
 mark() { printf '%s\\n' "$2" >$S/marks/$1; }
 part() { printf '%s' "${1%/*}/.${1##*/}.kinstall"; }
-keep() { [ -e "$2" ] || [ ! -e "$1" ] || cp -a -- "$1" "$2"; }
+is() { [ -e "$1" ] || [ -h "$1" ]; } # also a link that leads nowhere
+keep() { is "$2" || ! is "$1" || cp -a -- "$1" "$2"; }
 now() { read -r up _ </proc/uptime; up=${up%.*}; }
 digest() {
   if command -v openssl >/dev/null 2>&1; then openssl dgst -sha256 -r -- "$1"; else sha256sum -- "$1"; fi

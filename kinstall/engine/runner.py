@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -90,6 +91,8 @@ def for_each(hosts: Mapping[str, Host], work: Callable[[Host], T], parallel: int
                 results[host.name] = work(host)
             except KinstallError as error:
                 results[host.name] = error
+            except Exception as error:
+                results[host.name] = KinstallError(f"{host.name}: internal error: {error!r}", "please report it")
 
     threads = [threading.Thread(target=one, args=(host,), daemon=True) for host in hosts.values()]
     for thread in threads:
@@ -122,11 +125,13 @@ class Runner:
         self.run_id = run
         self.explain = explain
         self.cancel = cancel or threading.Event()
-        self.until = until
+        names = [phase.name for phase in plan.phases]
+        self._phases = plan.phases[: names.index(until) + 1] if until else plan.phases
         self.result = RunResult()
         self._gate = threading.Semaphore(parallel)
         self._turn = threading.Condition()
         self._outcomes: dict[tuple[str, str], Outcome] = {}
+        self._steps: dict[tuple[str, str], Outcome] = {}
         self._touched = False
 
     def run(self) -> RunResult:
@@ -139,6 +144,9 @@ class Runner:
         for thread in threads:
             thread.join()
         self.result.cancelled = self.cancel.is_set()
+        count = Counter(self._steps.values())
+        self.result.changed, self.result.ok = count[Outcome.CHANGED], count[Outcome.OK]
+        self.result.failed = count[Outcome.FAILED]
         return self.result
 
     def _stop_on_cancel(self) -> None:
@@ -149,8 +157,21 @@ class Runner:
         for_each(self.hosts, lambda host: host.stop(self.run_id), len(self.hosts))
 
     def _node(self, name: str) -> None:
+        try:
+            self._carry_out(name)
+        except Exception as error:  # a sink that fails, say
+            self._fail(name, f"{name}: internal error: {error!r}")
+        finally:
+            # However a node ends, no other may wait for it for ever.
+            with self._turn:
+                for phase in self._phases:
+                    if name in phase.steps:
+                        self._outcomes.setdefault((phase.name, name), Outcome.SKIPPED)
+                self._turn.notify_all()
+
+    def _carry_out(self, name: str) -> None:
         touched = False
-        for phase in self.plan.phases:
+        for phase in self._phases:
             if name not in phase.steps:
                 continue
             if not self._may_start(phase, name):
@@ -177,8 +198,6 @@ class Runner:
                 self._fail(name, message)
             touched = touched or outcome is not Outcome.OK
             self._settle(phase, name, outcome, time.monotonic() - started, message)
-            if phase.name == self.until:
-                return
 
     def _with_retries(self, phase: Phase, host: Host, fresh: bool) -> Outcome:
         """A connection that broke is made again: steps are idempotent, and the node is asked anew."""
@@ -188,7 +207,7 @@ class Runner:
             except Unreachable as error:
                 if attempt == RETRIES - 1 or self.cancel.is_set():
                     raise
-                self.sink(Notice(host.name, f"{error.what}; trying again"))
+                self.sink(Notice(host.name, f"{error.what.removeprefix(f'{host.name}: ')}; trying again"))
                 self.cancel.wait(2.0**attempt)
         raise AssertionError
 
@@ -228,11 +247,11 @@ class Runner:
         with self._turn:
             self.result.failures.setdefault(node, message)
 
-    def _count(self, ok: int = 0, changed: int = 0, failed: int = 0) -> None:
+    def _ended(self, node: str, step: Step, outcome: Outcome) -> None:
+        """Each step counts once, also where a broken connection made it be looked at again."""
         with self._turn:
-            self.result.ok += ok
-            self.result.changed += changed
-            self.result.failed += failed
+            if outcome is not Outcome.OK or self._steps.get((node, step.id)) is not Outcome.CHANGED:
+                self._steps[node, step.id] = outcome
 
     def _phase(self, phase: Phase, host: Host, fresh: bool) -> Outcome:
         survey = self.surveys[host.name]
@@ -249,8 +268,8 @@ class Runner:
             waiting = {item.step.id for item in todo}
             for step in steps:
                 if step.id not in waiting:
+                    self._ended(host.name, step, Outcome.OK)
                     self.sink(StepFinished(host.name, phase.name, step.id, Outcome.OK))
-            self._count(ok=len(steps) - len(todo))
             if not todo:
                 return Outcome.OK
             return self._apply(phase, host, Work(todo, providers, seen, self.run_id))
@@ -293,18 +312,18 @@ class _Telling:
         item = self.todo[index]
         seconds = time.monotonic() - self.began_at.get(index, time.monotonic())
         if status == 0 and isinstance(item.step, Wait):
-            self.runner._count(ok=1)
+            self.runner._ended(self.node, item.step, Outcome.OK)
             self.runner.sink(StepFinished(self.node, self.phase, item.step.id, Outcome.OK, seconds))
             return
         if status == 0:
             self.changed = True
-            self.runner._count(changed=1)
+            self.runner._ended(self.node, item.step, Outcome.CHANGED)
             message = ": ".join(part for part in (item.action.value, item.detail) if part)
             self.runner.sink(StepFinished(self.node, self.phase, item.step.id, Outcome.CHANGED, seconds, message))
             return
         cause = self.runner.explain(item.step, self.lines.get(index, [])) or f"exit status {status}"
         self.failure = self.failure or f"{self.node}: {item.step.id}: {cause}"
-        self.runner._count(failed=1)
+        self.runner._ended(self.node, item.step, Outcome.FAILED)
         self.runner.sink(StepFinished(self.node, self.phase, item.step.id, Outcome.FAILED, seconds, cause))
 
     def waits(self, reason: str) -> None:

@@ -75,7 +75,7 @@ def observe_program(steps: Sequence[Step], run: str = "", take: bool = True) -> 
     parts.append(
         'say marks\nfor f in $S/marks/*; do [ -f "$f" ] || break; IFS= read -r v <"$f"; '
         'printf \'%s %s\\n\' "${f##*/}" "$v"; done\n'
-        "say record\n[ ! -f $S/record ] || cat $S/record\n"
+        "say record\n[ ! -f $S/record ] || { cat $S/record; echo; }\n"
     )
     for index, step in enumerate(steps):
         if isinstance(step, (Script, Wait)) and step.check:
@@ -189,6 +189,8 @@ def apply_program(
     ]
     if entries:
         lines = "\n".join(entry.line() for entry in entries)
+        # A crash may have cut the last line off: what is added must not be glued to it.
+        parts.append('[ -z "$(tail -c 1 $S/record 2>/dev/null)" ] || echo >>$S/record\n')
         parts.append(f"cat >>$S/record <<'.END.' || exit 1\n{lines}\n.END.\nsync $S/record 2>/dev/null || sync\n")
     if stale:
         parts.append(f"cd $S/marks && rm -f -- {_words(stale)}; cd /\n")

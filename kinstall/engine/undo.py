@@ -43,7 +43,8 @@ def _undo(entry: Entry) -> str:
             return entry.undo
         case Kind.FILE if entry.backup:
             # A restored file has its old content, mode, owner and times: cp -a kept them.
-            return f"[ ! -e {entry.backup} ] || {{ rm -rf -- {path} && mv -f -- {entry.backup} {path}; }}"
+            kept = entry.backup
+            return f"{{ [ ! -e {kept} ] && [ ! -h {kept} ]; }} || {{ rm -rf -- {path} && mv -f -- {kept} {path}; }}"
         case Kind.FILE:
             return f"rm -f -- {path}"
     if entry.was is Was.ABSENT:
