@@ -1,0 +1,200 @@
+"""One cluster's life: what its tests share, and what they look at on the hosts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.lab import api
+from tests.lab.cluster import Cluster, Ended, wait_until
+from tests.lab.hosts import Host
+
+SYSCTL_FILE = "/etc/sysctl.d/90-kinstall.conf"
+THEIR_SYSCTLS = "# somebody's own, which kinstall's file replaces\nvm.max_map_count = 262144\n"
+THEIR_RULES = """\
+#!/usr/sbin/nft -f
+flush ruleset
+table inet theirs {
+    chain input { type filter hook input priority 5; policy accept; tcp dport 9 drop; }
+}
+"""
+
+# Everything kinstall puts on a disk lies below these; so does most of what others could have changed.
+_LISTING = """\
+find /etc /usr/local /usr/lib/systemd /opt /root /var/lib/kinstall /var/lib/kubelet/config.yaml /var/lib/kubelet/pki \
+  {more} -printf '%p %y %m %u:%g %s %T@ %C@ %l\\n' 2>/dev/null | sort
+"""
+_UNITS = (
+    "containerd kubelet kube-proxy kinstall-routes kinstall-firewall nftables"
+    " systemd-networkd systemd-sysctl systemd-modules-load ssh dbus"
+)
+_RUNNING = f"""\
+for u in {_UNITS}; do
+  echo "unit $u" $(systemctl show -P ActiveState -P ActiveEnterTimestampMonotonic -P MainPID -P UnitFileState $u)
+done
+ctr --connect-timeout 2s -n k8s.io tasks ls 2>/dev/null | sed 's/^/container /'
+ip route show proto 57 | sed 's/^/route /'
+nft -a list table ip kinstall 2>/dev/null | sed -E 's/packets [0-9]+ bytes [0-9]+//; s/^/nft /'
+"""
+
+WEB = """\
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: web, namespace: default}
+spec:
+  selector: {matchLabels: {app: web}}
+  updateStrategy: {rollingUpdate: {maxUnavailable: 100%}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      tolerations: [{operator: Exists}]
+      containers:
+      - {name: web, image: "registry.k8s.io/e2e-test-images/agnhost:2.66.1", args: [netexec, --http-port=8080]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: default}
+spec:
+  type: NodePort
+  selector: {app: web}
+  ports: [{port: 80, targetPort: 8080, nodePort: 30080}]
+"""
+
+
+@dataclass
+class Life:
+    """A cluster on three hosts, `spare` for a third worker, and what was before it. `installed` is the first replay."""
+
+    cluster: Cluster
+    spare: Host
+    before: dict[str, dict[str, str]]
+    shells: dict[str, subprocess.Popen[str]]
+    installed: Ended
+
+    @property
+    def hosts(self) -> list[Host]:
+        return self.cluster.hosts
+
+    def everybody(self, *, run_folder: bool = False) -> dict[str, list[str]]:
+        return {host.name: standing(host, run_folder=run_folder) for host in self.hosts}
+
+
+def begin(lab: api.Lab, home: Path) -> Life:
+    """Four hosts as somebody left them, and the installation on three of them."""
+    four = lab.bare_hosts(4)
+    for host in four:
+        host.run("cat > /etc/nftables.conf", stdin=THEIR_RULES)
+        theirs = f"cat > {SYSCTL_FILE} && chmod 0600 {SYSCTL_FILE} && touch -d 2020-02-02 {SYSCTL_FILE}"
+        host.run(theirs, stdin=THEIR_SYSCTLS)
+        host.run("systemctl enable -q --now nftables.service")
+    # Some programs of the distribution write only when they start for the second time.
+    api.in_parallel(Host.power_cycle, four)
+    cluster = Cluster(lab, four[:3], home)
+    before = {host.name: host.snapshot() for host in four}
+    shells = {host.name: open_shell(host) for host in four}
+    installed = cluster.replay()
+    if installed.code == 0:
+        cluster.kubectl("apply -f -", stdin=WEB)
+    return Life(cluster, four[3], before, shells, installed)
+
+
+def open_shell(host: Host) -> subprocess.Popen[str]:
+    """A session over ssh that stays open and answers each line it is sent."""
+    return subprocess.Popen(
+        ["ssh", *host.ssh_args, "while read -r word; do echo heard $word; done"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def standing(host: Host, *, run_folder: bool = False) -> list[str]:
+    """Files with all their times, and what runs since when. `run_folder`: also where a run leaves its name."""
+    more = "/run/kinstall/owner /run/kinstall/lock" if run_folder else ""
+    return host.run(_LISTING.format(more=more) + _RUNNING).stdout.splitlines()
+
+
+def moved(before: dict[str, list[str]], after: dict[str, list[str]]) -> list[str]:
+    """What only one of two listings of hosts has."""
+    told = []
+    for name, lines in before.items():
+        old, new = set(lines), set(after[name])
+        told += [f"{name} - {line}" for line in sorted(old - new)] + [f"{name} + {line}" for line in sorted(new - old)]
+    return told
+
+
+def answers_everywhere(cluster: Cluster, nodes: Sequence[str]) -> None:
+    """Every node's own pod is reached from every node: through the service's address, and each node's NodePort."""
+    address = cluster.kubectl("get service web -o jsonpath={.spec.clusterIP}")
+    names = "jsonpath='{range .items[*]}{.spec.nodeName} {.metadata.name} {.status.podIP}{\"\\n\"}{end}'"
+    wait_until(
+        lambda: (
+            cluster.kubectl("get daemonset web -o jsonpath='{.status.numberAvailable} {.status.observedGeneration}'")
+            == f"{len(nodes)} {cluster.kubectl('get daemonset web -o jsonpath={.metadata.generation}')}"
+        ),
+        f"pods on {len(nodes)} nodes",
+        120,
+    )
+    pods = {
+        line.split()[0]: line.split()[1:] for line in cluster.kubectl(f"get pods -l app=web -o {names}").splitlines()
+    }
+    assert sorted(pods) == sorted(nodes)
+    everyone = {name for name, _ in pods.values()}
+    for node in nodes:
+        host = cluster.host(node)
+        for pod, ip in pods.values():
+            direct = host.run(f"curl -sS --max-time 5 http://{ip}:8080/hostname")
+            assert direct.stdout == pod, f"from {node} to {ip}"
+        seen = {_ask(host, f"http://{address}/hostname") for _ in range(12)}
+        turn = 0
+        while seen != everyone and turn < 60:  # each connection picks a pod by chance
+            seen.add(_ask(host, f"http://{address}/hostname"))
+            turn += 1
+        assert seen == everyone, f"through {address} from {node}"
+        for other in nodes:
+            assert _ask(host, f"http://{cluster.host(other).address}:30080/hostname") in everyone
+
+
+def _ask(host: Host, url: str) -> str:
+    """An answer, which kube-proxy may owe a moment after a pod came."""
+    return host.run(f"curl -sS --max-time 5 --retry 5 --retry-delay 1 --retry-all-errors {url}").stdout
+
+
+def is_well(cluster: Cluster) -> dict[tuple[str, str], str]:
+    """`kinstall verify` finds nothing; returns (check, node) → message of all that passed."""
+    ended = cluster.verify()
+    assert ended.code == 0, ended
+    checks = checks_of(ended)
+    bad = {key: value for key, value in checks.items() if value[0] != "ok" and key[0] != "DNS outside"}
+    assert not bad
+    return {key: message for key, (outcome, message) in checks.items() if outcome == "ok"}
+
+
+def checks_of(ended: Ended) -> dict[tuple[str, str], tuple[str, str]]:
+    """(check, node) → (outcome, message) of `verify --output json`."""
+    data: dict[str, Any] = json.loads(ended.out)
+    return {(each["check"], each["node"]): (each["outcome"], each["message"]) for each in data["checks"]}
+
+
+def planned(cluster: Cluster) -> set[tuple[str, str]]:
+    """(node, step) of what `kinstall plan` would do; waits are no changes."""
+    return {
+        (change["node"], change["step"])
+        for change in cluster.plan()["changes"]
+        if not change["step"].startswith("wait ")
+    }
+
+
+def nothing_to_do(cluster: Cluster, seconds: float = 90) -> None:
+    """The plan is empty: at once, or once what starts by itself has started."""
+    deadline = time.monotonic() + seconds
+    while (left := planned(cluster)) and time.monotonic() < deadline:
+        time.sleep(2)
+    assert not left
