@@ -29,6 +29,7 @@ from kinstall.verify.programs import Record
 from kinstall.verify.results import CheckResult, failed, passed, skipped
 from kinstall.verify.routes import Lost
 
+NO_POD = "no check pod is ready there"
 NO_RESOLVER = "the hosts have no resolver, so CoreDNS forwards no names"
 
 
@@ -112,8 +113,7 @@ def _inside(
 ) -> tuple[tuple[Record, ...] | None, str, list[CheckResult]]:
     """The records from inside a pod, or why there are none; and the result of exec itself."""
     if told is None:
-        why = f"no check pod runs there: {ground.reasons.get(node, 'it is not ready')}"
-        return None, why, [skipped(EXEC, why, node)]
+        return None, NO_POD, [skipped(EXEC, NO_POD, node)]
     seconds = told.head.seconds(4, 5)
     if not any(each.kind == "inside" for each in told.inside):
         cause = objects.flat(told.head.text) or f"exit status {told.head.field(3)}"
@@ -194,7 +194,7 @@ def _token_result(node: str, told: Record | None) -> CheckResult:
 
 def _logs_result(ground: Ground, node: str, told: Answer | None) -> CheckResult:
     if told is None:
-        return skipped(LOGS, f"no check pod runs there: {ground.reasons.get(node, 'it is not ready')}", node)
+        return skipped(LOGS, NO_POD, node)
     seconds = told.head.seconds(4, 5)
     if told.head.field(3) == "0" and "HTTP server" in told.head.text:
         return passed(LOGS, f"of pod {ground.spread[node].name}", node, seconds)

@@ -15,7 +15,7 @@ from kinstall.verify.programs import Record
 from kinstall.verify.results import CheckResult, failed, passed
 
 Object = Mapping[str, Any]
-KUBE_PROXY, COREDNS = "kube-proxy", "CoreDNS"
+NODE_READY, KUBE_PROXY, COREDNS = "node Ready", "kube-proxy", "CoreDNS"
 STATIC_PODS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 
 
@@ -136,7 +136,7 @@ def explained(source: str, words: str) -> str:
 
 def node_verdict(node: Node, objects: Sequence[Object], units: Mapping[str, str]) -> Verdict:
     """Ready, with its pod range; `units`: unit name → how it ended, for those of the node that do not run."""
-    check = "node Ready"
+    check = NODE_READY
     found = named(objects, "Node", node.name)
     down = "; ".join(f"{unit} {how}" for unit, how in units.items() if unit.startswith(("kubelet", "containerd")))
     if down:  # the Node object goes on saying Ready for 40 s

@@ -200,16 +200,21 @@ def delete_pod_program(namespace: str, pod: str) -> str:
     return f'{PRELUDE}k -n {quote(namespace)} delete pod {quote(pod)} --timeout=20s 2>&1; s=$?; say "deleted\t$s"\n'
 
 
-def remove_program(namespace: str, seconds: int) -> str:
+def remove_program(namespace: str, seconds: int, more_seconds: int) -> str:
     """Deletes the namespace with all that is in it, and waits until it is gone.
 
-    Its controller begins 5 s after the namespace was deleted; pods that are gone by then cost it no second turn.
+    Its controller begins 5 s after the namespace was deleted; pods that are gone by then cost it no second turn. A pod
+    on a node that is down never says that it ended: after `seconds` it is removed without that, and its kubelet ends
+    what is left of it once it is back.
     """
     name = quote(namespace)
+    wait = f"{paths.KUBECTL_BIN} wait --for=delete namespace/{name}"
     return (
         f"{PRELUDE}k delete namespace {name} --ignore-not-found --wait=false 2>&1\n"
         f"k -n {name} delete pods --all --grace-period=1 --wait=false >/dev/null 2>&1\n"
-        f'{paths.KUBECTL_BIN} wait --for=delete namespace/{name} --timeout={seconds}s 2>&1; s=$?; say "removed\t$s"\n'
+        f"{wait} --timeout={seconds}s >/dev/null 2>&1 || {{\n"
+        f"k -n {name} delete pods --all --force --grace-period=0 --wait=false >/dev/null 2>&1\n"
+        f'{wait} --timeout={more_seconds}s 2>&1; }}\ns=$?; say "removed\t$s"\n'
     )
 
 

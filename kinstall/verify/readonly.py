@@ -158,9 +158,9 @@ def _nodes(spec: ClusterSpec, told: Mapping[str, _Told], found: Sequence[Object]
     for node in spec.nodes:
         mine = told[node.name]
         if mine.error:
-            verdicts.append(Verdict(failed("node Ready", mine.error, node.name)))
+            verdicts.append(Verdict(failed(read.NODE_READY, mine.error, node.name)))
         elif found is None:
-            verdicts.append(Verdict(failed("node Ready", "the API does not tell", node.name), True))
+            verdicts.append(Verdict(failed(read.NODE_READY, "the API does not tell", node.name), True))
         else:
             verdicts.append(read.node_verdict(node, found, mine.down))
     return verdicts

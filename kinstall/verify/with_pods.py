@@ -14,6 +14,7 @@ from kinstall.transport.channel import Channel
 from kinstall.verify import manifest, objects, programs
 from kinstall.verify.answers import explained_by, groups, results_of
 from kinstall.verify.ground import PER_NODE, POD_TO_POD, Ground, commands, ground_of
+from kinstall.verify.objects import NODE_READY
 from kinstall.verify.programs import Record, of_kind
 from kinstall.verify.readonly import Look, look, run
 from kinstall.verify.results import CheckResult, failed, passed, skipped
@@ -23,7 +24,7 @@ CHECK_PODS, REPLACED, CLEAN_UP, CONNECTION = "check pods", "pod replaced", "clea
 PODS_SECONDS = 90.0
 HOPELESS_SECONDS = 20.0
 REPLACED_SECONDS = 40.0
-CLEAN_UP_SECONDS = 40
+CLEAN_UP_SECONDS = (15, 30)
 RETRY_SECONDS = 2.0
 SLICE_SECONDS = 5
 """A wait on the node lasts this long at most, so that a cancelled check ends soon."""
@@ -151,7 +152,8 @@ class _Full:
             found = self._waited()
             ground = ground_of(self.spec, found)
             now = time.monotonic()
-            hopeless = bool(ground.reasons) and all(_is_hopeless(why) for why in ground.reasons.values())
+            down = {each.node for each in self.ill if each.check == NODE_READY}
+            hopeless = all(node in down or _is_hopeless(why) for node, why in ground.reasons.items())
             if not ground.reasons or now > deadline or (hopeless and now > hopeless_at):
                 return ground
             self.cancel.wait(0.2)
@@ -208,7 +210,7 @@ class _Full:
             if turn:
                 time.sleep(RETRY_SECONDS)
             try:
-                removed = run(self.hosts[front], programs.remove_program(self.namespace, CLEAN_UP_SECONDS))
+                removed = run(self.hosts[front], programs.remove_program(self.namespace, *CLEAN_UP_SECONDS))
             except TransportError as error:
                 why = error.what
                 continue

@@ -166,8 +166,23 @@ def test_a_node_whose_pod_does_not_start_is_told_with_the_cause_and_the_others_a
     told = failures(results)
     assert told["check pods", ""] == "w2: main: ImagePullBackOff: no such host"
     assert results["pod to pod", "w2"].outcome is Outcome.SKIPPED
-    assert "no such host" in results["kubectl exec", "w2"].message
+    assert results["kubectl exec", "w2"].message == "no check pod is ready there"
     assert results["pod to pod", "w1"].outcome is Outcome.OK
+
+
+def test_a_node_that_is_down_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its pod will not become ready while its containerd is stopped: the wait ends early, and says what is wrong."""
+    monkeypatch.setattr("kinstall.verify.with_pods.HOPELESS_SECONDS", 0.0)
+    monkeypatch.setattr("kinstall.verify.with_pods.REPLACED_SECONDS", 0.0)
+
+    def pods(turn: int) -> list[dict[str, Any]]:
+        return [each for each in check_pods(turn) if each.get("spec", {}).get("nodeName") != "w2"]
+
+    cluster = FakeCluster(pods=pods, units={"w2/containerd.service": "inactive"})
+    told = failures(run(cluster))
+    assert told["node Ready", "w2"] == "containerd.service is inactive (dead)"
+    assert told["check pods", ""] == "w2: no pod was made for it"
+    assert cluster.log.index("wait cp1") + 1 == cluster.log.index("pods cp1")
 
 
 def test_objects_that_cannot_be_made_fail_with_kubectls_words_and_are_removed() -> None:

@@ -43,7 +43,7 @@ def on_this_machine(program: str, folder: Path) -> str:
         programs.wait_program("n", ["deployment/a"], 5),
         programs.pods_program("n", [("pod", "w1", "exec p -- sh -c 'echo'")]),
         programs.delete_pod_program("n", "p"),
-        programs.remove_program("n", 10),
+        programs.remove_program("n", 10, 20),
         probe_script([Probe("c", "t", "http://x")], {"DNS inside": "name"}, "10.96.0.1"),
     ],
 )
