@@ -115,6 +115,15 @@ class LocalNode:
     def mode(self, place: str) -> int:
         return self.path(place).stat().st_mode & 0o7777
 
+    def hide(self, program: str) -> None:
+        """As if the program were not installed there."""
+        place = shutil.which(program)
+        if place:
+            self.inside("mount", "--bind", "/dev/null", str(Path(place).resolve()))
+
+    def inside(self, *words: str) -> None:
+        subprocess.run(["nsenter", "-t", str(self._keeper.pid), "-m", *words], check=True)
+
     def starts(self) -> list[str]:
         """Units in the order in which they were (re)started."""
         log = self.path("/run/fake/starts")
