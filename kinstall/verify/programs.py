@@ -16,14 +16,17 @@ from kinstall.engine.prelude import HEAD, SEPARATOR
 AT_ONCE = 6
 """kubectl processes at a time: each costs 0.1 to 0.2 s of a core."""
 
-PRELUDE = f"""\
+_ASKING = f"""\
 {HEAD}unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY KUBERC
-umask 077
+up() {{ read -r T _ </proc/uptime; }}
+"""
+# kubectl keeps a cache below its home: not in root's.
+PRELUDE = f"""\
+{_ASKING}umask 077
 mkdir -p $D/home
 HOME=$D/home KUBECONFIG={paths.ADMIN_CONF}
 export HOME KUBECONFIG
 k() {{ {paths.KUBECTL_BIN} --request-timeout=15s "$@"; }}
-up() {{ read -r T _ </proc/uptime; }}
 """
 
 _UNITS = (paths.KUBELET_UNIT, paths.CONTAINERD_UNIT, paths.KUBE_PROXY_UNIT)
@@ -112,7 +115,7 @@ def look_program(proxy_health: str, api: Mapping[str, str], *, snapshot: bool) -
 
     `proxy_health` is a URL; empty: kube-proxy was told to serve none. `api`: check → URL. `snapshot`: ask kubectl too.
     """
-    parts = [PRELUDE]
+    parts = [PRELUDE if api or snapshot else _ASKING]
     if snapshot:
         parts.append(
             "w=$(mktemp -d $D/verify.XXXXXX) || exit 1\ntrap 'rm -rf $w' EXIT\n"

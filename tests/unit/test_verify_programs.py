@@ -122,3 +122,9 @@ def test_the_look_leaves_no_file_and_no_cache_in_roots_home(tmp_path: Path) -> N
     assert told["errors"].text == f"{tmp_path}/run/home /etc/kubernetes/admin.conf"
     assert "done" in told
     assert [each.name for each in (tmp_path / "run").iterdir()] == ["home"]
+
+
+def test_asking_a_worker_makes_nothing_there(tmp_path: Path) -> None:
+    """Where no kubectl runs, no folder is needed for it."""
+    subprocess.run(["sh"], input=on_this_machine(programs.look_program("", {}, snapshot=False), tmp_path), text=True)
+    assert list((tmp_path / "run").iterdir()) == []
