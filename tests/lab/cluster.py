@@ -120,10 +120,10 @@ class Cluster:
     def reset(self, *words: str) -> Ended:
         return self.run("reset", "--yes", "demo", "--output", "json", *words)
 
-    def kubectl(self, words: str) -> str:
+    def kubectl(self, words: str, stdin: str = "") -> str:
         """kubectl on the control plane."""
         line = f"KUBECONFIG=/etc/kubernetes/admin.conf HOME=/run/kinstall/home /usr/local/bin/kubectl {words}"
-        return self.host("cp1").run(line).stdout
+        return self.host("cp1").run(line, stdin=stdin).stdout
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60, every: float = 0.3) -> None:
