@@ -68,13 +68,23 @@ def _pending(step: Step, seen: Observation, providers: Sequence[Step], changed: 
         case Download():
             return _download(step, seen)
         case Image():
-            return None if step.ref in seen.images else Pending(step, Action.CREATE, "not there")
+            return _image(step, seen)
         case Unit():
             return _unit(step, seen, providers, changed)
         case Script():
             return _script(step, seen, providers, changed)
         case Wait():
             return None if seen.checks.get(step.id) else Pending(step, Action.WAIT)
+
+
+def _image(step: Image, seen: Observation) -> Pending | None:
+    # A containerd that is stopped cannot tell: what was pulled once counts until it runs and is asked again.
+    once = seen.marks.get(mark_name(step.id)) == step.ref
+    return (
+        None
+        if (once if seen.images is None else step.ref in seen.images)
+        else Pending(step, Action.CREATE, "not there")
+    )
 
 
 def _directory(step: Directory, state: PathState | None) -> Pending | None:

@@ -32,12 +32,13 @@ class UnitState:
 class Observation:
     """`checks`: step id → whether its check succeeded. `marks`: mark's name → with what its step was brought about.
 
+    `images`: None while no containerd runs that could tell.
     `record`: what earlier runs did there. `tools`: which optional programs it has. `busy`: who works there now.
     """
 
     paths: Mapping[str, PathState] = field(default_factory=dict)
     units: Mapping[str, UnitState] = field(default_factory=dict)
-    images: frozenset[str] = frozenset()
+    images: frozenset[str] | None = frozenset()
     checks: Mapping[str, bool] = field(default_factory=dict)
     marks: Mapping[str, str] = field(default_factory=dict)
     record: tuple[Entry, ...] = ()

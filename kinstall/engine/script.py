@@ -69,8 +69,9 @@ def observe_program(steps: Sequence[Step], run: str = "", take: bool = True) -> 
         )
     if any(isinstance(step, Image) for step in steps):
         parts.append(
-            "if [ -S /run/containerd/containerd.sock ] && command -v ctr >/dev/null 2>&1; then say images\n"
-            "timeout 10 ctr --connect-timeout 2s -n k8s.io images ls -q 2>/dev/null; fi\n"
+            "if [ -S /run/containerd/containerd.sock ] && command -v ctr >/dev/null 2>&1; then\n"
+            "l=$(timeout 10 ctr --connect-timeout 2s -n k8s.io images ls -q 2>/dev/null) && "
+            "{ say images; printf '%s\\n' \"$l\"; }; fi\n"
         )
     parts.append(
         'say marks\nfor f in $S/marks/*; do [ -f "$f" ] || break; IFS= read -r v <"$f"; '
@@ -91,7 +92,7 @@ def parse_observation(steps: Sequence[Step], lines: Iterable[str]) -> Observatio
     digests: dict[str, str] = {}
     empty: set[str] = set()
     unit_blocks: list[dict[str, str]] = [{}]
-    images: set[str] = set()
+    images: set[str] | None = None
     checks: dict[str, bool] = {}
     marks: dict[str, str] = {}
     recorded: list[str] = []
@@ -108,6 +109,8 @@ def parse_observation(steps: Sequence[Step], lines: Iterable[str]) -> Observatio
                     empty.add(values[0])
                 case "check":
                     checks[steps[int(values[0])].id] = values[1] == "0"
+                case "images":
+                    images = set()
                 case "busy":
                     busy = "another program of kinstall"
                 case "done":
@@ -125,7 +128,7 @@ def parse_observation(steps: Sequence[Step], lines: Iterable[str]) -> Observatio
                 unit_blocks[-1][key] = value
             case "units":
                 unit_blocks.append({})
-            case "images":
+            case "images" if images is not None:
                 images.add(line.strip())
             case "marks":
                 name, _, value = line.partition(" ")
@@ -142,7 +145,7 @@ def parse_observation(steps: Sequence[Step], lines: Iterable[str]) -> Observatio
             for path, p in paths.items()
         },
         units=states,
-        images=frozenset(images),
+        images=None if images is None else frozenset(images),
         checks=checks,
         marks=marks,
         record=record.parse(recorded),
@@ -253,10 +256,7 @@ def _rest(todo: Sequence[Pending], providers: Sequence[Step], needs_reload: bool
                 parts.append(_download(index, step, backups))
                 running = Download
             case Image():
-                parts.append(
-                    f"b {index}; bg {index} leaf ctr -n k8s.io images pull --hosts-dir /etc/containerd/certs.d "
-                    f"{quote(step.ref)}\n"
-                )
+                parts.append(f"b {index}; bg {index} pull {quote(step.ref)} {mark_name(step.id)}\n")
                 running = Image
             case Unit():
                 parts.append(_unit(index, step, item.action, providers))
@@ -329,21 +329,40 @@ def _wait(index: int, step: Wait) -> str:
     )
 
 
-def payload(todo: Sequence[Pending]) -> Iterator[bytes]:
-    """The tar of what `todo` needs: files beside their destinations under waiting names, and the scripts' own."""
-    members = []
+def payload(todo: Sequence[Pending], sent: Mapping[str, Path]) -> Iterator[bytes]:
+    """The tar of what `todo` needs: files beside their destinations under waiting names, the scripts' own, and what is
+    `sent` (digest → local file) to a node that cannot fetch it. Nothing where nothing is needed."""
+    begun = False
     for index, item in enumerate(todo):
         if isinstance(item.step, File):
-            members.append((part_path(item.step.path), item.step.content, item.step.mode, item.step.owner))
+            yield _member(part_path(item.step.path), item.step.content, item.step.mode, item.step.owner)
+            begun = True
         elif isinstance(item.step, Script):
-            members.extend((f"{RUN}/files.{index}/{name}", data, 0o600, "root:root") for name, data in item.step.files)
-    if not members:
-        return
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as tar:
-        for path, content, mode, owner in members:
-            info = tarfile.TarInfo(path.lstrip("/"))
-            info.size, info.mode = len(content), mode
-            info.uname, _, info.gname = owner.partition(":")
-            tar.addfile(info, io.BytesIO(content))
-    yield buffer.getvalue()
+            for name, content in item.step.files:
+                yield _member(f"{RUN}/files.{index}/{name}", content, 0o600, "root:root")
+                begun = True
+    for digest, path in sent.items():
+        size = path.stat().st_size
+        yield _header(f"{SENT}/{digest}", size, 0o600, "root:root")
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                yield chunk
+        yield _padding(size)
+        begun = True
+    if begun:
+        yield bytes(2 * tarfile.BLOCKSIZE)
+
+
+def _member(path: str, content: bytes, mode: int, owner: str) -> bytes:
+    return _header(path, len(content), mode, owner) + content + _padding(len(content))
+
+
+def _header(path: str, size: int, mode: int, owner: str) -> bytes:
+    info = tarfile.TarInfo(path.lstrip("/"))
+    info.size, info.mode = size, mode
+    info.uname, _, info.gname = owner.partition(":")
+    return info.tobuf(tarfile.GNU_FORMAT)
+
+
+def _padding(size: int) -> bytes:
+    return bytes(-size % tarfile.BLOCKSIZE)

@@ -383,7 +383,7 @@ def test_programs_are_valid_in_every_shell(shell: str) -> None:
 def test_a_node_without_anything_is_observed(node: LocalNode) -> None:
     """Every step type can be asked for on a bare node: nothing is there, and nothing fails."""
     seen = ShellHost("local", node).observe(STEPS)
-    assert seen.paths.keys() <= {"/usr", "/usr/bin", "/opt"} and seen.images == frozenset() and seen.marks == {}
+    assert seen.paths.keys() <= {"/usr", "/usr/bin", "/opt"} and seen.images is None and seen.marks == {}
     assert not seen.units["x.service"].exists and seen.checks == {"script s": False, "wait w": True}
     assert {e.kind for e in seen.record} <= {Kind.FILE} and seen == Observation(
         paths=seen.paths, units=seen.units, checks=seen.checks, tools=seen.tools

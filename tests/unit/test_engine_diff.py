@@ -150,3 +150,11 @@ def test_folders_above_what_is_planned_are_known() -> None:
     steps = (File("/a/b/c/f", b""), Directory("/a/b"), Download("x", "u", "0", members=(("m", "/q/r/m"),)))
     assert ancestors(steps) == ("/a", "/a/b/c", "/q", "/q/r")
     assert paths_of(steps) == ("/a/b/c/f", "/a/b", "/q/r/m")
+
+
+def test_a_stopped_containerd_leaves_its_images_where_they_are() -> None:
+    """What was pulled counts as there while containerd cannot tell; once it tells otherwise it is pulled again."""
+    image, mark = Image("i:1"), {mark_name("image i:1"): "i:1"}
+    assert pending((image,), Observation(images=None, marks=mark)) == ()
+    assert [each.step for each in pending((image,), Observation(images=None))] == [image]
+    assert [each.step for each in pending((image,), Observation(images=frozenset(), marks=mark))] == [image]
