@@ -1,0 +1,111 @@
+"""python -m tests.bench: measure, print one table, write docs/bench.json and docs/bench.md."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.bench import cluster, figures, w1
+from tests.bench.figures import Row
+from tests.lab.progress import say
+from tests.lab.shell import LabError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PEERS = REPOSITORY / ".venv-bench/bin"
+PARTS = ("w1", "cluster")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    chosen = _parser().parse_args(arguments)
+    wanted = chosen.only.split(",")
+    if unknown := set(wanted) - set(PARTS):
+        print(f"bench: {', '.join(sorted(unknown))} is none of {', '.join(PARTS)}", file=sys.stderr)
+        return 2
+    _wait_for_quiet(chosen.quiet)
+    rows: list[Row] = []
+    try:
+        if "w1" in wanted:
+            sizes = [int(size) for size in chosen.sizes.split(",")]
+            rows += w1.measure(sizes, chosen.runs, chosen.peer_runs, REPOSITORY, PEERS)
+        if "cluster" in wanted:
+            rows += cluster.measure(chosen.runs, chosen.peer_runs)
+    except LabError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("bench: interrupted; nothing was written", file=sys.stderr)
+        return 130
+    docs = REPOSITORY / "docs"
+    rows += _kept(docs / "bench.json", wanted)
+    targets = [*w1.targets(rows), *cluster.targets(rows)]
+    print(figures.aligned(figures.ROW_HEAD, figures.row_words(rows)))
+    print()
+    print(figures.aligned(figures.TARGET_HEAD, [target.words for target in targets]))
+    version = cluster.kubernetes_version()
+    data = figures.as_data(_machine(), version, rows, targets)
+    (docs / "bench.json").write_text(json.dumps(data, indent=1) + "\n")
+    (docs / "bench.md").write_text(figures.page(_machine_words(), version, rows, targets))
+    return 0
+
+
+def _kept(path: Path, measured: Sequence[str]) -> list[Row]:
+    """The rows of an earlier run on this machine, of the parts that were not measured now."""
+    try:
+        data = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return []
+    if data["machine"] != _machine():
+        return []
+    rows = [Row(r["group"], r["way"], r["what"], tuple(r["seconds"]), r["rss"]) for r in data["rows"]]
+    return [row for row in rows if figures.section_of(row) not in measured]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument(
+        "--only", default=",".join(PARTS), help="parts, with commas between them (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--sizes", default="4,16,32", help="how many nodes the small tasks run on (default: %(default)s)"
+    )
+    parser.add_argument("--runs", type=int, default=3, help="runs of kinstall and the floor (default: %(default)s)")
+    parser.add_argument("--peer-runs", type=int, default=1, help="runs of the peers (default: %(default)s)")
+    parser.add_argument(
+        "--quiet", type=float, default=60, metavar="SECONDS", help="how long to wait for an idle machine (%(default)s)"
+    )
+    return parser
+
+
+def _wait_for_quiet(seconds: float) -> None:
+    """Figures of a busy machine mean little: wait a while, then say so."""
+    deadline = time.monotonic() + seconds
+    while (load := os.getloadavg()[0]) > 0.5 * _cores():
+        if time.monotonic() > deadline:
+            say(f"this machine is busy (load {load:.1f}): the figures will be too")
+            return
+        time.sleep(2)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def _machine() -> dict[str, Any]:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {"cores": _cores(), "memoryGiB": round(memory / (1 << 30)), "kernel": platform.release().split("-")[0]}
+
+
+def _machine_words() -> str:
+    machine = _machine()
+    return f"{machine['cores']} cores, {machine['memoryGiB']} GiB of memory, Linux {machine['kernel']}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
