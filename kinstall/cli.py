@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -14,6 +15,9 @@ PARALLEL = 32
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code (0 done, 2 usage, 3 preflight, 4 a node failed, 5 cancelled, 6 verify)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal may lack a character; that is no reason to end
     chosen = _parser().parse_args(arguments)
     from kinstall.errors import EXIT_CANCELLED, EXIT_USAGE, KinstallError
     from kinstall.headless.stream import quiet_pipe
@@ -30,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("kinstall: interrupted", file=sys.stderr)
         return EXIT_CANCELLED
+    except EOFError:
+        print("\nkinstall: the input ended before the question was answered; nothing was changed", file=sys.stderr)
+        return EXIT_USAGE
     except OSError as error:
         print(f"kinstall: {error.filename or ''}: {error.strerror or error}".replace(": :", ":"), file=sys.stderr)
         return EXIT_USAGE
