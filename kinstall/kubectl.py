@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import platform
 import sys
-import tempfile
-import urllib.request
 from pathlib import Path
 
-from kinstall.artefacts import ReleaseFile, release_files
+from kinstall.artefacts import release_files
 from kinstall.digests import resolve
 from kinstall.errors import KinstallError
 from kinstall.facts import ARCHITECTURES
+from kinstall.fetch import fetch_file
 from kinstall.spec import ClusterSpec
 from kinstall.state import StateFolder
-
-_CHUNK = 1 << 20
-_TIMEOUT = 30
 
 
 def fetch_kubectl(spec: ClusterSpec, state: StateFolder) -> str:
@@ -34,7 +28,7 @@ def fetch_kubectl(spec: ClusterSpec, state: StateFolder) -> str:
     try:
         digest = resolve(spec, [arch])[arch]["kubectl"]
         if state.read(_stamp_path(target)) != _stamp(target, digest):
-            _download(file, digest, target)
+            fetch_file(file.url, digest, target, 0o700)
             state.write(_stamp_path(target), _stamp(target, digest))
     except (OSError, ValueError, KinstallError) as error:
         return f"kubectl could not be fetched from {file.url}: {getattr(error, 'reason', error)}"
@@ -52,20 +46,3 @@ def _stamp(target: Path, digest: str) -> bytes:
     except FileNotFoundError:
         return b"not there"
     return f"{digest} {found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}\n".encode()
-
-
-def _download(file: ReleaseFile, digest: str, target: Path) -> None:
-    seen = hashlib.sha256()
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".kubectl.")
-    try:
-        with os.fdopen(handle, "wb") as copy, urllib.request.urlopen(file.url, timeout=_TIMEOUT) as answer:  # noqa: S310
-            while chunk := answer.read(_CHUNK):
-                seen.update(chunk)
-                copy.write(chunk)
-        if seen.hexdigest() != digest:
-            raise ValueError(f"its checksum is {seen.hexdigest()}, not {digest}")
-        Path(temporary).chmod(0o700)
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -13,6 +13,7 @@ from kinstall.engine.host import Host, ShellHost
 from kinstall.engine.runner import for_each
 from kinstall.errors import Cancelled, HostKeyChanged, HostKeyUnknown, KinstallError, PreflightFailed
 from kinstall.facts import NodeFacts, facts_program, parse
+from kinstall.fetch import Depot
 from kinstall.findings import Finding, Severity
 from kinstall.secrets import Secrets
 from kinstall.spec import ClusterSpec, Node
@@ -58,10 +59,11 @@ class Session:
     secrets: Secrets
     channels: Mapping[str, Channel]
     parallel: int = 32
+    depot: Depot = field(default_factory=Depot)
     hosts: dict[str, Host] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.hosts = {name: ShellHost(name, channel) for name, channel in self.channels.items()}
+        self.hosts = {name: ShellHost(name, channel, self.depot) for name, channel in self.channels.items()}
 
     def __enter__(self) -> Session:
         return self
@@ -74,6 +76,7 @@ class Session:
     def close(self) -> None:
         for channel in self.channels.values():
             channel.close()
+        self.depot.close()
 
     def ask(self) -> tuple[dict[str, Asked], list[Finding]]:
         """Every node's facts, all at once; a node that cannot be asked becomes a finding."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from shlex import quote
 from typing import Protocol
 
@@ -13,7 +14,7 @@ from kinstall.engine.diff import Pending, entries_for, stale_marks
 from kinstall.engine.observation import Observation
 from kinstall.engine.prelude import EXIT_BUSY, EXIT_STOPPED, LOCK_SECONDS, SEPARATOR
 from kinstall.engine.record import Entry, Kind, undo_order
-from kinstall.engine.steps import Step, Unit
+from kinstall.engine.steps import Download, Step, Unit
 from kinstall.engine.undo import undo_program
 from kinstall.errors import NodeBusy, Unreachable
 from kinstall.transport.channel import Channel
@@ -67,11 +68,12 @@ class Host(Protocol):
 
 
 class ShellHost:
-    """A node that is reached through a channel and runs sh programs."""
+    """A node that is reached through a channel and runs sh programs; `depot` has what it cannot fetch by itself."""
 
-    def __init__(self, name: str, channel: Channel) -> None:
+    def __init__(self, name: str, channel: Channel, depot: Callable[[Download], Path] | None = None) -> None:
         self.name = name
         self.channel = channel
+        self.depot = depot
 
     def observe(
         self,
@@ -97,6 +99,7 @@ class ShellHost:
 
     def apply(self, work: Work, listener: Listener) -> bool:
         entries = entries_for(work.todo, work.seen)
+        sent = self._sent(work)
         program = script.apply_program(
             work.todo,
             work.providers,
@@ -105,15 +108,23 @@ class ShellHost:
             work.run,
             needs_reload=any(work.seen.units[s.name].needs_reload for s in _units(work)),
             backups=frozenset(e.subject for e in (*work.seen.record, *entries) if e.kind is Kind.FILE and e.backup),
+            sent=bool(sent),
         )
-        return self._follow(program, b"".join(script.payload(work.todo)), listener, len(work.todo))
+        return self._follow(program, script.payload(work.todo, sent), listener, len(work.todo))
+
+    def _sent(self, work: Work) -> dict[str, Path]:
+        """Digest → local file of what a node that cannot fetch shall get; others fetch by themselves."""
+        if self.depot is None or work.seen.tools & {"curl", "wget"}:
+            return {}
+        wanted = [p.step for p in work.todo if isinstance(p.step, Download)]
+        return {step.sha256: self.depot(step) for step in wanted}
 
     def undo(self, entries: Sequence[Entry], run: str, listener: Listener) -> bool:
-        return self._follow(undo_program(entries, run), b"", listener, len(entries))
+        return self._follow(undo_program(entries, run), (), listener, len(entries))
 
-    def _follow(self, program: str, payload: bytes, listener: Listener, count: int) -> bool:
+    def _follow(self, program: str, payload: Iterable[bytes], listener: Listener, count: int) -> bool:
         relay = _Relay(listener)
-        status = self.channel.execute(program, [payload] if payload else [], on_line=relay.line)
+        status = self.channel.execute(program, payload, on_line=relay.line)
         if status == EXIT_BUSY:
             raise _busy(self.name, status)
         if status == EXIT_STOPPED or relay.stopped:

@@ -63,7 +63,8 @@ fetch() {
 # get URL SHA256 PART: a file that is there and right, or a sentence and 1. What the operator sent is taken first.
 get() {
   rm -f -- "$3"
-  mv -f -- "$S/sent/$2" "$3" 2>/dev/null || fetch "$1" "$3" || { s=$?; echo "could not fetch $1 (exit $s)"; rm -f -- "$3"; return 1; }
+  mv -f -- "$S/sent/$2" "$3" 2>/dev/null || fetch "$1" "$3" ||
+    { s=$?; echo "could not fetch $1 (exit $s)"; rm -f -- "$3"; return 1; }
   got=$(digest "$3") && got=${got%% *}
   [ "$got" = "$2" ] || { echo "checksum of $1 is $got, not $2"; rm -f -- "$3"; return 1; }
 }

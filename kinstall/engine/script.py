@@ -6,18 +6,20 @@ line is output of the step that runs. A program needs coreutils, util-linux' flo
 
 from __future__ import annotations
 
-import io
 import tarfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from posixpath import basename, dirname
 from shlex import quote
 
 from kinstall.engine import record
-from kinstall.engine.diff import Action, Pending, ancestors, backup_path, mark_name, paths_of
+from kinstall.engine.diff import STATE, Action, Pending, ancestors, backup_path, mark_name, paths_of
 from kinstall.engine.observation import Observation, PathState, UnitState
 from kinstall.engine.prelude import APPLY, HEAD, RUN, SEPARATOR
 from kinstall.engine.record import Entry
 from kinstall.engine.steps import Directory, Download, File, Image, Script, Step, Unit, Wait, input_digest
+
+SENT = f"{STATE}/sent"
 
 
 def _words(values: Iterable[str]) -> str:
@@ -171,20 +173,24 @@ def apply_program(
     run: str,
     needs_reload: bool = False,
     backups: frozenset[str] = frozenset(),
+    sent: bool = False,
 ) -> str:
-    """A program that brings `todo` about, in order; its standard input is `payload(todo)`.
+    """A program that brings `todo` about, in order; its standard input is `payload(todo, …)`, and whether that holds
+    files in place of downloads is `sent`.
 
     It writes `entries` to the record and removes the `stale` marks before it changes anything. `backups`: paths whose
     content from before the first run is kept; a copy that exists already is never replaced.
     """
     files = [(i, p.step) for i, p in enumerate(todo) if isinstance(p.step, File)]
-    unpacks = bool(files) or any(isinstance(p.step, Script) and p.step.files for p in todo)
+    unpacks = sent or bool(files) or any(isinstance(p.step, Script) and p.step.files for p in todo)
+    # In memory, as a script's files may be secret; release files are large, and none.
+    stored = "$S/payload.$R" if sent else "$D/payload.$R"
     parts = [HEAD, f"R={quote(run)}\n", APPLY]
     if unpacks:
         # All that comes over the network comes before the lock: a dead link must not leave it held.
         parts.append(
-            "trap 'rm -rf $D/files.* $D/payload.$R' EXIT\n"
-            "umask 077; cat >$D/payload.$R || { say 'fatal\tcould not store what was sent'; exit 1; }; umask 022\n"
+            f"trap 'rm -rf $D/files.* $S/sent {stored}' EXIT\n"
+            f"umask 077; cat >{stored} || {{ say 'fatal\tcould not store what was sent'; exit 1; }}; umask 022\n"
         )
     parts += [
         "exec 9>$D/lock\nlock -x\nown || halt\n",
@@ -205,7 +211,7 @@ def apply_program(
             parts.append(_directory(index, item.step))
     if unpacks:
         parts.append("rm -rf $D/files.*\n")
-        parts.append("tar -xpmf $D/payload.$R -C / 9>&- || { say 'fatal\tcould not unpack files'; exit 1; }\n")
+        parts.append(f"tar -xpmf {stored} -C / 9>&- || {{ say 'fatal\tcould not unpack files'; exit 1; }}\n")
         parts.extend(_file(index, step, backups) for index, step in files)
     parts.append(_rest(todo, providers, needs_reload, backups))
     parts.append("say done\n")
