@@ -83,7 +83,8 @@ def _applied(file: str) -> str:
     mine = '{.metadata.managedFields[?(@.manager=="kinstall")].time}'
     listing = quote(f'{{range .items[*]}}{{.kind}} {{.metadata.name}} {mine}{{"\\n"}}{{end}}')
     shown = f"--show-managed-fields -f {file} -o jsonpath={listing}"
-    return f'is=$({_ADMIN} get {shown}) && will=$({_ADMIN} {_APPLY} --dry-run=server {shown}) && [ "$is" = "$will" ]'
+    now, then = f"{_ADMIN} get {shown}", f"{_ADMIN} {_APPLY} --dry-run=server {shown}"
+    return f'is=$({now}) && [ -n "$is" ] && will=$({then}) && [ "$is" = "$will" ]'
 
 
 def build_plan(inputs: Inputs) -> Plan:

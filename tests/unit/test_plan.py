@@ -1,0 +1,226 @@
+"""What holds of every plan, whatever the answers are."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from assets import kubeconfig, paths
+from kinstall.addressing import assign_pod_cidrs
+from kinstall.answers import load
+from kinstall.engine.diff import Action, Pending, pending
+from kinstall.engine.observation import Observation
+from kinstall.engine.script import apply_program, observe_program
+from kinstall.engine.steps import File, Plan, Scope, Script, Step, Unit, Wait, input_digest
+from kinstall.engine.undo import undo_program
+from kinstall.pki_store import ensure_pki
+from kinstall.plan import PHASES, Inputs, build_plan
+from kinstall.spec import WORKER, ClusterSpec, ComponentOverrides, Node
+from tests.golden.making import EXAMPLES, found_on_every_node, names
+from tests.golden.masks import NOW
+
+
+@cache
+def spec_of(name: str) -> ClusterSpec:
+    return load(EXAMPLES / f"{name}.yaml")
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for real keys, so that secrets can be searched for."""
+    return tmp_path_factory.mktemp("pki")
+
+
+def inputs_of(spec: ClusterSpec, keys: Path) -> Inputs:
+    found = found_on_every_node(spec)
+    return Inputs(
+        spec=spec,
+        pki=ensure_pki(spec, keys / spec.cluster_name, NOW, create_cas=True),
+        ca_fingerprint="aa",
+        pod_cidrs=assign_pod_cidrs(spec, {}),
+        found={node.name: found for node in spec.nodes},
+    )
+
+
+def steps_of(plan: Plan, node: str) -> tuple[Step, ...]:
+    return tuple(step for _, step in plan.of(node))
+
+
+def fragments(plan: Plan) -> Iterator[str]:
+    """Every piece of sh code in a plan."""
+    for node in plan.nodes:
+        for step in steps_of(plan, node):
+            if isinstance(step, Script):
+                yield from (step.check, step.run, step.undo)
+            elif isinstance(step, Wait):
+                yield from (step.check, step.diagnose)
+            elif isinstance(step, Unit):
+                yield step.undo
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_plan_is_sound(name: str, keys: Path) -> None:
+    """Phases are those that are told, wait for earlier ones only; steps are unique; inputs are provided by the node."""
+    plan = build_plan(inputs_of(spec_of(name), keys))
+    assert tuple(phase.name for phase in plan.phases) == PHASES
+    for index, phase in enumerate(plan.phases):
+        assert {after.phase for after in phase.after} <= set(PHASES[:index]), phase.name
+        assert set(phase.steps) <= set(plan.nodes)
+    for node in plan.nodes:
+        steps = steps_of(plan, node)
+        assert len({step.id for step in steps}) == len(steps)
+        for step in steps:
+            if isinstance(step, (Unit, Script)):
+                input_digest(step.inputs, steps)
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_same_inputs_give_the_same_plan(name: str, keys: Path) -> None:
+    """Nothing in it depends on time, order of dictionaries or chance: else a second replay would change something."""
+    inputs = inputs_of(spec_of(name), keys)
+    assert build_plan(inputs) == build_plan(inputs_of(spec_of(name), keys)) == build_plan(inputs)
+
+
+@pytest.mark.parametrize("name", names())
+def test_secrets_are_marked_private_and_in_no_code(name: str, keys: Path) -> None:
+    """Whatever holds a private key is a secret file of mode 0600; code and the plan's own words hold none."""
+    inputs = inputs_of(spec_of(name), keys)
+    plan = build_plan(inputs)
+    embedded = re.compile(rb"client-key-data: \S|token: \S|PRIVATE KEY")
+    files = [step for node in plan.nodes for step in steps_of(plan, node) if isinstance(step, File)]
+    secrets = [file for file in files if embedded.search(file.content)]
+    assert len(secrets) > 10 and all(file.secret and file.mode == 0o600 for file in secrets)
+    pairs = (*inputs.pki.leaves.values(), *inputs.pki.authorities.values())
+    pems = [inputs.pki.service_accounts.key_pem, *(pair.key_pem for pair in pairs)]
+    lines = {line for pem in pems for line in pem.decode().splitlines()[1:-1] if len(line) > 40}
+    text = "\n".join([*fragments(plan), repr(plan)])
+    assert len(lines) > 20 and [line for line in lines if line in text] == []
+    # The key that may do everything is seen by one script while it runs, and lies on no node.
+    super_admin = kubeconfig.super_admin_conf(inputs.spec, inputs.pki).content
+    assert all(file.content != super_admin for file in files)
+    assert any(isinstance(step, Script) and step.files for node in plan.nodes for step in steps_of(plan, node))
+
+
+@pytest.mark.parametrize("name", names())
+def test_workers_get_no_authoritys_key_and_no_admin(name: str, keys: Path) -> None:
+    """A worker that is broken into gives away itself and nothing else."""
+    spec = spec_of(name)
+    plan = build_plan(inputs_of(spec, keys))
+    for node in spec.nodes:
+        own = {step.path for step in steps_of(plan, node.name) if isinstance(step, File)}
+        assert node.is_control_plane or not own & {*paths.CA_KEYS, paths.ADMIN_CONF, paths.CONTROLLER_MANAGER_CONF}
+        assert node.is_control_plane or not any(path.startswith(paths.MANIFESTS) for path in own)
+
+
+@pytest.mark.parametrize("shell", ["sh", "dash", "bash"])
+@pytest.mark.parametrize("name", names())
+def test_all_code_is_valid_in_every_shell(shell: str, name: str, keys: Path) -> None:
+    """Each piece by itself, and the programs that are sent: to observe, to apply each phase, to undo."""
+    if shutil.which(shell) is None:
+        pytest.skip(f"no {shell} here")
+    plan = build_plan(inputs_of(spec_of(name), keys))
+    programs = [*dict.fromkeys(fragments(plan))]
+    for node in plan.nodes:
+        steps = steps_of(plan, node)
+        programs.append(observe_program(steps, "run"))
+        for phase in plan.phases:
+            todo = [Pending(step, Action.CREATE) for step in phase.steps.get(node, ())]
+            programs.append(apply_program(todo, steps, (), ("mark",), "run"))
+    for program in programs:
+        words = [shell, "--posix", "-n"] if shell == "bash" else [shell, "-n"]
+        checked = subprocess.run(words, input=program, text=True, capture_output=True, check=False)
+        assert checked.returncode == 0, f"{checked.stderr}\n{program}"
+    assert subprocess.run([shell, "-n"], input=undo_program((), "r"), text=True, check=False).returncode == 0
+
+
+def changed_files(before: Plan, after: Plan, node: str) -> set[str]:
+    old = {step.path: step for step in steps_of(before, node) if isinstance(step, File)}
+    return {step.path for step in steps_of(after, node) if isinstance(step, File) and old.get(step.path) != step}
+
+
+def test_a_new_worker_changes_only_routes_and_objects_elsewhere(keys: Path) -> None:
+    """Nothing restarts on the other nodes; the control plane learns of the node."""
+    spec = spec_of("minimal")
+    grown = replace(spec, nodes=(*spec.nodes, Node(name="w3", address="192.168.56.14", role=WORKER)))
+    before, after = build_plan(inputs_of(spec, keys)), build_plan(inputs_of(grown, keys))
+    assert changed_files(before, after, "w1") == {paths.ROUTES_LIST}
+    assert changed_files(before, after, "cp1") == {paths.ROUTES_LIST, "/etc/kinstall/objects.yaml"}
+    for node in ("cp1", "w1"):
+        units = [step for step in steps_of(after, node) if isinstance(step, Unit)]
+        assert not [unit.name for unit in units if set(unit.inputs) & changed_files(before, after, node)]
+
+
+def test_a_changed_flag_changes_one_manifest(keys: Path) -> None:
+    """The kubelet restarts that component; no other file moves."""
+    spec = spec_of("minimal")
+    flags = ComponentOverrides(extra_args={"v": "2"})
+    louder = replace(spec, components=replace(spec.components, kube_scheduler=flags))
+    before, after = build_plan(inputs_of(spec, keys)), build_plan(inputs_of(louder, keys))
+    assert changed_files(before, after, "cp1") == {paths.manifest("kube-scheduler")}
+    assert changed_files(before, after, "w1") == set()
+
+
+def test_dns_waits_for_service_addresses_but_not_for_a_failed_worker(keys: Path) -> None:
+    """CoreDNS comes after kube-proxy, whose absence would cost it half a minute; one bad node does not keep it away."""
+    plan = build_plan(inputs_of(spec_of("minimal"), keys))
+    by_name = {phase.name: phase for phase in plan.phases}
+    assert [(after.phase, after.scope) for after in by_name["addons"].after] == [("network", Scope.SETTLED)]
+    assert list(by_name["addons"].steps) == ["cp1"] and set(by_name["network"].steps) == {"cp1", "w1", "w2"}
+
+
+def test_what_waits_for_no_api_waits_for_no_other_node(keys: Path) -> None:
+    """Workers fetch, pull and start their kubelets while the control plane comes up."""
+    plan = build_plan(inputs_of(spec_of("minimal"), keys))
+    scopes = {phase.name: {after.scope for after in phase.after} for phase in plan.phases}
+    assert all(scopes[name] <= {Scope.NODE} for name in PHASES[: PHASES.index("control-plane") + 1])
+
+
+def checks_with_kubectl(plan: Plan) -> list[Script | Wait]:
+    steps = [step for node in plan.nodes for step in steps_of(plan, node)]
+    return [step for step in steps if isinstance(step, (Script, Wait)) and paths.KUBECTL_BIN in step.check]
+
+
+def asked(step: Script | Wait, folder: Path, kubectl: str) -> bool:
+    """Whether a check holds when kubectl is this sh code."""
+    fake = folder / "kubectl"
+    fake.write_text(f"#!/bin/sh\n{kubectl}\n")
+    fake.chmod(0o755)
+    code = step.check.replace(paths.KUBECTL_BIN, str(fake)).replace("/proc/net/tcp", "/dev/null")
+    return subprocess.run(["sh", "-c", code], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("kubectl", ["exit 1", "exit 0"])
+@pytest.mark.parametrize("name", names())
+def test_no_check_holds_because_the_api_is_silent(name: str, kubectl: str, keys: Path, tmp_path: Path) -> None:
+    """An API that refuses, or answers with nothing, is never taken for one that says all is well."""
+    steps = checks_with_kubectl(build_plan(inputs_of(spec_of(name), keys)))
+    assert len(steps) >= 3
+    assert [step.id for step in steps if asked(step, tmp_path, kubectl)] == []
+
+
+def test_a_taint_is_found_only_as_a_whole(keys: Path, tmp_path: Path) -> None:
+    """Not inside a longer one, not on another node; what others added beside it does not matter."""
+    plan = build_plan(inputs_of(spec_of("minimal"), keys))
+    step = next(step for step in checks_with_kubectl(plan) if step.id == "script taints")
+    wanted = "node-role.kubernetes.io/control-plane=:NoSchedule"
+
+    def says(text: str) -> bool:
+        return asked(step, tmp_path, f"cat <<'END'\n\n{text}\nEND")
+
+    assert says(f"cp1 {wanted} ") and says(f"cp1 other=:NoExecute {wanted} \nw1 ")
+    assert not says(f"cp1 x{wanted} ") and not says(f"cp1 {wanted}2 ") and not says(f"w1 {wanted} \ncp1 ")
+
+
+def test_everything_is_pending_on_a_bare_node(keys: Path) -> None:
+    """The diff takes every step of the real plans, and a unit restarts for each of its files."""
+    plan = build_plan(inputs_of(spec_of("tuned"), keys))
+    for node in plan.nodes:
+        steps = steps_of(plan, node)
+        assert [item.step for item in pending(steps, Observation())] == list(steps)
