@@ -137,7 +137,7 @@ def _missing(path: Path) -> PkiMissing:
     return PkiMissing(
         f"the cluster lives, but {path} is missing; new keys would cut every node off from it",
         f"Restore {path.parent} from a backup of this state folder, use the machine the cluster was installed from, or "
-        "let kinstall read the keys back from a control plane.",
+        "have the keys read back from the control plane: kinstall replay --recover-pki.",
     )
 
 
