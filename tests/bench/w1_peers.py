@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from tests.bench.nodes import Farm
 from tests.bench.process import Measured, measured
-from tests.bench.w1_steps import tasks
+from tests.bench.w1_steps import Task, tasks
 
 _OWNER = "root"
 
@@ -35,7 +36,7 @@ class Pyinfra:
         lines = ["from pyinfra.operations import files, server"]
         for task in tasks():
             if task.command:
-                lines.append(f"server.shell(commands=[{f'test -s {task.path} || {task.command}'!r}])")
+                lines.append(f"server.shell(commands=[{_once(task)!r}])")
             else:
                 source = Path(task.path).name
                 lines.append(
@@ -81,10 +82,10 @@ ssh_args = -F none -o ControlMaster=auto -o ControlPersist=60s -o IdentitiesOnly
                 for node in farm.nodes
             )
         )
-        work = []
+        work: list[dict[str, Any]] = []
         for task in tasks():
             if task.command:
-                work.append({"ansible.builtin.shell": {"cmd": task.command, "creates": task.path}})
+                work.append({"ansible.builtin.shell": _once(task)})
             else:
                 copy = {"src": Path(task.path).name, "dest": task.path, "mode": f"{task.mode:04o}"}
                 work.append({"ansible.builtin.copy": {**copy, "owner": _OWNER, "group": _OWNER}})
@@ -96,6 +97,10 @@ ssh_args = -F none -o ControlMaster=auto -o ControlPersist=60s -o IdentitiesOnly
             cwd=self.folder,
             env={"ANSIBLE_CONFIG": str(self.folder / "ansible.cfg"), "ANSIBLE_HOME": str(self.folder / "home")},
         )
+
+
+def _once(task: Task) -> str:
+    return f"{task.check} 2>/dev/null || {task.command}"
 
 
 def _write_sources(folder: Path) -> None:

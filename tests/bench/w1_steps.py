@@ -13,12 +13,13 @@ STEPS = FILES + COMMANDS
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A file to be there (`content`), or a command with what it creates."""
+    """A file to be there (`content`), or a command that writes `path`, with the check whether that is needed."""
 
     path: str
     content: bytes = b""
     mode: int = 0o644
     command: str = ""
+    check: str = ""
 
 
 def tasks() -> tuple[Task, ...]:
@@ -28,7 +29,8 @@ def tasks() -> tuple[Task, ...]:
         for n in range(FILES)
     )
     done = (f"/srv/command{number:02}.done" for number in range(COMMANDS))
-    return (*files, *(Task(path, command=f"uname -r >{path}") for path in done))
+    commands = (Task(path, command=f"uname -r >{path}", check=f'grep -qxF "$(uname -r)" {path}') for path in done)
+    return (*files, *commands)
 
 
 def _content(number: int, size: int) -> bytes:
@@ -39,7 +41,7 @@ def _content(number: int, size: int) -> bytes:
 def plan(nodes: tuple[str, ...]) -> Plan:
     """The same as a plan for kinstall's engine, in one phase."""
     steps = tuple(
-        Script(task.path, check=f"[ -s {task.path} ]", run=task.command)
+        Script(task.path, check=task.check, run=task.command)
         if task.command
         else File(task.path, task.content, task.mode)
         for task in tasks()
