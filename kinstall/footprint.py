@@ -73,10 +73,10 @@ def save(sysctls: Sequence[str]) -> str:
     return f"""\
 umask 077
 mkdir -p {SAVED}
-[ -e {SAVED}/sysctls ] || for k in {" ".join(sysctls)}; do
+[ -e {SAVED}/sysctls ] || {{ for k in {" ".join(sysctls)}; do
   f=/proc/sys/$(printf %s "$k" | tr . /)
   [ ! -r "$f" ] || printf '%s=%s\\n' "$k" "$(cat "$f")"
-done >{SAVED}/sysctls
+done >{SAVED}/new && mv {SAVED}/new {SAVED}/sysctls; }}
 [ -e {SAVED}/tables ] || nft list tables >{SAVED}/tables 2>/dev/null || :
 [ -e {SAVED}/waiting ] || for u in {_ONLINE}; do
   systemctl is-active -q $u && echo $u || :

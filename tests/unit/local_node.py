@@ -50,11 +50,12 @@ esac
 class LocalNode:
     """A Channel, and a look at what it changed. Paths are those inside the namespace."""
 
-    def __init__(self) -> None:
+    def __init__(self, own_network: bool = False) -> None:
         self.node = "local"
+        network = ["--net"] if own_network else []
         mounts = "".join(f"mount -t tmpfs -o mode=755 none {place}\n" for place in EMPTIED)
         self._keeper = subprocess.Popen(
-            ["unshare", "--mount", "sh", "-c", f"set -e\n{mounts}echo ready\nexec sleep 600"],
+            ["unshare", "--mount", *network, "sh", "-c", f"set -e\n{mounts}echo ready\nexec sleep 600"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,
@@ -63,6 +64,7 @@ class LocalNode:
         if self._keeper.stdout.readline() != "ready\n":
             self.close()
             raise OSError("no mount namespace")
+        self._enter = ["nsenter", "-t", str(self._keeper.pid), "-m", *network]
         self.root = Path(f"/proc/{self._keeper.pid}/root")
         self.write("/usr/local/sbin/systemctl", SYSTEMCTL, 0o755)
         self.write("/usr/local/sbin/journalctl", "#!/bin/sh\necho its last words\n", 0o755)
@@ -76,7 +78,7 @@ class LocalNode:
     ) -> int:
         length, first = framed(program, MARK)
         with subprocess.Popen(
-            ["nsenter", "-t", str(self._keeper.pid), "-m", "sh", "-c", bootstrap(length, MARK)],
+            [*self._enter, "sh", "-c", bootstrap(length, MARK)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -122,7 +124,7 @@ class LocalNode:
             self.inside("mount", "--bind", "/dev/null", str(Path(place).resolve()))
 
     def inside(self, *words: str) -> None:
-        subprocess.run(["nsenter", "-t", str(self._keeper.pid), "-m", *words], check=True)
+        subprocess.run([*self._enter, *words], check=True)
 
     def starts(self) -> list[str]:
         """Units in the order in which they were (re)started."""
@@ -130,14 +132,17 @@ class LocalNode:
         return log.read_text().split() if log.exists() else []
 
 
-def start() -> LocalNode:
-    """A new node. Skips the test where this machine cannot have one; in CI that is a failure."""
+def start(own_network: bool = False) -> LocalNode:
+    """A new node, on request with network settings of its own.
+
+    Skips the test where this machine cannot have one; in CI that is a failure.
+    """
     try:
         if os.geteuid() != 0:
             raise OSError("needs root")
         if shutil.which("unshare") is None or shutil.which("nsenter") is None:
             raise OSError("needs util-linux")
-        return LocalNode()
+        return LocalNode(own_network)
     except OSError as error:
         reason = f"no node in a mount namespace: {error}"
         if os.environ.get("CI"):

@@ -1,0 +1,169 @@
+"""What is left behind by the cluster's programs is taken away, and nothing of anybody else's.
+
+Run by sh in a mount and network namespace, with nft, iptables and systemctl played by small programs. What kills
+processes is not run here but on the lab's hosts: processes are this machine's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from kinstall import footprint
+from tests.unit.local_node import LocalNode, start
+
+FORWARD, ROUTE = "net.ipv4.ip_forward", "net.ipv4.conf.all.route_localnet"
+
+# /run/fake/nft has a file per table, named as `nft list tables` shows it, holding what `nft list TABLE` shows.
+NFT = r"""#!/bin/sh
+case "$1 $2" in
+  "list tables") cd /run/fake/nft && ls ;;
+  "list table") cat "/run/fake/nft/table $3 $4" ;;
+  "delete table") rm "/run/fake/nft/table $3 $4" ;;
+esac
+"""
+EMPTY_TABLE = (
+    "table ip nat {\n\tchain POSTROUTING {\n\t\ttype nat hook postrouting priority srcnat; policy accept;\n\t}\n}\n"
+)
+USED_TABLE = (
+    "table ip mangle {\n\tchain FORWARD {\n\t\ttype filter hook forward priority mangle; policy accept;\n"
+    '\t\tiifname "eth0" counter packets 0 bytes 0 drop\n\t}\n}\n'
+)
+RULES = """\
+*nat
+:KUBE-SERVICES - [0:0]
+:OWN - [0:0]
+-A PREROUTING -j KUBE-SERVICES
+-A POSTROUTING -s 192.0.2.0/24 -j MASQUERADE
+-A POSTROUTING -m comment --comment "name: x" -j CNI-abc
+-A OWN -j ACCEPT
+COMMIT
+"""
+
+
+@pytest.fixture
+def node() -> Iterator[LocalNode]:
+    made = start(own_network=True)
+    made.write("/usr/local/sbin/nft", NFT, 0o755)
+    for name in ("iptables", "ip6tables"):
+        made.write(f"/usr/local/sbin/{name}", "#!/bin/sh\n", 0o755)
+        made.write(f"/usr/local/sbin/{name}-save", f"#!/bin/sh\ncat /run/fake/{name} 2>/dev/null\n", 0o755)
+        made.write(f"/usr/local/sbin/{name}-restore", f"#!/bin/sh\ncat >/run/fake/{name}.restored\n", 0o755)
+    table(made, "ip filter", "table ip filter {\n}\n")
+    yield made
+    made.close()
+
+
+def table(node: LocalNode, name: str, text: str) -> None:
+    node.write(f"/run/fake/nft/table {name}", text)
+
+
+def tables(node: LocalNode) -> list[str]:
+    return sorted(path.name.removeprefix("table ") for path in node.path("/run/fake/nft").iterdir())
+
+
+def run(node: LocalNode, code: str) -> None:
+    """As a step's code is run: with the node's PATH, and `set -e`."""
+    lines: list[str] = []
+    head = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nset -e\n"
+    assert node.execute(head + code, on_line=lines.append) == 0, lines
+
+
+def sysctl(node: LocalNode, name: str, value: str = "") -> str:
+    """The value in the node's network namespace, after it was set where one is given."""
+    path = f"/proc/sys/{name.replace('.', '/')}"
+    lines: list[str] = []
+    node.execute((f"echo {value} >{path}\n" if value else "") + f"cat {path}", on_line=lines.append)
+    return lines[-1]
+
+
+def test_sysctls_come_back_as_they_were(node: LocalNode) -> None:
+    """Each to its own earlier value; one that this kernel has not is passed over; what was saved goes."""
+    assert (sysctl(node, FORWARD, "0"), sysctl(node, ROUTE, "1")) == ("0", "1")
+    run(node, footprint.save((FORWARD, ROUTE, "net.no.such.thing")))
+    assert (sysctl(node, FORWARD, "1"), sysctl(node, ROUTE, "0")) == ("1", "0")
+    run(node, footprint.RESTORE)
+    assert (sysctl(node, FORWARD), sysctl(node, ROUTE)) == ("0", "1")
+    assert not node.path(footprint.SAVED).exists()
+
+
+def test_what_was_saved_first_counts(node: LocalNode) -> None:
+    """A second run would save what kinstall itself has set by then: it does not."""
+    sysctl(node, FORWARD, "0")
+    run(node, footprint.save((FORWARD,)))
+    sysctl(node, FORWARD, "1")
+    run(node, footprint.save((FORWARD,)))
+    run(node, footprint.RESTORE)
+    assert sysctl(node, FORWARD) == "0"
+
+
+def test_a_saving_that_was_interrupted_is_done_again(node: LocalNode) -> None:
+    """Half a list of sysctls is not taken for the whole."""
+    node.write(f"{footprint.SAVED}/new", f"{FORWARD}=0\n")
+    sysctl(node, ROUTE, "0")
+    run(node, footprint.save((FORWARD, ROUTE)))
+    assert node.read(f"{footprint.SAVED}/sysctls").splitlines()[1:] == [f"{ROUTE}=0"]
+
+
+def test_empty_tables_of_the_clusters_programs_go(node: LocalNode) -> None:
+    """A table that was there before stays, one with anybody's rule stays, one that only held chains goes."""
+    run(node, footprint.save(()))
+    table(node, "ip nat", EMPTY_TABLE)
+    table(node, "ip mangle", USED_TABLE)
+    table(node, "inet firewalld", "table inet firewalld {\n}\n")
+    run(node, footprint.RESTORE)
+    assert tables(node) == ["inet firewalld", "ip filter", "ip mangle"]
+
+
+def test_chains_of_the_kubelet_and_the_plugins_go(node: LocalNode) -> None:
+    """Other people's rules are put back unchanged, in their order; where nothing is ours nothing is written."""
+    node.write("/run/fake/iptables", RULES)
+    node.write("/run/fake/ip6tables", "*nat\n-A OWN -j ACCEPT\nCOMMIT\n")
+    run(node, footprint.save(()))
+    run(node, footprint.RESTORE)
+    assert node.read("/run/fake/iptables.restored").splitlines() == [
+        "*nat", ":OWN - [0:0]", "-A POSTROUTING -s 192.0.2.0/24 -j MASQUERADE", "-A OWN -j ACCEPT", "COMMIT",
+    ]  # fmt: skip
+    assert not node.path("/run/fake/ip6tables.restored").exists()
+
+
+def test_what_waits_for_the_network_stops_where_it_did_not_wait_before(node: LocalNode) -> None:
+    """A unit that was active before the installation stays active."""
+    before, after = "network-online.target", "systemd-networkd-wait-online.service"
+    node.write(f"/run/fake/{before}.active", "")
+    run(node, footprint.save(()))
+    node.write(f"/run/fake/{after}.active", "")
+    run(node, footprint.RESTORE)
+    assert node.path(f"/run/fake/{before}.active").exists() and not node.path(f"/run/fake/{after}.active").exists()
+
+
+def test_kube_proxys_tables_go(node: LocalNode) -> None:
+    """In both families and both modes; the rest of the packet filter is left alone."""
+    table(node, "ip kube-proxy", "table ip kube-proxy {\n}\n")
+    table(node, "ip6 kube-proxy", "table ip6 kube-proxy {\n}\n")
+    node.write("/run/fake/iptables", RULES)
+    run(node, footprint.KUBE_PROXY)
+    assert tables(node) == ["ip filter"]
+    assert "KUBE-" not in node.read("/run/fake/iptables.restored")
+
+
+def test_a_node_where_nothing_is_left_is_left_alone(node: LocalNode) -> None:
+    """Undoing twice, or what was never begun, is no error and writes nothing."""
+    run(node, footprint.RESTORE)
+    run(node, footprint.KUBE_PROXY)
+    run(node, footprint.RESTORE)
+    assert tables(node) == ["ip filter"] and not node.path("/run/fake/iptables.restored").exists()
+
+
+def test_pods_volumes_are_unmounted_the_inner_first(node: LocalNode) -> None:
+    """Also with a blank in their name; what only begins alike stays mounted."""
+    inside = ["/var/lib/kubelet/pods/a", "/var/lib/kubelet/pods/a/b c", "/var/lib/kubelet-other"]
+    for place in inside:
+        node.path(place).mkdir(parents=True)
+        node.inside("mount", "-t", "tmpfs", "none", place)
+    run(node, footprint._UNMOUNT.format(patterns="/var/lib/kubelet/*"))
+    lines: list[str] = []
+    node.execute("cat /proc/self/mounts", on_line=lines.append)
+    mounted = [line.split()[1] for line in lines]
+    assert "/var/lib/kubelet-other" in mounted and not [m for m in mounted if m.startswith("/var/lib/kubelet/")]
