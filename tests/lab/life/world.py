@@ -121,12 +121,18 @@ def standing(host: Host, *, run_folder: bool = False) -> list[str]:
     return host.run(_LISTING.format(more=more) + _RUNNING).stdout.splitlines()
 
 
-def moved(before: dict[str, list[str]], after: dict[str, list[str]]) -> list[str]:
-    """What only one of two listings of hosts has."""
+def moved(before: dict[str, list[str]], after: dict[str, list[str]], without: str = "\n") -> list[str]:
+    """What only one of two listings of hosts has; lines that start with `without` are left out."""
     told = []
     for name, lines in before.items():
         old, new = set(lines), set(after[name])
-        told += [f"{name} - {line}" for line in sorted(old - new)] + [f"{name} + {line}" for line in sorted(new - old)]
+        gone, come = sorted(old - new), sorted(new - old)
+        told += [
+            f"{name} {sign} {line}"
+            for sign, lines in (("-", gone), ("+", come))
+            for line in lines
+            if not line.startswith(without)
+        ]
     return told
 
 
