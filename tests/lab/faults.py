@@ -27,7 +27,8 @@ Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority
 
 
 class _Reachable(Protocol):
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def run(self, command: str, *, stdin: str = "", timeout: float = 60, check: bool = True) -> "Result": ...
 
