@@ -92,14 +92,13 @@ class HostKeyChanged(TransportError):
 
 
 class StepFailed(KinstallError):
-    """A step on a node failed; the message holds the cause as far as it is known."""
+    """A step on a node failed; `what` names the step and holds the cause as far as it is known."""
 
     exit_code = EXIT_NODE_FAILED
 
-    def __init__(self, node: str, step: str, what: str, remedy: str = "") -> None:
-        super().__init__(f"{node}: {step}: {what}", remedy)
+    def __init__(self, node: str, what: str, remedy: str = "") -> None:
+        super().__init__(f"{node}: {what}", remedy)
         self.node = node
-        self.step = step
 
 
 class Cancelled(KinstallError):

@@ -240,7 +240,7 @@ def replay(spec: ClusterSpec, options: Options) -> Report:
     if result.failures:
         node, what = next(iter(result.failures.items()))
         more = f" ({len(result.failures)} nodes failed)" if len(result.failures) > 1 else ""
-        raise StepFailed(node, "", what.removeprefix(f"{node}: ") + more, "mend it and run the same command again")
+        raise StepFailed(node, what.removeprefix(f"{node}: ") + more, "mend it and run the same command again")
     if result.cancelled:
         raise Cancelled("stopped at a step boundary", "the same command continues where it stopped")
     if failed:
