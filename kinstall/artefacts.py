@@ -58,11 +58,6 @@ def release_files(spec: ClusterSpec, arch: str = "amd64") -> tuple[ReleaseFile, 
     return tuple(found)
 
 
-def required_files(spec: ClusterSpec, arch: str = "amd64") -> tuple[str, ...]:
-    """The names of release_files(), as `downloads.sha256` knows them."""
-    return tuple(each.name for each in release_files(spec, arch))
-
-
 def pinned_digest(spec: ClusterSpec, file: ReleaseFile) -> str:
     """The file's digest (hex, lower case) in `downloads.sha256`; empty where there is none.
 

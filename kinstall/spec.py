@@ -8,7 +8,7 @@ one declaration that the parser, the JSON Schema and the reference page read.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from ipaddress import IPv4Address, IPv4Network, ip_address, ip_network
+from ipaddress import IPv4Network, ip_address
 from typing import Any
 
 API_VERSION = "kinstall/v1"
@@ -258,10 +258,6 @@ class ClusterSpec:
         return self._endpoint[0]
 
     @property
-    def endpoint_port(self) -> int:
-        return self._endpoint[1]
-
-    @property
     def endpoint(self) -> str:
         """host:port as a URL's authority."""
         return "{}:{}".format(*self._endpoint)
@@ -307,8 +303,6 @@ __all__ = [
     "ConfigMap",
     "ContainerdOverrides",
     "Downloads",
-    "IPv4Address",
-    "IPv4Network",
     "Images",
     "Mirror",
     "Networking",
@@ -319,6 +313,5 @@ __all__ = [
     "Ssh",
     "Taint",
     "answer",
-    "ip_network",
     "is_address",
 ]

@@ -84,11 +84,6 @@ def pending(
         return list(seen)
 
 
-def scan(targets: Mapping[str, SshTarget], secrets: Secrets | None = None) -> dict[str, str]:
-    """Node name → fingerprint that it shows ("" where none was seen); trusts nothing, so it reaches no jumped node."""
-    return {row.node: row.fingerprint for row in pending(targets, HostKeys(None, None), secrets)}
-
-
 def store(path: Path, seen: Iterable[Seen]) -> None:
     """Keep the keys in `path` (known_hosts form, 0600), in place of what it says about these hosts; all or nothing.
 

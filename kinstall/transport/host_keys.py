@@ -108,10 +108,6 @@ class HostKeys:
         """Key types that a trusted source knows of the host: asked for first, so that the host shows one of them."""
         return tuple(dict.fromkeys(entry.key.type for entry in self._trusted(target)))
 
-    def is_known(self, target: SshTarget) -> bool:
-        """Whether any trusted source knows the host."""
-        return bool(target.host_key) or bool(self._trusted(target))
-
     def check(self, node: str, target: SshTarget, shown: HostKey) -> None:
         """Return where the host's trusted key is the one it `shown`.
 
