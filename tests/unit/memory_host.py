@@ -78,7 +78,7 @@ class MemoryHost:
                 mark = download_mark(step, ["2:2:2" for _ in step.destinations])
                 self.seen = replace(seen, paths={**seen.paths, **paths}, marks={**seen.marks, mark_name(step.id): mark})
             case Image():
-                self.seen = replace(seen, images=seen.images | {step.ref})
+                self.seen = replace(seen, images=(seen.images or frozenset()) | {step.ref})
             case Unit():
                 mark = input_digest(step.inputs, providers)
                 self.seen = replace(

@@ -109,6 +109,15 @@ def test_each_difference_is_named(seen: Observation, first: tuple[str, str, str]
     assert {name for name, _, _ in found[1:]} <= {"unit a.service", "script s"}
 
 
+def test_images_are_not_pulled_because_containerd_is_stopped() -> None:
+    """Nobody can tell then: what was pulled once counts, until a containerd that runs says otherwise."""
+    image = Image("i:1")
+    pulled = {**IN_ORDER.marks, mark_name(image.id): "i:1"}
+    assert todo(replace(IN_ORDER, images=None, marks=pulled)) == []
+    assert todo(replace(IN_ORDER, images=None))[0] == ("image i:1", "create", "not there")
+    assert todo(replace(IN_ORDER, images=frozenset(), marks=pulled))[0] == ("image i:1", "create", "not there")
+
+
 def test_a_units_inputs_restart_it_and_say_which() -> None:
     """One changed input is named; several are counted; an input of another unit is nothing to it."""
     other = Unit("b.service", ("/etc/d",))

@@ -7,6 +7,7 @@ import os
 import shutil
 import tarfile
 import threading
+import time
 from collections.abc import Iterator
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -37,11 +38,13 @@ class Heard:
 
 
 class Site:
-    """An HTTP server: path → content. `cut` paths break off in the middle; `asked` counts requests."""
+    """An HTTP server: path → content. `cut` paths break off in the middle, `stuck` ones stop there; `asked` counts."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.cut: set[str] = set()
+        self.stuck: set[str] = set()
+        self.over = threading.Event()
         self.asked: list[str] = []
         site = self
 
@@ -55,7 +58,10 @@ class Site:
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
-                self.wfile.write(content[: len(content) // 2] if self.path in site.cut else content)
+                half = self.path in site.cut | site.stuck
+                self.wfile.write(content[: len(content) // 2] if half else content)
+                if self.path in site.stuck:
+                    site.over.wait(20)
 
             def log_message(self, *_: object) -> None: ...
 
@@ -82,6 +88,7 @@ def node() -> Iterator[LocalNode]:
 def site() -> Iterator[Site]:
     made = Site()
     yield made
+    made.over.set()
     made.server.shutdown()
     made.server.server_close()
 
@@ -96,8 +103,8 @@ def archive(**members: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def bring(node: LocalNode, *steps: Step) -> Heard:
-    host, heard = ShellHost("local", node), Heard()
+def bring(node: LocalNode, *steps: Step, heard: Heard | None = None) -> Heard:
+    host, heard = ShellHost("local", node), heard or Heard()
     seen = host.observe(steps, "r1")
     host.apply(Work(pending(steps, seen), steps, seen, "r1"), heard)
     return heard
@@ -141,6 +148,22 @@ def test_a_transfer_that_breaks_off_leaves_nothing(node: LocalNode, site: Site) 
     assert heard.ends == {0: 1} and any("could not fetch" in word for word in heard.words[0])
     assert not node.path("/mnt/tool").exists() and leftovers(node) == []
     site.cut.clear()
+    assert bring(node, step).ends == {0: 0}
+
+
+def test_a_stopped_run_ends_its_downloads(node: LocalNode, site: Site) -> None:
+    """A transfer is not waited for: nothing of it goes on, and nothing is left of it."""
+    step = Download("/mnt/tool", *site.offer("/tool", b"x" * 100_000))
+    site.stuck.add("/tool")
+    heard = Heard()
+    thread = threading.Thread(target=lambda: bring(node, step, heard=heard))
+    thread.start()
+    while not site.asked:
+        time.sleep(0.01)
+    ShellHost("local", node).stop("r1")
+    thread.join(15)
+    assert not thread.is_alive() and heard.ends == {} and leftovers(node) == []
+    site.stuck.clear()
     assert bring(node, step).ends == {0: 0}
 
 
