@@ -14,6 +14,7 @@ from kinstall.findings import Problem
 from kinstall.releases import numbers
 from kinstall.spec import ClusterSpec, Node
 
+_MOVE = "put the address back; to move a node: reset it there, then write the new address"
 _RESET = "put the recorded value back; to change it, reset the cluster and install it anew"
 
 
@@ -75,6 +76,17 @@ def removed_nodes(recorded_names: Iterable[str], spec: ClusterSpec) -> list[Prob
         )
         for name in sorted(set(recorded_names) - names)
     ]
+
+
+def moved_nodes(before: Iterable[Node], spec: ClusterSpec) -> list[Problem]:
+    """Nodes that the answers now look for at another address: no host there would know that it is another one."""
+    found = []
+    for node in before:
+        now = next((each for each in spec.nodes if each.name == node.name), node)
+        if now.address != node.address:
+            message = f"{now.address} in the answers, but {node.name} was set up at {node.address}"
+            found.append(Problem(f"nodes[{spec.nodes.index(now)}].address", message, _MOVE))
+    return found
 
 
 def _same(recorded: Any, wanted: Any) -> bool:

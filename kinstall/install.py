@@ -18,7 +18,6 @@ from assets import kubeconfig, paths
 from assets.x509 import ca_fingerprint
 from kinstall import answers, causes, preflight, verify
 from kinstall.addressing import assign_pod_cidrs
-from kinstall.changes import immutable_changes, removed_nodes
 from kinstall.digests import resolve
 from kinstall.engine.events import (
     Notice,
@@ -36,11 +35,12 @@ from kinstall.engine.steps import Plan, Step
 from kinstall.errors import Cancelled, InvalidAnswers, KinstallError, StepFailed, UsageError, VerifyFailed
 from kinstall.findings import Finding
 from kinstall.kubectl import fetch_kubectl
+from kinstall.living import refuse_changes
 from kinstall.pki_store import ensure_pki, read_back
 from kinstall.plan import PHASES, Inputs, NodeFound, build_plan
 from kinstall.secrets import Secrets
 from kinstall.session import Asked, Session, given_up, open_session, require
-from kinstall.spec import ClusterSpec
+from kinstall.spec import ClusterSpec, Node
 from kinstall.state import StateFolder
 from kinstall.verify import CheckResult
 
@@ -105,6 +105,20 @@ def run_preflight(session: Session, state: StateFolder) -> tuple[dict[str, Asked
     return asked, findings
 
 
+def _judged(session: Session, options: Options) -> tuple[dict[str, Asked], list[Finding]]:
+    """run_preflight() for what goes on from there: what the answers may not change comes first, as it explains much of
+    what preflight then finds.
+
+    Raises:
+        InvalidAnswers, PreflightFailed
+    """
+    asked, findings = run_preflight(session, options.state)
+    told = {name: each.facts.cluster for name, each in asked.items() if each.facts.cluster}
+    refuse_changes(session.spec, options.state, told, _known_fingerprint(options.state))
+    require(findings)
+    return asked, findings
+
+
 def _known_fingerprint(state: StateFolder) -> str:
     certificate = state.read(state.pki / "ca.crt")
     return ca_fingerprint(certificate) if certificate else ""
@@ -117,12 +131,10 @@ def prepare(session: Session, options: Options, asked: Mapping[str, Asked], pki:
     """From facts to a plan and a survey. `pki` is the folder whose keys are used and completed.
 
     Raises:
-        InvalidAnswers: the answers would change what cannot be changed under a living cluster
         UsageError, TransportError, PkiMissing, PkiUnusable
     """
     spec = session.spec
     recorded = {name: each.facts.cluster for name, each in asked.items() if each.facts.cluster}
-    _refuse_changes(spec, options.state, recorded)
     living = bool(recorded)
     if living and options.recover_pki and not (pki / "ca.key").exists():
         _recover_pki(session, pki)
@@ -147,6 +159,30 @@ def prepare(session: Session, options: Options, asked: Mapping[str, Asked], pki:
     return Prepared(plan, inputs, surveys, run)
 
 
+def _earlier(state: StateFolder) -> list[Node]:
+    """The nodes that were set up from this state folder, as its answers describe them."""
+    names, text = state.read_nodes(), state.read(state.answers)
+    if not text:
+        return []
+    try:
+        return [node for node in answers.parse(text.decode(), str(state.answers)).nodes if node.name in names]
+    except (InvalidAnswers, UnicodeDecodeError):
+        return []  # somebody else's or a later kinstall's: there is nothing to compare with
+
+
+def _found(spec: ClusterSpec, asked: Asked, address: str, digests: Mapping[str, Mapping[str, str]]) -> NodeFound:
+    facts = asked.facts
+    own = facts.interface_of(address)
+    return NodeFound(
+        arch=facts.architecture,
+        digests=digests[facts.architecture],
+        mtu=own[0].mtu if own else 0,
+        resolv_conf=facts.resolv_conf,
+        has_resolver=bool(facts.upstream_nameservers),
+        ca_folders=facts.ca_folders,
+    )
+
+
 def _found(spec: ClusterSpec, asked: Asked, address: str, digests: Mapping[str, Mapping[str, str]]) -> NodeFound:
     facts = asked.facts
     own = facts.interface_of(address)
@@ -163,6 +199,7 @@ def _found(spec: ClusterSpec, asked: Asked, address: str, digests: Mapping[str, 
 def _refuse_changes(spec: ClusterSpec, state: StateFolder, recorded: Mapping[str, Mapping[str, object]]) -> None:
     problems = [problem for name, who in recorded.items() for problem in immutable_changes(who, spec, spec.node(name))]
     problems += removed_nodes(state.read_nodes(), spec)
+    problems += moved_nodes(_earlier(state), spec)
     if problems:
         raise InvalidAnswers("the answers do not fit the living cluster", list(dict.fromkeys(problems)))
 
@@ -180,8 +217,7 @@ def _recover_pki(session: Session, pki: Path) -> None:
 def plan_only(spec: ClusterSpec, options: Options) -> tuple[list[Finding], list[PlannedChange]]:
     """What a replay would do, per node and step; nothing is changed on any node or in the state folder."""
     with options.session(spec) as session, tempfile.TemporaryDirectory(prefix="kinstall-") as scratch:
-        asked, findings = run_preflight(session, options.state)
-        require(findings)
+        asked, findings = _judged(session, options)
         pki = Path(scratch) / "pki"
         if options.state.pki.exists():
             shutil.copytree(options.state.pki, pki)
@@ -208,8 +244,7 @@ def replay(spec: ClusterSpec, options: Options) -> Report:
     state, run = options.state.prepare(), new_run()
     with options.session(spec) as session:
         with given_up(session, options.cancel):
-            asked, findings = run_preflight(session, state)
-            require(findings)
+            asked, findings = _judged(session, options)
             for _, nodes, check, message, remedy in preflight.as_table(findings):
                 options.sink(Notice("", f"{nodes}: {check}: {message}" + (f"; {remedy}" if remedy else "")))
             prepared = prepare(session, options, asked, state.pki, run)
