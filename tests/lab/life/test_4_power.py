@@ -1,0 +1,97 @@
+"""Power cuts, managers of links and firewalls: everything comes back by itself.
+
+These tests run in order, on the cluster that all files in this folder share.
+"""
+
+import time
+
+import pytest
+
+from tests.lab import api
+from tests.lab.cluster import wait_until
+from tests.lab.hosts import Host
+from tests.lab.life.world import Life, answers_everywhere, is_well, nothing_to_do, open_shell, planned
+
+NODES = ("cp1", "w1", "w2")
+
+
+def _routes(host: Host) -> list[str]:
+    return host.run("ip route show proto 57").stdout.split("\n")
+
+
+@pytest.mark.parametrize(
+    "event",
+    ["systemctl restart systemd-networkd", "networkctl reconfigure eth0", "networkctl reload && networkctl renew eth0"],
+)
+def test_networkd_leaves_our_routes_alone(life: Life, event: str) -> None:
+    """The distribution's manager of links starts anew or configures the link again; pods still reach one another."""
+    before = {host.name: _routes(host) for host in life.hosts}
+    for host in life.hosts:
+        host.run(event)
+        host.run("/lib/systemd/systemd-networkd-wait-online --interface=eth0 --timeout=30", check=False)
+    for host in life.hosts:
+        wait_until(lambda host=host: _routes(host) == before[host.name], f"{host.name}'s routes")  # type: ignore[misc]
+    nothing_to_do(life.cluster)
+    answers_everywhere(life.cluster, NODES)
+
+
+@pytest.mark.parametrize("carrier", [False, True], ids=["a dead switch", "a pulled cable"])
+def test_a_link_that_was_cut_comes_back(life: Life, carrier: bool) -> None:
+    """For some seconds w1 hears nothing; with its link back, its routes and pods answer as before."""
+    host = life.cluster.host("w1")
+    before = _routes(host)
+    host.cut_link(carrier=carrier)
+    try:
+        if carrier:
+            wait_until(lambda: _routes(host) != before, "routes that go with the link")
+        else:
+            time.sleep(2)
+    finally:
+        host.restore_link()
+    wait_until(lambda: _routes(host) == before, "routes that come back")
+    wait_until(lambda: host.run("ping -c1 -W1 10.90.0.1", check=False).status == 0, "the network")
+    nothing_to_do(life.cluster)
+    answers_everywhere(life.cluster, NODES)
+
+
+@pytest.mark.parametrize("verb", ["restart", "reload", "stop"])
+def test_the_distributions_firewall_flushes_everything(life: Life, verb: str) -> None:
+    """nftables.service flushes all tables; ours and kube-proxy's are there again without anybody's doing."""
+    host = life.cluster.host("w2")
+    host.run(f"systemctl {verb} nftables.service")
+    wait_until(lambda: "masquerade" in host.run("nft list table ip kinstall", check=False).stdout, "our table", 20)
+    nothing_to_do(life.cluster)
+    answers_everywhere(life.cluster, NODES)
+    host.run("systemctl start nftables.service")
+    nothing_to_do(life.cluster)
+
+
+def test_a_flush_by_hand_is_mended_by_a_replay(life: Life) -> None:
+    """Somebody flushed every rule: the plan says what is missing, and a replay puts ours and kube-proxy's back."""
+    host = life.cluster.host("w1")
+    host.run("nft flush ruleset")
+    assert ("w1", "script masquerade") in planned(life.cluster)
+    ended = life.cluster.replay()
+    assert ended.code == 0, ended
+    assert {node for node, _ in ended.changed} == {"w1"}
+    host.run("systemctl restart nftables.service")  # their own rules
+    nothing_to_do(life.cluster)
+    answers_everywhere(life.cluster, NODES)
+
+
+def test_all_hosts_lose_power(life: Life) -> None:
+    """Power off and on again, all at once and without a word: verify passes and there is nothing to do."""
+    started = {host.name: host.run("systemctl show -P MainPID kubelet").stdout for host in life.hosts}
+    api.in_parallel(Host.power_off, life.hosts)
+    api.in_parallel(Host.power_on, life.hosts)
+    for name in (host.name for host in life.hosts):
+        life.shells[name].kill()
+        life.shells[name].wait()
+    life.shells.update({host.name: open_shell(host) for host in life.hosts})
+    assert started
+    wait_until(lambda: life.cluster.verify().code == 0, "a verified cluster", 240, every=3)
+    nothing_to_do(life.cluster)
+    is_well(life.cluster)
+    answers_everywhere(life.cluster, NODES)
+    again = life.cluster.replay()
+    assert (again.code, again.last["changed"]) == (0, 0), again
