@@ -43,9 +43,10 @@ def measure(runs: int, peer_runs: int) -> list[Row]:
             say(f"a cluster by kubeadm, run {number + 1} of {peer_runs}")
             with _bare(lab) as (cluster, hosts):
                 peer.append(kubeadm.measure(lab, hosts, cluster.home))
-        lab.bare_hosts(HOSTS)
     finally:
-        if not found_up:
+        if found_up:
+            lab.bare_hosts(HOSTS)
+        else:
             lab.down()
     rows = [
         Row(GROUP, KINSTALL, what, tuple(each.seconds for each in found), max(each.rss for each in found))
