@@ -183,27 +183,6 @@ def _found(spec: ClusterSpec, asked: Asked, address: str, digests: Mapping[str, 
     )
 
 
-def _found(spec: ClusterSpec, asked: Asked, address: str, digests: Mapping[str, Mapping[str, str]]) -> NodeFound:
-    facts = asked.facts
-    own = facts.interface_of(address)
-    return NodeFound(
-        arch=facts.architecture,
-        digests=digests[facts.architecture],
-        mtu=own[0].mtu if own else 0,
-        resolv_conf=facts.resolv_conf,
-        has_resolver=bool(facts.upstream_nameservers),
-        ca_folders=facts.ca_folders,
-    )
-
-
-def _refuse_changes(spec: ClusterSpec, state: StateFolder, recorded: Mapping[str, Mapping[str, object]]) -> None:
-    problems = [problem for name, who in recorded.items() for problem in immutable_changes(who, spec, spec.node(name))]
-    problems += removed_nodes(state.read_nodes(), spec)
-    problems += moved_nodes(_earlier(state), spec)
-    if problems:
-        raise InvalidAnswers("the answers do not fit the living cluster", list(dict.fromkeys(problems)))
-
-
 def _recover_pki(session: Session, pki: Path) -> None:
     """Read the authorities back from the first control plane that has them."""
     names = ("ca", "front-proxy-ca", "etcd/ca")

@@ -180,7 +180,8 @@ def _prepare(inputs: Inputs, node: Node, files: Mapping[str, tuple[Rendered, ...
             inputs=(paths.NETWORKD_DROPIN,),
         ),
         Unit(paths.ROUTES_UNIT, (paths.unit_file(paths.ROUTES_UNIT), paths.ROUTES_SCRIPT), undo=routes.UNDO),
-        Script("routes", check=routes.CHECK, run=routes.RUN),
+        # The check reads the list that lies on the node: that a new one is coming, only the input tells.
+        Script("routes", check=routes.CHECK, run=routes.RUN, inputs=(paths.ROUTES_LIST, paths.ROUTES_SCRIPT)),
         *(_masquerade() if inputs.spec.networking.masquerade else ()),
     )
 
