@@ -32,7 +32,7 @@ from kinstall.engine.events import (
 from kinstall.engine.preview import PlannedChange, planned_changes, to_read
 from kinstall.engine.runner import NodeSurvey, Runner, RunResult, for_each, survey_node, undo_all
 from kinstall.engine.steps import Plan, Step
-from kinstall.errors import Cancelled, InvalidAnswers, KinstallError, StepFailed, UsageError, VerifyFailed
+from kinstall.errors import Cancelled, KinstallError, StepFailed, UsageError, VerifyFailed
 from kinstall.findings import Finding
 from kinstall.kubectl import fetch_kubectl
 from kinstall.living import refuse_changes
@@ -40,7 +40,7 @@ from kinstall.pki_store import ensure_pki, read_back
 from kinstall.plan import PHASES, Inputs, NodeFound, build_plan
 from kinstall.secrets import Secrets
 from kinstall.session import Asked, Session, given_up, open_session, require
-from kinstall.spec import ClusterSpec, Node
+from kinstall.spec import ClusterSpec
 from kinstall.state import StateFolder
 from kinstall.verify import CheckResult
 
@@ -157,17 +157,6 @@ def prepare(session: Session, options: Options, asked: Mapping[str, Asked], pki:
             raise result
         surveys[name] = result
     return Prepared(plan, inputs, surveys, run)
-
-
-def _earlier(state: StateFolder) -> list[Node]:
-    """The nodes that were set up from this state folder, as its answers describe them."""
-    names, text = state.read_nodes(), state.read(state.answers)
-    if not text:
-        return []
-    try:
-        return [node for node in answers.parse(text.decode(), str(state.answers)).nodes if node.name in names]
-    except (InvalidAnswers, UnicodeDecodeError):
-        return []  # somebody else's or a later kinstall's: there is nothing to compare with
 
 
 def _found(spec: ClusterSpec, asked: Asked, address: str, digests: Mapping[str, Mapping[str, str]]) -> NodeFound:
