@@ -23,6 +23,8 @@ def _known(pattern: str, what: str, remedy: str) -> Known:
     return Known(re.compile(pattern, re.IGNORECASE), what, remedy)
 
 
+_FETCH = r"(?:could not fetch (?P<url>\S+) \(exit \d+\): )?"
+
 KNOWN: tuple[Known, ...] = (
     # The machine.
     _known(
@@ -64,23 +66,24 @@ KNOWN: tuple[Known, ...] = (
         "check downloads.sha256 in the answers, or whether the mirror is stale or a proxy changed the file",
     ),
     _known(
-        r"curl: \(6\) could not resolve host: (?P<host>\S+)|wget: (?:unable to|bad address) .*'(?P<name>[^']+)'",
+        rf"{_FETCH}curl: \(6\) could not resolve host: (?P<host>\S+)|"
+        r"wget: (?:unable to|bad address) .*'(?P<name>[^']+)'",
         "the name {host}{name} does not resolve on the node",
         "give the node a name server, or set downloads to a mirror's IP address",
     ),
     _known(
-        r"curl: \(7\) failed to connect to (?P<host>\S+) port (?P<port>\d+)",
-        "nothing answers at {host} port {port}",
+        rf"{_FETCH}curl: \(7\) failed to connect to (?P<host>\S+) port (?P<port>\d+)",
+        "nothing answers at {host} port {port}{url:, which %s was asked of}",
         "check that the mirror runs and that no firewall is between",
     ),
     _known(
-        r"curl: \(22\).*(?P<code>40[34])|ERROR (?P<wget>40[34]):",
-        "the download site does not have the file (HTTP {code}{wget})",
+        rf"{_FETCH}curl: \(22\).*(?P<code>40[34])|ERROR (?P<wget>40[34]):",
+        "the download site does not have the file{url: %s} (HTTP {code}{wget})",
         "check the version and the downloads address in the answers",
     ),
     _known(
-        r"curl: \(22\).*(?P<code>\d{3})",
-        "the download site answered HTTP {code}",
+        rf"{_FETCH}curl: \(22\).*(?P<code>\d{{3}})$",
+        "the download site answered HTTP {code}{url: for %s}",
         "look at the mirror's log; run the command again when it is well",
     ),
     _known(

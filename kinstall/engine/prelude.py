@@ -63,8 +63,9 @@ fetch() {
 # get URL SHA256 PART: a file that is there and right, or a sentence and 1. What the operator sent is taken first.
 get() {
   rm -f -- "$3"
-  mv -f -- "$S/sent/$2" "$3" 2>/dev/null || fetch "$1" "$3" ||
-    { s=$?; echo "could not fetch $1 (exit $s)"; rm -f -- "$3"; return 1; }
+  mv -f -- "$S/sent/$2" "$3" 2>/dev/null || fetch "$1" "$3" 2>"$3.err" ||
+    { s=$?; echo "could not fetch $1 (exit $s): $(tail -n 1 "$3.err")"; rm -f -- "$3" "$3.err"; return 1; }
+  rm -f -- "$3.err"
   got=$(digest "$3") && got=${got%% *}
   [ "$got" = "$2" ] || { echo "checksum of $1 is $got, not $2"; rm -f -- "$3"; return 1; }
 }
