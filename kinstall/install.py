@@ -36,8 +36,9 @@ from kinstall.errors import Cancelled, KinstallError, StepFailed, UsageError, Ve
 from kinstall.findings import Finding
 from kinstall.kubectl import fetch_kubectl
 from kinstall.living import refuse_changes
-from kinstall.pki_store import ensure_pki, read_back
+from kinstall.pki_store import ensure_pki
 from kinstall.plan import PHASES, Inputs, NodeFound, build_plan
+from kinstall.recovery import recover_pki
 from kinstall.secrets import Secrets
 from kinstall.session import Asked, Session, given_up, open_session, require
 from kinstall.spec import ClusterSpec
@@ -137,7 +138,7 @@ def prepare(session: Session, options: Options, asked: Mapping[str, Asked], pki:
     recorded = {name: each.facts.cluster for name, each in asked.items() if each.facts.cluster}
     living = bool(recorded)
     if living and options.recover_pki and not (pki / "ca.key").exists():
-        _recover_pki(session, pki)
+        recover_pki(spec, session.hosts, pki)
     keys = ensure_pki(spec, pki, datetime.now(UTC), create_cas=not living)
     kept = {**options.state.read_nodes(), **{name: str(who["podCIDR"]) for name, who in recorded.items()}}
     digests = resolve(spec, (each.facts.architecture for each in asked.values()))
@@ -170,16 +171,6 @@ def _found(spec: ClusterSpec, asked: Asked, address: str, digests: Mapping[str, 
         has_resolver=bool(facts.upstream_nameservers),
         ca_folders=facts.ca_folders,
     )
-
-
-def _recover_pki(session: Session, pki: Path) -> None:
-    """Read the authorities back from the first control plane that has them."""
-    names = ("ca", "front-proxy-ca", "etcd/ca")
-    wanted = [f"{paths.PKI}/{name}.{suffix}" for name in names for suffix in ("crt", "key")]
-    wanted += [paths.SA_KEY, paths.SA_PUB]
-    node = session.spec.control_planes[0].name
-    files = session.hosts[node].read(wanted)
-    read_back(pki, {path.removeprefix(f"{paths.PKI}/"): content for path, content in files.items()})
 
 
 def plan_only(spec: ClusterSpec, options: Options) -> tuple[list[Finding], list[PlannedChange]]:

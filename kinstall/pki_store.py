@@ -99,10 +99,19 @@ def _service_accounts(spec: ClusterSpec, folder: Path, create: bool) -> SigningK
     return pair
 
 
+def keep_leaf(folder: Path, request: LeafRequest, pair: KeyPair) -> None:
+    """Put a certificate and its key where `ensure_pki` finds them; whether they are of use is judged there."""
+    _write(_leaf_path(folder, request), pair.certificate_pem + pair.key_pem, 0o600)
+
+
+def _leaf_path(folder: Path, request: LeafRequest) -> Path:
+    return folder / "nodes" / request.node / f"{request.name}.pem" if request.node else folder / f"{request.name}.pem"
+
+
 def _leaf(
     spec: ClusterSpec, folder: Path, request: LeafRequest, authorities: Mapping[Signer, KeyPair], now: datetime
 ) -> KeyPair:
-    path = folder / "nodes" / request.node / f"{request.name}.pem" if request.node else folder / f"{request.name}.pem"
+    path = _leaf_path(folder, request)
     ca, security = authorities[request.signer], spec.security
     kept = _split(path.read_bytes()) if path.exists() else None
     if kept and not x509.needs_renewal(kept, request, ca, security.key_type, now):
