@@ -96,7 +96,7 @@ def on_a_new_workstation(cluster: Cluster) -> None:
 
 @pytest.fixture
 def slow(cluster: Cluster) -> Iterator[Callable[[int], None]]:
-    """`slow(20)`: from now on that step takes 20 seconds on w1."""
+    """`slow(12)`: from now on that step takes 20 seconds on w1."""
     host = cluster.host("w1")
 
     def slow_down(seconds: int) -> None:
@@ -145,7 +145,7 @@ def test_killed_in_each_phase(cluster: Cluster) -> None:
 def test_an_orphan_ends_at_its_next_step(cluster: Cluster, slow: Callable[[int], None]) -> None:
     """The program of a killed run ends the step that it is in, begins no other one, and lets the lock go."""
     assert cluster.reset().code == 0
-    slow(3)
+    slow(5)
     run = Live(cluster, "--until", "prepare")
     run.until_step(step=SLOW, node="w1")
     run.kill()
@@ -159,7 +159,7 @@ def test_an_orphan_ends_at_its_next_step(cluster: Cluster, slow: Callable[[int],
 def test_an_orphan_is_waited_for(cluster: Cluster, slow: Callable[[int], None]) -> None:
     """A replay at once, while a step of the killed run still works: it says so, and begins nothing there before."""
     assert cluster.reset().code == 0
-    slow(5)
+    slow(10)
     killed = Live(cluster, "--until", "prepare")
     killed.until_step(step=SLOW, node="w1")
     killed.kill()
@@ -179,7 +179,7 @@ def test_an_orphan_is_waited_for(cluster: Cluster, slow: Callable[[int], None]) 
 def test_two_live_runs(cluster: Cluster, slow: Callable[[int], None]) -> None:
     """A second replay takes the nodes over: the first one ends with a sentence, the second one is not disturbed."""
     assert cluster.reset().code == 0
-    slow(5)
+    slow(10)
     first = Live(cluster, "--until", "runtime")
     first.until_step(step=SLOW, node="w1")
     second = Live(cluster, "--until", "runtime")
@@ -196,7 +196,7 @@ def test_two_live_runs(cluster: Cluster, slow: Callable[[int], None]) -> None:
 def test_interrupted_while_it_waits_for_an_orphan(cluster: Cluster, slow: Callable[[int], None]) -> None:
     """Ctrl+C while the nodes are still being asked: exit 5 at once, however long the orphan still takes."""
     assert cluster.reset().code == 0
-    slow(20)
+    slow(12)
     killed = Live(cluster, "--until", "prepare")
     killed.until_step(step=SLOW, node="w1")
     killed.kill()
@@ -216,7 +216,7 @@ def test_interrupted_while_it_waits_for_an_orphan(cluster: Cluster, slow: Callab
     ids=["while it downloads", "while it waits for the API"],
 )
 def test_interrupted(cluster: Cluster, phase: str, step: str) -> None:
-    """Ctrl+C: no further step begins, long ones are broken off, exit 5; the same command continues (tests below)."""
+    """Ctrl+C: no further step begins, long ones are broken off, exit 5; the same command continues from there."""
     run = Live(cluster, "--no-verify")
     run.until_step(phase, step)
     run.process.send_signal(signal.SIGINT)
@@ -228,6 +228,11 @@ def test_interrupted(cluster: Cluster, phase: str, step: str) -> None:
     for node in ("cp1", "w1", "w2"):
         wait_until(lambda node=node: nothing_runs(cluster, node), f"{node} is left alone", 5)  # type: ignore[misc]
         assert leftovers(cluster, node) == []
+    again = cluster.replay("--until", phase)
+    assert again.code == 0, again
+    done = {(e["node"], e["step"]) for e in ended.events if e.get("outcome") == "changed" and "step" in e}
+    assert done
+    assert not done & set(again.changed), "it began anew"
 
 
 def test_nodes_that_go_away(cluster: Cluster) -> None:

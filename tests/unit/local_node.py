@@ -102,6 +102,11 @@ class LocalNode:
 
     # Looking and preparing
 
+    @property
+    def pid(self) -> int:
+        """A process in the namespace."""
+        return self._keeper.pid
+
     def path(self, place: str) -> Path:
         return self.root / place.lstrip("/")
 
