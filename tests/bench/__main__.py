@@ -7,14 +7,13 @@ import json
 import os
 import platform
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.bench import cluster, figures, w1
 from tests.bench.figures import Row
-from tests.lab.progress import say
+from tests.bench.quiet import Quiet
 from tests.lab.shell import LabError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -28,14 +27,14 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown := set(wanted) - set(PARTS):
         print(f"bench: {', '.join(sorted(unknown))} is none of {', '.join(PARTS)}", file=sys.stderr)
         return 2
-    _wait_for_quiet(chosen.quiet)
+    quiet = Quiet(chosen.quiet)
     rows: list[Row] = []
     try:
         if "w1" in wanted:
             sizes = [int(size) for size in chosen.sizes.split(",")]
-            rows += w1.measure(sizes, chosen.runs, chosen.peer_runs, REPOSITORY, PEERS)
+            rows += w1.measure(sizes, chosen.runs, chosen.peer_runs, REPOSITORY, PEERS, quiet)
         if "cluster" in wanted:
-            rows += cluster.measure(chosen.runs, chosen.peer_runs)
+            rows += cluster.measure(chosen.runs, chosen.peer_runs, quiet)
     except LabError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
@@ -78,19 +77,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=int, default=3, help="runs of kinstall and the floor (default: %(default)s)")
     parser.add_argument("--peer-runs", type=int, default=1, help="runs of the peers (default: %(default)s)")
     parser.add_argument(
-        "--quiet", type=float, default=60, metavar="SECONDS", help="how long to wait for an idle machine (%(default)s)"
+        "--quiet",
+        type=float,
+        default=120,
+        metavar="SECONDS",
+        help="wait so long in all for an idle machine (%(default)s)",
     )
     return parser
-
-
-def _wait_for_quiet(seconds: float) -> None:
-    """Figures of a busy machine mean little: wait a while, then say so."""
-    deadline = time.monotonic() + seconds
-    while (load := os.getloadavg()[0]) > 0.5 * _cores():
-        if time.monotonic() > deadline:
-            say(f"this machine is busy (load {load:.1f}): the figures will be too")
-            return
-        time.sleep(2)
 
 
 def _cores() -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.bench import figures, kubeadm
 from tests.bench.figures import Row, Target
 from tests.bench.process import Measured, measured
+from tests.bench.quiet import Quiet
 from tests.lab.api import Lab
 from tests.lab.cluster import REPOSITORY, Cluster
 from tests.lab.hosts import Host
@@ -24,7 +25,7 @@ KINSTALL, KUBEADM = "kinstall", "kubeadm"
 FETCHING, PRELOADED, SECOND = "fetching", "artefacts there", "second replay"
 
 
-def measure(runs: int, peer_runs: int) -> list[Row]:
+def measure(runs: int, peer_runs: int, quiet: Quiet) -> list[Row]:
     """All of it; a lab that was up before stays up."""
     lab = Lab()
     found_up = bool(lab.hosts)
@@ -32,16 +33,16 @@ def measure(runs: int, peer_runs: int) -> list[Row]:
         kinstall: dict[str, list[Measured]] = {FETCHING: [], SECOND: [], PRELOADED: []}
         for number in range(runs):
             say(f"a cluster by kinstall, run {number + 1} of {runs}")
-            with _bare(lab) as (cluster, _):
+            with _bare(lab, quiet) as (cluster, _):
                 kinstall[FETCHING].append(_replay(cluster))
                 kinstall[SECOND].append(_second(cluster))
-            with _bare(lab) as (cluster, _):
+            with _bare(lab, quiet) as (cluster, _):
                 measured(cluster.command("replay", "--until", "images"), cwd=REPOSITORY)
                 kinstall[PRELOADED].append(_replay(cluster))
         peer = []
         for number in range(peer_runs):
             say(f"a cluster by kubeadm, run {number + 1} of {peer_runs}")
-            with _bare(lab) as (cluster, hosts):
+            with _bare(lab, quiet) as (cluster, hosts):
                 peer.append(kubeadm.measure(lab, hosts, cluster.home))
     finally:
         if found_up:
@@ -77,10 +78,11 @@ def kubernetes_version() -> str:
 
 
 @contextmanager
-def _bare(lab: Lab) -> Iterator[tuple[Cluster, list[Host]]]:
+def _bare(lab: Lab, quiet: Quiet) -> Iterator[tuple[Cluster, list[Host]]]:
     home = Path(tempfile.mkdtemp(prefix="kinstall-bench-"))
     try:
         hosts = lab.bare_hosts(HOSTS)
+        quiet.wait()
         yield Cluster(lab, hosts, home), hosts
     finally:
         shutil.rmtree(home, ignore_errors=True)

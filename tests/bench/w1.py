@@ -11,6 +11,7 @@ from tests.bench import figures
 from tests.bench.figures import Row, Target
 from tests.bench.nodes import Farm, farm
 from tests.bench.process import Measured, measured
+from tests.bench.quiet import Quiet
 from tests.bench.w1_floor import floor, write_programs
 from tests.bench.w1_peers import Ansible, Pyinfra
 from tests.bench.w1_steps import COMMANDS, FILES, STEPS
@@ -23,12 +24,12 @@ ANSIBLE_MOST = 4
 """ansible-core takes most of a minute for four nodes: it is not measured on more."""
 
 
-def measure(sizes: Sequence[int], runs: int, peer_runs: int, repository: Path, peers: Path) -> list[Row]:
+def measure(sizes: Sequence[int], runs: int, peer_runs: int, repository: Path, peers: Path, quiet: Quiet) -> list[Row]:
     """All ways on farms of `sizes` nodes. `peers`: the folder with the peers' programs."""
     rows: list[Row] = []
     for size in sizes:
         with farm(size) as nodes:
-            rows += _ways(nodes, size, runs, peer_runs, repository, peers)
+            rows += _ways(nodes, size, runs, peer_runs, repository, peers, quiet)
     return rows
 
 
@@ -53,7 +54,7 @@ def _group(size: int) -> str:
     return f"{size} nodes"
 
 
-def _ways(nodes: Farm, size: int, runs: int, peer_runs: int, repository: Path, peers: Path) -> list[Row]:
+def _ways(nodes: Farm, size: int, runs: int, peer_runs: int, repository: Path, peers: Path, quiet: Quiet) -> list[Row]:
     group = _group(size)
     write_programs(nodes)
     rows: list[Row] = []
@@ -61,6 +62,7 @@ def _ways(nodes: Farm, size: int, runs: int, peer_runs: int, repository: Path, p
     times: dict[tuple[str, str], list[Measured]] = {}
     for number in range(runs):
         say(f"{group}: floor and kinstall, run {number + 1} of {runs}")
+        quiet.wait()
         for way in (FLOOR, KINSTALL):
             nodes.clean()
             for what in (COLD, AGAIN):
@@ -77,6 +79,7 @@ def _ways(nodes: Farm, size: int, runs: int, peer_runs: int, repository: Path, p
         for number in range(peer_runs):
             say(f"{group}: {peer.name}, run {number + 1} of {peer_runs}")
             nodes.clean()
+            quiet.wait()
             for what in (COLD, AGAIN):
                 found[what].append(peer.run())
                 _check(nodes)
