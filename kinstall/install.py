@@ -281,6 +281,9 @@ def explain(step: Step, lines: Sequence[str]) -> str:
 
 # Verify
 
+SETTLES = 20.0
+"""Seconds: the kubelet tells of static pods at most every ten, so a cluster that has just started looks unready."""
+
 
 def _verify(session: Session, prepared: Prepared, options: Options, *, full: bool) -> tuple[CheckResult, ...]:
     """Verify at a run's end, told as a phase of the cluster: events without a node."""
@@ -302,7 +305,7 @@ def _checks(
     session: Session, prepared: Prepared, options: Options, heard: Callable[[CheckResult], None], *, full: bool
 ) -> tuple[CheckResult, ...]:
     if not full:
-        results = verify.read_only(session.spec, session.channels)
+        results = verify.read_only(session.spec, session.channels, patience=SETTLES)
         for result in results:
             heard(result)
         return tuple(results)

@@ -53,12 +53,16 @@ class _Told:
     down: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_only(spec: ClusterSpec, hosts: Mapping[str, Channel]) -> list[CheckResult]:
+def read_only(spec: ClusterSpec, hosts: Mapping[str, Channel], patience: float = 0.0) -> list[CheckResult]:
     """Whether the API, the nodes, kube-proxy, the kube-system pods and CoreDNS are well; nothing is changed.
 
-    `hosts`: node name → connected channel. Never raises for a cluster or a node that is ill: that is a failed result.
+    `hosts`: node name → connected channel. `patience`: seconds during which what may still be starting is looked at
+    again. Never raises for a cluster or a node that is ill: that is a failed result.
     """
-    return look(spec, hosts).results
+    end = time.monotonic() + patience
+    while (seen := look(spec, hosts)).may_pass and time.monotonic() < end:
+        time.sleep(1.0)
+    return seen.results
 
 
 def look(spec: ClusterSpec, hosts: Mapping[str, Channel]) -> Look:

@@ -39,6 +39,15 @@ def test_a_healthy_cluster_passes_with_one_program_per_node() -> None:
     assert sorted(cluster.log) == ["look cp1", "look w1", "look w2"]
 
 
+def test_what_is_still_starting_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A static pod that the kubelet has not told of yet passes at the second look; without patience it fails."""
+    starting = [*healthy_objects(), pod("late", ready=False)]
+    cluster = FakeCluster(objects=starting)
+    monkeypatch.setattr("kinstall.verify.readonly.time.sleep", lambda _: setattr(cluster, "objects", healthy_objects()))
+    assert any_failed(read_only(SPEC, cluster.channels()))
+    assert not any_failed(read_only(SPEC, cluster.channels(), patience=60))
+
+
 def test_coredns_scaled_to_nothing_fails_although_its_deployment_is_available() -> None:
     """A Deployment of 0 replicas calls itself available; verify does not, and time will not mend it."""
     objects = [each for each in healthy_objects() if not str(each["metadata"]["name"]).startswith("coredns")]
