@@ -311,6 +311,13 @@ def _taints(spec: ClusterSpec) -> tuple[Step, ...]:
     return (Script("taints", check="\n".join(check), run="\n".join(run)),)
 
 
+# Within its first seconds kube-proxy may still be about to write its rules.
+_JUST_STARTED = f"""\
+read -r up _ </proc/uptime
+t=$(systemctl show -p ActiveEnterTimestampMonotonic --value {paths.KUBE_PROXY_UNIT})
+[ "${{t:-0}}" -gt 0 ] && [ $((${{up%.*}} - t / 1000000)) -lt 30 ]"""
+
+
 def _network(spec: ClusterSpec) -> tuple[Step, ...]:
     """kube-proxy, once the API is there: before that it would only sit in its back-off."""
     ip = spec.networking.api_service_ip.replace(".", "\\.")
@@ -328,6 +335,12 @@ def _network(spec: ClusterSpec) -> tuple[Step, ...]:
                 paths.KUBE_PROXY_BIN,
             ),
             undo=footprint.KUBE_PROXY,
+        ),
+        # It looks for its own rules only once an hour: after somebody's `nft flush ruleset` it has to start anew.
+        Script(
+            "service rules",
+            check=f"{check} || {{\n{_JUST_STARTED}\n}}",
+            run=f"{{\n{_JUST_STARTED}\n}} || systemctl restart {paths.KUBE_PROXY_UNIT}",
         ),
         Wait(
             "services can be reached",
