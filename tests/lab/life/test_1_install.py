@@ -5,7 +5,7 @@ These tests run in order, on the cluster that all files in this folder share.
 
 from shlex import quote
 
-from tests.lab.life.world import SYSCTL_FILE, Life, answers_everywhere, checks_of, is_well, moved
+from tests.lab.life.world import SYSCTL_FILE, Life, answers_everywhere, checks_of, is_well, moved, shells_answer
 
 NODES = ("cp1", "w1", "w2")
 
@@ -96,6 +96,11 @@ def test_a_plan_finds_and_touches_nothing(life: Life) -> None:
     before = life.everybody(run_folder=True)
     assert life.cluster.plan()["changes"] == []
     assert moved(before, life.everybody(run_folder=True)) == []
+
+
+def test_ssh_never_dropped(life: Life) -> None:
+    """Sessions that were opened before the installation still answer."""
+    shells_answer(life)
 
 
 def test_other_peoples_rules_stand_beside_ours(life: Life) -> None:

@@ -115,6 +115,17 @@ def open_shell(host: Host) -> subprocess.Popen[str]:
     )
 
 
+def shells_answer(life: Life) -> None:
+    """The sessions that were opened before still echo what they are sent."""
+    for name, shell in life.shells.items():
+        assert shell.poll() is None, f"the session to {name} ended"
+        assert shell.stdin
+        assert shell.stdout
+        shell.stdin.write("still-here\n")
+        shell.stdin.flush()
+        assert shell.stdout.readline() == "heard still-here\n", name
+
+
 def standing(host: Host, *, run_folder: bool = False) -> list[str]:
     """Files with all their times, and what runs since when. `run_folder`: also where a run leaves its name."""
     more = "/run/kinstall/owner /run/kinstall/lock" if run_folder else ""
