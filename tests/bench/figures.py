@@ -95,7 +95,8 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 _PAGE = """\
 # Measured
 
-Written by `make bench`. {machine}. Operator and nodes share this machine, so absolute figures are those of a small one;
+Written by `make bench` on {machine}. Operator and
+nodes share that machine, so absolute figures are those of a small one;
 ratios compare what was measured in the same run. Programs are measured from outside, start and imports included.
 
 {targets}
@@ -106,7 +107,7 @@ _SECTIONS = {
 ## Small tasks
 
 Per node 40 files of 1 to 4 KiB (content, mode, owner; left alone where they are right) and 20 short commands (left out
-where they were run before), on real sshd processes, each with a file system of its own. "Cold" finds nothing there,
+where a check finds what they wrote), on real sshd processes, each with a file system of its own. "Cold" finds nothing there,
 "again" finds everything done. The floor is the very program that kinstall sends, run by the nodes' own sh without SSH,
 all nodes at once. ansible-core runs with pipelining, ControlPersist, a fork per node and no facts.
 
