@@ -107,7 +107,7 @@ _SECTIONS = {
 ## Small tasks
 
 Per node 40 files of 1 to 4 KiB (content, mode, owner; left alone where they are right) and 20 short commands (left out
-where a check finds what they wrote), on real sshd processes, each with a file system of its own. "Cold" finds nothing there,
+where a check finds what they wrote), on real sshd processes, each with a file system of its own. "Cold" finds nothing,
 "again" finds everything done. The floor is the very program that kinstall sends, run by the nodes' own sh without SSH,
 all nodes at once. ansible-core runs with pipelining, ControlPersist, a fork per node and no facts.
 
