@@ -325,6 +325,10 @@ def _network(spec: ClusterSpec) -> tuple[Step, ...]:
         "nftables": f"nft list map ip kube-proxy service-ips 2>/dev/null | grep -q '{ip} '",
         "iptables": f"iptables-save -t nat 2>/dev/null | grep -q -- '-d {ip}/32'",
     }[spec.networking.proxy_mode]
+    there = {
+        "nftables": "nft list map ip kube-proxy service-ips >/dev/null 2>&1",
+        "iptables": "iptables-save -t nat 2>/dev/null | grep -q KUBE-SERVICES",
+    }[spec.networking.proxy_mode]
     return (
         Unit(
             paths.KUBE_PROXY_UNIT,
@@ -336,10 +340,11 @@ def _network(spec: ClusterSpec) -> tuple[Step, ...]:
             ),
             undo=footprint.KUBE_PROXY,
         ),
-        # It looks for its own rules only once an hour: after somebody's `nft flush ruleset` it has to start anew.
+        # It looks for its own rules only once an hour: after somebody's `nft flush ruleset` it has to start anew. That
+        # they lack the API's address for a while is no reason: so they do while the API server restarts.
         Script(
             "service rules",
-            check=f"{check} || {{\n{_JUST_STARTED}\n}}",
+            check=f"{there} || {{\n{_JUST_STARTED}\n}}",
             run=f"{{\n{_JUST_STARTED}\n}} || systemctl restart {paths.KUBE_PROXY_UNIT}",
         ),
         Wait(
