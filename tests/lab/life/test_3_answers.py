@@ -17,9 +17,16 @@ ROUTES = ("file /etc/kinstall/routes", "script routes")
 API_MANIFEST = "/etc/kubernetes/manifests/kube-apiserver.yaml"
 
 
+SINCE_THEN = {
+    "security": {"extraSANs": ["api.example.org"]},
+    "components": {"kubeApiserver": {"extraArgs": {"profiling": "false"}}},
+}
+"""What the first test adds to the answers, and all later ones keep: each change of it restarts the API server."""
+
+
 def edited(life: Life, **changes: Any) -> dict[str, Any]:
     """The answers as data, with top-level keys merged over them."""
-    life.cluster.write(changes)
+    life.cluster.write({**SINCE_THEN, **changes})
     data: dict[str, Any] = yaml.safe_load(life.cluster.answers.read_text())
     return data
 
@@ -31,11 +38,7 @@ def write(life: Life, data: dict[str, Any]) -> None:
 def test_labels_arguments_and_names_are_applied(life: Life) -> None:
     """A label, an API server flag and a further name in its certificate: exactly what holds them changes."""
     cluster = life.cluster
-    data = edited(
-        life,
-        security={"extraSANs": ["api.example.org"]},
-        components={"kubeApiserver": {"extraArgs": {"profiling": "false"}}},
-    )
+    data = edited(life)
     data["nodes"][1]["labels"] = {"zone": "a"}
     data["nodes"][2]["taints"] = [{"key": "only", "value": "batch", "effect": "PreferNoSchedule"}]
     write(life, data)
@@ -64,12 +67,18 @@ def test_labels_arguments_and_names_are_applied(life: Life) -> None:
 
 
 def test_a_label_that_is_no_longer_wanted_goes(life: Life) -> None:
-    """Back to the first answers: what they do not name any more is taken away again, labels of others stay."""
+    """What the answers do not name any more is taken away again, labels of others stay."""
     cluster = life.cluster
     cluster.kubectl("label node w1 theirs=stays")
     edited(life)
     ended = cluster.replay("--no-verify")
     assert ended.code == 0, ended
+    assert set(ended.changed) == {
+        ("cp1", "file /etc/kinstall/objects.yaml"),
+        ("cp1", "script cluster objects"),
+        ("w2", "file /var/lib/kubelet/config.yaml"),
+        ("w2", "unit kubelet.service"),
+    }
     labels = cluster.kubectl("get node w1 -o jsonpath={.metadata.labels}")
     assert "zone" not in json.loads(labels)
     assert json.loads(labels)["theirs"] == "stays"
@@ -128,7 +137,7 @@ def test_a_third_worker_joins_and_others_only_learn_its_route(life: Life) -> Non
     """On the other workers the list of routes and the routes change; on the control plane also the Nodes' objects."""
     cluster = life.cluster
     cluster.hosts.append(life.spare)
-    cluster.write()
+    edited(life)
     ended = cluster.replay()
     assert ended.code == 0, ended
     old = {change for change in ended.changed if change[0] != "w3"}
@@ -149,7 +158,7 @@ def test_a_node_that_is_reset_leaves_and_the_others_go_on(life: Life) -> None:
     assert cluster.kubectl("get nodes -o jsonpath={.items[*].metadata.name}").split() == ["cp1", "w1", "w2"]
     assert life.spare.run("ls -d /etc/kubernetes /var/lib/kinstall", check=False).stdout == ""
     cluster.hosts.remove(life.spare)
-    cluster.write()
+    edited(life)
     ended = cluster.replay()
     assert ended.code == 0, ended
     # Its Node went with it, so no object differs; only the list that is applied next time is shorter.
