@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import re
 import shlex
 import subprocess
 import time
@@ -39,7 +40,8 @@ def picture(screens: list[str], title: str) -> str:
     console = Console(width=WIDTH, record=True, file=io.StringIO(), force_terminal=True)
     for screen in screens:
         console.print(Text.from_ansi(screen))
-    return console.export_svg(title=title, theme=MONOKAI)
+    # The picture brings no fonts from elsewhere: the reader's own monospaced one does.
+    return re.sub(r"@font-face \{.*?\}", "", console.export_svg(title=title, theme=MONOKAI), flags=re.DOTALL)
 
 
 def main() -> None:
