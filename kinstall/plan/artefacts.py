@@ -1,0 +1,63 @@
+"""Phases download, runtime and images: release files, containerd, and what it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from assets import catalog, paths
+from assets.rendered import Rendered
+from kinstall import footprint
+from kinstall.artefacts import ReleaseFile, image_refs, release_files
+from kinstall.engine.steps import Download, Image, Step, Unit
+from kinstall.plan.common import Inputs, as_files, folders
+from kinstall.plan.prepare import KERNEL_FILES
+from kinstall.spec import ClusterSpec, Node
+
+
+def downloads(inputs: Inputs, node: Node) -> tuple[Step, ...]:
+    found = inputs.found[node.name]
+    steps = []
+    for file in release_files(inputs.spec, found.arch):
+        if file.name == "kubectl" and not node.is_control_plane:
+            continue
+        steps.append(_download(file, found.digests[file.name]))
+    return tuple(steps)
+
+
+CNI_PLUGINS = ("bridge", "host-local", "loopback", "portmap")
+CONTAINERD_PROGRAMS = ("containerd", "containerd-shim-runc-v2", "ctr")
+
+
+def _download(file: ReleaseFile, digest: str) -> Download:
+    match file.site:
+        case "containerd":
+            members = tuple((f"bin/{name}", f"{paths.BIN}/{name}") for name in CONTAINERD_PROGRAMS)
+            return Download(file.name, file.url, digest, members=members)
+        case "cniPlugins":
+            members = tuple((name, f"{paths.CNI_BIN}/{name}") for name in CNI_PLUGINS)
+            return Download(file.name, file.url, digest, members=members)
+        case "runc":
+            return Download(f"{paths.BIN}/runc", file.url, digest)
+        case _:
+            return Download(f"{paths.BIN}/{file.name}", file.url, digest)
+
+
+def runtime(node: Node, files: Mapping[str, tuple[Rendered, ...]]) -> tuple[Step, ...]:
+    own = as_files(each for each in files[catalog.RUNTIME] if each.path not in KERNEL_FILES)
+    programs = tuple(f"{paths.BIN}/{name}" for name in CONTAINERD_PROGRAMS)
+    # Mirrors (certs.d) are read at each pull: changing them restarts nothing.
+    needs_start = (paths.unit_file(paths.CONTAINERD_UNIT), paths.CONTAINERD_CONFIG)
+    return (
+        *folders(node, catalog.RUNTIME),
+        *own,
+        Unit(paths.CONTAINERD_UNIT, (*needs_start, *programs), undo=footprint.CONTAINERD),
+    )
+
+
+def images(spec: ClusterSpec, node: Node) -> tuple[Step, ...]:
+    refs = image_refs(spec)
+    wanted = [refs.pause, refs.coredns]
+    if node.is_control_plane:
+        wanted = [refs.pause, refs.etcd, refs.kube_apiserver, refs.kube_controller_manager, refs.kube_scheduler]
+        wanted += [refs.coredns]
+    return tuple(Image(ref) for ref in wanted)

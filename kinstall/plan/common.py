@@ -1,0 +1,91 @@
+"""What a plan follows from, and what several of its parts need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from shlex import quote
+
+from assets import catalog, paths
+from assets.inputs import NodeInputs
+from assets.pki import ClusterPki
+from assets.rendered import Rendered
+from kinstall.artefacts import image_refs
+from kinstall.engine.steps import Directory, File
+from kinstall.spec import ClusterSpec, Node
+
+IDENTITY = "/var/lib/kinstall/cluster.json"
+OBJECTS = f"{paths.CONF}/objects.yaml"
+COREDNS = f"{paths.CONF}/coredns.yaml"
+
+KUBECTL = f"HOME=/run/kinstall/home {paths.KUBECTL_BIN}"
+ADMIN = f"{KUBECTL} --kubeconfig={paths.ADMIN_CONF}"
+# The server refuses unknown fields in any case; asking it for its schema first takes longer than the rest.
+APPLY = "apply --server-side --force-conflicts --field-manager=kinstall --validate=false"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeFound:
+    """What planning needs to know of a node beyond the spec; `arch` is Go's name (`amd64`).
+
+    `digests`: release file name → SHA-256 (hex).
+    """
+
+    arch: str
+    digests: Mapping[str, str]
+    mtu: int = 0
+    resolv_conf: str = "/etc/resolv.conf"
+    has_resolver: bool = False
+    ca_folders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """Everything a plan follows from. `pod_cidrs` and `found` have an entry per node of the spec."""
+
+    spec: ClusterSpec
+    pki: ClusterPki
+    ca_fingerprint: str
+    pod_cidrs: Mapping[str, str]
+    found: Mapping[str, NodeFound]
+
+
+def node_files(inputs: Inputs, node: Node) -> dict[str, tuple[Rendered, ...]]:
+    """The node's rendered files by the catalogue's groups."""
+    found = inputs.found[node.name]
+    return catalog.rendered_for(
+        inputs.spec,
+        node,
+        inputs.pki,
+        NodeInputs(
+            images=image_refs(inputs.spec),
+            pod_cidr=inputs.pod_cidrs[node.name],
+            peers={name: cidr for name, cidr in inputs.pod_cidrs.items() if name != node.name},
+            mtu=inputs.spec.networking.mtu or found.mtu,
+            resolv_conf=found.resolv_conf,
+            ca_folders=found.ca_folders,
+        ),
+    )
+
+
+def folders(node: Node, *groups: str) -> tuple[Directory, ...]:
+    """The folders' modes are as the daemons themselves make them."""
+    wanted = catalog.folders_for(node)
+    return tuple(Directory(f.path, f.mode, tree=f.tree) for group in groups for f in wanted[group])
+
+
+def as_files(rendered: Iterable[Rendered]) -> tuple[File, ...]:
+    return tuple(File(each.path, each.content, each.mode, secret=each.secret) for each in rendered)
+
+
+def applied(file: str) -> str:
+    """sh code that tests whether applying the file's objects (at least two) would change none of them.
+
+    The time beside a manager's fields moves only when an apply changes one of them. `kubectl diff` compares an object
+    of one moment with an answer of a later one: a controller's status in between looks like a difference.
+    """
+    mine = '{.metadata.managedFields[?(@.manager=="kinstall")].time}'
+    listing = quote(f'{{range .items[*]}}{{.kind}} {{.metadata.name}} {mine}{{"\\n"}}{{end}}')
+    shown = f"--show-managed-fields -f {file} -o jsonpath={listing}"
+    now, then = f"{ADMIN} get {shown}", f"{ADMIN} {APPLY} --dry-run=server {shown}"
+    return f'is=$({now}) && [ -n "$is" ] && will=$({then}) && [ "$is" = "$will" ]'

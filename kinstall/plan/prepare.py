@@ -1,0 +1,60 @@
+"""Phase prepare: the node's identity, kernel settings, routes and masquerading."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from assets import catalog, firewall, kernel, paths, routes
+from assets.rendered import Rendered
+from kinstall import footprint
+from kinstall.changes import identity
+from kinstall.engine.steps import File, Script, Step, Unit
+from kinstall.plan.common import IDENTITY, Inputs, as_files, folders
+from kinstall.spec import Node
+
+KERNEL_FILES = (paths.MODULES_FILE, paths.SYSCTL_FILE)
+
+
+def steps(inputs: Inputs, node: Node, files: Mapping[str, tuple[Rendered, ...]]) -> tuple[Step, ...]:
+    who = identity(inputs.spec, node, inputs.ca_fingerprint, inputs.pod_cidrs[node.name])
+    sysctls = " && ".join(
+        f'[ "$(cat /proc/sys/{key.replace(".", "/")} 2>/dev/null)" = {value} ]' for key, value in kernel.SYSCTLS.items()
+    )
+    # A module that is built in, or that this kernel has not, has nothing to be loaded.
+    modules = "\n".join(
+        f"[ -d /sys/module/{module} ] || ! modprobe -nq {module} 2>/dev/null || exit 1" for module in kernel.MODULES
+    )
+    return (
+        File(IDENTITY, json.dumps(who, indent=2, sort_keys=True).encode() + b"\n", 0o600),
+        *folders(node, catalog.NETWORK),
+        *as_files(each for each in files[catalog.RUNTIME] if each.path in KERNEL_FILES),
+        *as_files(files[catalog.NETWORK]),
+        # Recorded first, so it is undone last: after everything that might still write sysctls or chains.
+        Script(
+            "what was there before",
+            check="",
+            run=footprint.save((*kernel.SYSCTLS, *kernel.SELF_WRITTEN_SYSCTLS)),
+            undo=footprint.RESTORE,
+        ),
+        Script("kernel modules", check=modules, run=f"modprobe -a {' '.join(kernel.MODULES)}"),
+        Script("sysctls", check=sysctls, run=f"sysctl -q -p {paths.SYSCTL_FILE}", inputs=(paths.SYSCTL_FILE,)),
+        Script(
+            "networkd leaves routes alone",  # it reads its configuration only when it starts
+            check="",
+            run="systemctl try-restart systemd-networkd.service",
+            inputs=(paths.NETWORKD_DROPIN,),
+        ),
+        Unit(paths.ROUTES_UNIT, (paths.unit_file(paths.ROUTES_UNIT), paths.ROUTES_SCRIPT), undo=routes.UNDO),
+        # The check reads the list that lies on the node: that a new one is coming, only the input tells.
+        Script("routes", check=routes.CHECK, run=routes.RUN, inputs=(paths.ROUTES_LIST, paths.ROUTES_SCRIPT)),
+        *(_masquerade() if inputs.spec.networking.masquerade else ()),
+    )
+
+
+def _masquerade() -> tuple[Step, ...]:
+    unit = (paths.unit_file(paths.FIREWALL_UNIT), paths.FIREWALL_RULES)
+    return (
+        Unit(paths.FIREWALL_UNIT, unit, undo=firewall.UNDO),
+        Script("masquerade", check=firewall.CHECK, run=firewall.LOAD),
+    )

@@ -1,0 +1,41 @@
+"""ClusterSpec: the validated description of one cluster.
+
+Frozen records without behaviour beyond what follows from their own fields. The answers file has the same shape;
+a field's key there is its name in camelCase unless its metadata says otherwise. The metadata (help, choices) is the
+one declaration that the parser, the JSON Schema and the reference page read.
+"""
+
+from __future__ import annotations
+
+from kinstall.spec.access import NodeSsh, Ssh
+from kinstall.spec.cluster import API_VERSION, ClusterSpec, Preflight, is_address
+from kinstall.spec.components import ComponentOverrides, Components, ConfigMap, ContainerdOverrides
+from kinstall.spec.fields import answer
+from kinstall.spec.networking import Networking
+from kinstall.spec.nodes import CONTROL_PLANE, CONTROL_PLANE_TAINT, WORKER, Node, Taint
+from kinstall.spec.security import Security
+from kinstall.spec.sources import Downloads, Images, Mirror
+
+__all__ = [
+    "API_VERSION",
+    "CONTROL_PLANE",
+    "CONTROL_PLANE_TAINT",
+    "WORKER",
+    "ClusterSpec",
+    "ComponentOverrides",
+    "Components",
+    "ConfigMap",
+    "ContainerdOverrides",
+    "Downloads",
+    "Images",
+    "Mirror",
+    "Networking",
+    "Node",
+    "NodeSsh",
+    "Preflight",
+    "Security",
+    "Ssh",
+    "Taint",
+    "answer",
+    "is_address",
+]

@@ -1,0 +1,89 @@
+"""One cluster as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from ipaddress import ip_address
+
+from kinstall.spec.access import NodeSsh, Ssh
+from kinstall.spec.components import Components
+from kinstall.spec.fields import answer
+from kinstall.spec.networking import Networking
+from kinstall.spec.nodes import Node
+from kinstall.spec.security import Security
+from kinstall.spec.sources import Downloads, Images
+
+API_VERSION = "kinstall/v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preflight:
+    """Checks an operator may relax knowingly."""
+
+    ignore: tuple[str, ...] = answer("names of checks whose errors become warnings", default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterSpec:
+    """Everything kinstall needs to know about one cluster."""
+
+    api_version: str = answer("format of this file", choices=(API_VERSION,), default=API_VERSION)
+    kubernetes_version: str = answer("the Kubernetes release", default="1.37.2")
+    cluster_name: str = answer("short name, unique among your clusters", default="kubernetes")
+    control_plane_endpoint: str = answer(
+        "host:port under which the API is reached; left out: the first control plane's address and 6443", default=""
+    )
+    networking: Networking = answer("address ranges", default_factory=Networking)
+    security: Security = answer("how the API is protected", default_factory=Security)
+    images: Images = answer("container images", default_factory=Images)
+    downloads: Downloads = answer("release files", default_factory=Downloads)
+    ssh: Ssh = answer("login for all nodes", default_factory=Ssh)
+    preflight: Preflight = answer("checks before anything is changed", default_factory=Preflight)
+    components: Components = answer("overrides per component", default_factory=Components)
+    nodes: tuple[Node, ...] = answer("the machines")
+
+    @property
+    def control_planes(self) -> tuple[Node, ...]:
+        return tuple(node for node in self.nodes if node.is_control_plane)
+
+    @property
+    def workers(self) -> tuple[Node, ...]:
+        return tuple(node for node in self.nodes if not node.is_control_plane)
+
+    @property
+    def endpoint_host(self) -> str:
+        return self._endpoint[0]
+
+    @property
+    def endpoint(self) -> str:
+        """host:port as a URL's authority."""
+        return "{}:{}".format(*self._endpoint)
+
+    @property
+    def _endpoint(self) -> tuple[str, int]:
+        if not self.control_plane_endpoint:
+            return self.control_planes[0].address, 6443
+        host, _, port = self.control_plane_endpoint.partition(":")
+        return host, int(port or 6443)
+
+    def node(self, name: str) -> Node:
+        """The node of that name; KeyError where there is none."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise KeyError(name)
+
+    def ssh_of(self, node: Node) -> Ssh:
+        """The node's login: the cluster's, with what the node says otherwise."""
+        own = {f.name: getattr(node.ssh, f.name) for f in fields(NodeSsh)}
+        base = {f.name: getattr(self.ssh, f.name) for f in fields(Ssh)}
+        return Ssh(**{**base, **{key: value for key, value in own.items() if value is not None}})
+
+
+def is_address(text: str) -> bool:
+    """Whether `text` is an IP address (and not a name)."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

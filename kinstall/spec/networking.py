@@ -1,0 +1,40 @@
+"""Address ranges, and how pods and services reach one another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+from kinstall.spec.fields import answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Networking:
+    """Address ranges and how pods and services reach one another."""
+
+    pod_subnet: str = answer("every pod's address comes from here (IPv4 CIDR)", default="10.244.0.0/16")
+    node_cidr_mask_size: int = answer("each node gets a range of this size", key="nodeCIDRMaskSize", default=24)
+    service_subnet: str = answer("every service's address comes from here (IPv4 CIDR)", default="10.96.0.0/16")
+    dns_domain: str = answer("the cluster's DNS domain", default="cluster.local")
+    pod_network: str = answer("how pods on different nodes reach one another", choices=("routed",), default="routed")
+    proxy_mode: str = answer("how kube-proxy programs services", choices=("nftables", "iptables"), default="nftables")
+    mtu: int = answer("MTU of pod interfaces; 0: that of the node's interface", default=0)
+    masquerade: bool = answer("pods reach the world outside under their node's address", default=True)
+
+    @property
+    def pods(self) -> IPv4Network:
+        return IPv4Network(self.pod_subnet)
+
+    @property
+    def services(self) -> IPv4Network:
+        return IPv4Network(self.service_subnet)
+
+    @property
+    def api_service_ip(self) -> str:
+        """The `kubernetes` service's address: the first of the range."""
+        return str(self.services.network_address + 1)
+
+    @property
+    def dns_service_ip(self) -> str:
+        """The `kube-dns` service's address: the tenth of the range, by convention."""
+        return str(self.services.network_address + 10)

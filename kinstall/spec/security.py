@@ -1,0 +1,20 @@
+"""How the API is protected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kinstall.spec.fields import answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Security:
+    """How the API is protected."""
+
+    mode: str = answer("how the API is protected", choices=("https",), default="https")
+    key_type: str = answer("type of the keys that are made", choices=("ecdsa", "rsa"), default="ecdsa")
+    extra_sans: tuple[str, ...] = answer(
+        "further names and addresses in the API server's certificate", key="extraSANs", default=()
+    )
+    ca_days: int = answer("days a new certificate authority is valid", default=3650)
+    leaf_days: int = answer("days a new certificate is valid", default=365)
