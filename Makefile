@@ -2,6 +2,8 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 HOSTS ?= 3
+# The lab's tests mostly wait: more workers than cores.
+WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-down lab check lint test bench lock environment
@@ -22,7 +24,8 @@ check: lint ## the fast part: lint, types, import contracts, unit and screen tes
 	@$(PY) -m pytest -q $(wildcard tests/unit tests/screens)
 
 test: lint ## everything, with real hosts (root, Linux)
-	@$(PY) -m pytest $(wildcard tests/unit tests/screens tests/lab)
+	@$(PY) -m tests.lab build --if-possible
+	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup $(wildcard tests/lab tests/unit tests/screens)
 
 lint: environment
 	@$(PY) -m ruff check --quiet .

@@ -5,7 +5,7 @@ import json
 import sys
 from typing import Any
 
-from tests.lab.api import DEFAULT_HOSTS, Lab, build, machine
+from tests.lab.api import DEFAULT_HOSTS, Lab, build, machine, why_not
 from tests.lab.progress import say
 from tests.lab.shell import LabError
 
@@ -19,7 +19,8 @@ def main(arguments: list[str] | None = None) -> int:
     status = commands.add_parser("status", help="what runs")
     status.add_argument("--json", action="store_true", help="print the lab as JSON")
     commands.add_parser("down", help="take everything away again")
-    commands.add_parser("build", help="only fill the cache")
+    fill = commands.add_parser("build", help="only fill the cache")
+    fill.add_argument("--if-possible", action="store_true", help="say why not and end well where the lab cannot run")
     chosen = parser.parse_args(arguments)
     try:
         return _run(chosen)
@@ -34,6 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(chosen: argparse.Namespace) -> int:
     lab = Lab()
     if chosen.command == "build":
+        if chosen.if_possible and (reason := why_not()):
+            say(reason)
+            return 0
         build()
     elif chosen.command == "down":
         lab.down()

@@ -22,7 +22,9 @@ from tests.lab.shell import LabError, run
 from tests.lab.versions import kubernetes_module, versions
 
 DEFAULT_HOSTS = 3
-MAX_HOSTS = 40
+MAX_HOSTS = 60
+HOSTS_EACH = 8
+"""How many hosts the demo and each pytest worker may use."""
 
 _NETNS = Path("/run/netns")
 _NSPAWN = Path("/run/systemd/nspawn")
@@ -63,6 +65,15 @@ def why_not() -> str | None:
     return None
 
 
+def first_host() -> int:
+    """The number of the first host that is this process's to use: each pytest worker has some of its own.
+
+    The first ones are the demo's. KINSTALL_LAB_FIRST begins elsewhere, for several people who share a lab.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    return int(os.environ.get("KINSTALL_LAB_FIRST", HOSTS_EACH + 1)) + HOSTS_EACH * int(worker)
+
+
 class Lab:
     """One lab per machine. Its state is on disk and in the kernel: every `Lab()` sees the same one."""
 
@@ -74,17 +85,21 @@ class Lab:
 
     def up(self, count: int = DEFAULT_HOSTS) -> "Lab":
         """Have at least `count` hosts running, and the mirror and the registry. What already runs is left alone."""
-        if not 1 <= count <= MAX_HOSTS:
-            raise LabError(f"between 1 and {MAX_HOSTS} hosts, not {count}")
+        return self._have(range(1, count + 1))
+
+    def _have(self, indexes: range) -> "Lab":
+        """Have these hosts running. Others stay as they are: somebody may just have powered them off."""
+        if not (indexes and indexes[0] >= 1 and indexes[-1] <= MAX_HOSTS):
+            raise LabError(f"between 1 and {MAX_HOSTS} hosts, not {indexes[-1] if indexes else 0}")
         if reason := why_not():
             raise LabError(reason)
         built = build()
         with self._locked():
             self._lay_foundations()
             services.start(self.directory / "logs", built.site, built.images.storage)
-            for index in range(1, count + 1):
+            for index in indexes:
                 self._add(index, built.tree)
-            stopped = [host for host in self.hosts if host.pid is None]
+            stopped = [host for host in self.hosts if host.index in indexes and host.pid is None]
             if stopped:
                 with waiting_for(f"booting {', '.join(host.name for host in stopped)}"):
                     in_parallel(Host.power_on, stopped)
@@ -138,11 +153,10 @@ class Lab:
         return self.directory / "logs/mirror-access.log"
 
     def bare_hosts(self, count: int) -> list[Host]:
-        """`count` hosts as they were after their first boot: h1 and on, or from KINSTALL_LAB_FIRST (a number) on, so
-        that several people can use one lab."""
-        first = int(os.environ.get("KINSTALL_LAB_FIRST", "1")) - 1
-        self.up(first + count)
-        chosen = self.hosts[first : first + count]
+        """`count` hosts as they were after their first boot, from `first_host()` on."""
+        indexes = range(first_host(), first_host() + count)
+        self._have(indexes)
+        chosen = [host for host in self.hosts if host.index in indexes]
         with waiting_for(f"resetting {', '.join(host.name for host in chosen)}"):
             in_parallel(Host.reset_disk, chosen)
         return chosen

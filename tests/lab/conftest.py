@@ -1,29 +1,56 @@
-"""The lab for pytest: `lab` for the session, `bare_hosts(n)` for hosts on which nothing was installed yet."""
+"""The lab for pytest: `lab` for the session, `bare_hosts(n)` for hosts on which nothing was installed yet.
+
+Several pytest workers share the one lab of the machine, each with hosts of its own: most of a test's time is waiting.
+"""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.lab.api import Lab, why_not
 from tests.lab.hosts import Host
 
+HERE = Path(__file__).parent
+ONE_CLUSTER = HERE / "life"
+_FOUND_UP = pytest.StashKey[bool]()
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if not _is_worker(session.config):
+        session.config.stash[_FOUND_UP] = bool(Lab().hosts)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """The lab goes when all are done, unless it was up before: that one stays somebody's; or KINSTALL_LAB_KEEP=1."""
+    if _is_worker(session.config) or session.config.stash[_FOUND_UP] or os.environ.get("KINSTALL_LAB_KEEP") == "1":
+        return
+    if (lab := Lab()).hosts:
+        lab.down()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What shares a cluster stays together on one worker, in its order. The lab's tests go first: they mostly wait,
+    and the others fill the gaps."""
+    for item in items:
+        cluster = ONE_CLUSTER if ONE_CLUSTER in item.path.parents else item.path
+        item.add_marker(pytest.mark.xdist_group(str(cluster)))
+    items.sort(key=lambda item: HERE not in item.path.parents)
+
 
 @pytest.fixture(scope="session")
-def lab() -> Iterator[Lab]:
-    """The lab with three hosts; gone at the end unless it was up before, or KINSTALL_LAB_KEEP=1."""
+def lab() -> Lab:
+    """The running lab."""
     if reason := why_not():
         if os.environ.get("CI"):
             pytest.fail(f"CI must run the lab's tests, but {reason}")
         pytest.skip(reason)
-    running = Lab()
-    found_up = bool(running.hosts)
-    try:
-        yield running.up()
-    finally:
-        # A lab that someone had up before stays theirs.
-        if not found_up and os.environ.get("KINSTALL_LAB_KEEP") != "1":
-            running.down()
+    return Lab()
 
 
 @pytest.fixture

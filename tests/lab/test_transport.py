@@ -24,10 +24,9 @@ BINARY = bytes(range(256)) * 4000
 WRONG = "canary-wrong-41be"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def host(lab: Lab) -> Host:
-    """The last host: nothing else is installed there by these tests."""
-    return lab.hosts[-1]
+    return lab.bare_hosts(1)[0]
 
 
 @pytest.fixture(autouse=True)
