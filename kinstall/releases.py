@@ -68,6 +68,11 @@ def known_versions() -> tuple[str, ...]:
     return tuple(entry["patches"][0] for entry in _catalogue()["minors"].values())
 
 
+def known_patches(minor: str) -> tuple[str, ...]:
+    """The known patch releases of a supported minor (`1.37`), newest first."""
+    return tuple(_catalogue()["minors"][minor]["patches"])
+
+
 def supported() -> str:
     """The supported versions as part of a sentence: `1.37.x, 1.36.x and 1.35.x`."""
     *most, last = (f"{minor}.x" for minor in _catalogue()["minors"])

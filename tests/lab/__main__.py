@@ -5,7 +5,8 @@ import json
 import sys
 from typing import Any
 
-from tests.lab.api import DEFAULT_HOSTS, Lab, build, machine, why_not
+from tests.lab.api import DEFAULT_HOSTS, Lab, machine, why_not
+from tests.lab.built import build, build_all
 from tests.lab.progress import say
 from tests.lab.shell import LabError
 
@@ -21,6 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("down", help="take everything away again")
     fill = commands.add_parser("build", help="only fill the cache")
     fill.add_argument("--if-possible", action="store_true", help="say why not and end well where the lab cannot run")
+    fill.add_argument("--all", action="store_true", help="for every release, not only for the default one")
     chosen = parser.parse_args(arguments)
     try:
         return _run(chosen)
@@ -38,7 +40,7 @@ def _run(chosen: argparse.Namespace) -> int:
         if chosen.if_possible and (reason := why_not()):
             say(reason)
             return 0
-        build()
+        (build_all if chosen.all else build)()
     elif chosen.command == "down":
         lab.down()
         say("nothing of the lab is left but the cache")

@@ -10,16 +10,17 @@ import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.lab import cache, cgroups, images, mirror_tree, network, programs, services, sysctls, toolchain, tree
+from tests.lab import cache, cgroups, description, images, mirror_tree, network, offline, services, sysctls
+from tests.lab.built import build
 from tests.lab.hosts import Host
 from tests.lab.paths import cache_dir, runtime_dir
 from tests.lab.progress import waiting_for
+from tests.lab.served import Served
 from tests.lab.shell import LabError, run
-from tests.lab.versions import kubernetes_module, versions
+from tests.lab.versions import versions
 
 DEFAULT_HOSTS = 3
 MAX_HOSTS = 60
@@ -29,27 +30,6 @@ HOSTS_EACH = 8
 _NETNS = Path("/run/netns")
 _NSPAWN = Path("/run/systemd/nspawn")
 _FOLDERS = (_NETNS, _NSPAWN)
-
-
-@dataclass(frozen=True, slots=True)
-class Built:
-    """What the cache holds: everything that is slow to make."""
-
-    tree: Path
-    site: Path
-    images: images.Images
-
-
-def build() -> Built:
-    """Fill the cache: seconds when it is full, about twelve minutes on two cores when it is empty."""
-    toolchain.ensure_packages()
-    # The longest first: with it in hand, every other failure is found soon.
-    for release in versions().kubernetes:
-        programs.compiled(kubernetes_module(release))
-    written = images.written()
-    site = mirror_tree.written()
-    programs.compiled(versions().module("registry"))
-    return Built(tree.host_tree(), site, written)
 
 
 def why_not() -> str | None:
@@ -80,6 +60,8 @@ class Lab:
     def __init__(self) -> None:
         self.directory = runtime_dir()
         self._client_key = self.directory / "id_ed25519"
+        self._logs = self.directory / "logs"
+        self._served = Served(self.directory / "served")
 
     # Life
 
@@ -96,7 +78,10 @@ class Lab:
         built = build()
         with self._locked():
             self._lay_foundations()
-            services.start(self.directory / "logs", built.site, built.images.storage)
+            for name, site in built.sites.items():
+                self._served.add_site(name, site)
+            self._served.add_images(versions().default.version, built.images)
+            services.start(self._logs, self._served.sites, self._served.storage)
             for index in indexes:
                 self._add(index, built.tree)
             stopped = [host for host in self.hosts if host.index in indexes and host.pid is None]
@@ -127,6 +112,40 @@ class Lab:
             if self.directory.exists():
                 shutil.rmtree(self.directory)
 
+    # What is served beside the default release: made when someone asks for it (minutes, once), while the lab is up.
+
+    def release(self, version: str) -> "Lab":
+        """Have another release (`1.36.3`) on the mirror and in the registry."""
+        release = versions().release(version)
+        site, written = mirror_tree.of_release(release), images.written(release)
+        with self._locked():
+            self._must_be_up()
+            self._served.add_site(version, site)
+            self._served.add_images(version, written)
+        return self
+
+    def offline(self, version: str) -> dict[str, Any]:
+        """Have a release's server tarball on the mirror, archives of the other images and a folder of release files.
+
+        Returns what `describe()["offline"][version]` has.
+        """
+        self.release(version)
+        written = offline.written(versions().release(version))
+        with self._locked():
+            self._must_be_up()
+            self._served.add_site(f"{offline.PREFIX}{version}", written.site)
+        return written.describe(services.MIRROR_URL)
+
+    def private_registry(self) -> dict[str, str]:
+        """Have the registry a second time, with TLS and a password.
+
+        Returns what `describe()["privateRegistry"]` has.
+        """
+        with self._locked():
+            self._must_be_up()
+            services.start_private(self._logs, description.private_home(self.directory), self._served.storage)
+        return description.of_private_registry(self.directory)
+
     # What is there
 
     @property
@@ -150,7 +169,7 @@ class Lab:
     @property
     def mirror_log(self) -> Path:
         """The mirror's access log: time, client and request per line."""
-        return self.directory / "logs/mirror-access.log"
+        return description.mirror_log(self.directory)
 
     def bare_hosts(self, count: int) -> list[Host]:
         """`count` hosts as they were after their first boot, from `first_host()` on."""
@@ -163,37 +182,17 @@ class Lab:
 
     def downloads(self) -> dict[str, str]:
         """For an answers file's `downloads`: the download sites' places on the mirror."""
-        return {name: f"{services.MIRROR_URL}/{prefix}" for name, prefix in mirror_tree.PREFIXES.items()}
+        return description.downloads()
 
     def describe(self) -> dict[str, Any]:
-        """The lab as `up --json` prints it."""
-        built = build()
-        made = versions()
-        return {
-            "bridge": {"name": network.BRIDGE, "address": network.BRIDGE_ADDRESS, "cidr": network.CIDR},
-            "hosts": [_describe(host) for host in self.hosts],
-            "mirror": {
-                "url": services.MIRROR_URL,
-                "downloads": self.downloads(),
-                "digests": mirror_tree.digests(built.site),
-                "accessLog": str(self.mirror_log),
-            },
-            "registry": {
-                "url": services.REGISTRY_URL,
-                "images": built.images.digests,
-                "layout": str(built.images.layout),
-            },
-            "versions": {
-                "kubernetes": [release.version for release in made.kubernetes],
-                "pause": made.pause,
-                "agnhost": made.agnhost,
-                **{name: module.version for name, module in made.modules.items()},
-            },
-            "services": services.running(),
-            "directory": str(self.directory),
-        }
+        """The lab as `up --json` prints it. Of Kubernetes' releases it has those that are served."""
+        return description.of_lab(self.directory, self.hosts, self._served)
 
     # Parts
+
+    def _must_be_up(self) -> None:
+        if not self._before():
+            raise LabError("the lab is not up: there is nothing to add this to")
 
     def _locked(self) -> AbstractContextManager[None]:
         # Beside the runtime directory and not in it: `down` removes that.
@@ -249,28 +248,6 @@ def in_parallel(action: Callable[[Host], None], hosts: Iterable[Host]) -> None:
     with ThreadPoolExecutor(max_workers=8) as pool:
         for done in [pool.submit(action, host) for host in hosts]:
             done.result()
-
-
-def _describe(host: Host) -> dict[str, Any]:
-    return {
-        "name": host.name,
-        "address": host.address,
-        "sshPort": host.ssh_port,
-        "user": host.user,
-        "identityFile": str(host.client_key),
-        "hostKey": host.host_key,
-        "knownHosts": str(host.directory / "known_hosts"),
-        "macAddress": host.mac_address,
-        "machineId": host.machine_id,
-        "pid": host.pid,
-        "running": host.pid is not None,
-        "root": str(host.root),
-        "console": str(host.directory / "console.log"),
-        "users": [
-            {"name": "admin", "sudo": "password", "password": tree.ADMIN_PASSWORD},
-            {"name": "ops", "sudo": "nopasswd"},
-        ],
-    }
 
 
 def machine() -> dict[str, str]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from kinstall.releases import release
 from tests.lab.api import DEFAULT_HOSTS, Lab
 from tests.lab.paths import runtime_dir
 from tests.lab.progress import say
@@ -31,6 +32,7 @@ _KUBERNETES_FILES = ("kubelet", "kube-proxy", "kubectl")
 def answers_for(
     lab: Mapping[str, Any],
     *,
+    kubernetes_version: str = "",
     cluster_name: str = "demo",
     control_planes: int = 1,
     hosts: Sequence[str] | None = None,
@@ -38,17 +40,24 @@ def answers_for(
 ) -> str:
     """An answers file (YAML) for a lab as `python -m tests.lab up --json` describes it.
 
-    `hosts`: the names of those to use, all by default; the first `control_planes` of them are control planes (cp1 …),
-    the rest workers (w1 …). `changes` are merged over the result (JSON merge patch: None removes a key).
+    `kubernetes_version`: one that the lab serves (`Lab.release` adds one); by default what `changes` name, or the
+    lab's first. `hosts`: the names of those to use, all by default; the first `control_planes` of them are control
+    planes (cp1 …), the rest workers (w1 …). `changes` are merged over the result (JSON merge patch: None removes a key).
     """
-    version = lab["versions"]["kubernetes"][0]
+    changes = changes or {}
+    version = kubernetes_version or changes.get("kubernetesVersion") or lab["versions"]["kubernetes"][0]
+    if version not in lab["releases"]:
+        raise LabError(f"the lab does not serve Kubernetes {version}: Lab.release({version!r}) comes first")
     chosen = [host for host in lab["hosts"] if hosts is None or host["name"] in hosts]
     first = chosen[0]
     answers: dict[str, Any] = {
         "apiVersion": "kinstall/v1",
         "kubernetesVersion": version,
         "clusterName": cluster_name,
-        "images": {"mirrors": {"registry.k8s.io": {"endpoint": lab["registry"]["url"]}}},
+        "images": {
+            "mirrors": {"registry.k8s.io": {"endpoint": lab["registry"]["url"]}},
+            **_tags(lab["releases"][version], version),
+        },
         "downloads": {
             **{name: lab["mirror"]["downloads"][name] for name in _DOWNLOADS},
             "sha256": _pins(lab["mirror"]["digests"], version),
@@ -57,7 +66,7 @@ def answers_for(
         "components": COMPONENTS,
         "nodes": [_node(index, host, control_planes) for index, host in enumerate(chosen)],
     }
-    return yaml.safe_dump(merged(answers, changes or {}), sort_keys=False, width=120)
+    return yaml.safe_dump(merged(answers, changes), sort_keys=False, width=120)
 
 
 def merged(base: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,6 +91,13 @@ def _node(index: int, host: Mapping[str, Any], control_planes: int) -> dict[str,
         "role": "control-plane" if leads else "worker",
         "hostKey": host["hostKey"],
     }
+
+
+def _tags(ours: Mapping[str, str], version: str) -> dict[str, str]:
+    """The images of which the lab has another version than the release names."""
+    named = release(version)
+    own = {"etcd": named.etcd, "coredns": named.coredns, "pause": named.pause}
+    return {name: tag for name, tag in ours.items() if tag != own[name]}
 
 
 def _pins(digests: Mapping[str, str], version: str) -> dict[str, str]:

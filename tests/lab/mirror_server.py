@@ -1,6 +1,7 @@
-"""The mirror's HTTP server: a process of its own, `python -m tests.lab.mirror_server SITE ADDRESS PORT LOG`.
+"""The mirror's HTTP server: a process of its own, `python -m tests.lab.mirror_server SITES ADDRESS PORT LOG`.
 
-Plain files with their length, kept-alive connections and sendfile; nothing that a download site would not do.
+SITES is a folder of folders (or links to such): each is served as if its files lay at the root, and a new one is served
+at once. Plain files with their length, kept-alive connections and sendfile; nothing that a download site would not do.
 """
 
 import sys
@@ -14,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    site: Path
+    sites: Path
     log: Path
     _writing = threading.Lock()
 
@@ -25,8 +26,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(with_body=False)
 
     def _answer(self, *, with_body: bool) -> None:
-        path = (self.site / unquote(urlsplit(self.path).path).lstrip("/")).resolve()
-        if not path.is_relative_to(self.site) or not path.is_file():
+        path = self._file(unquote(urlsplit(self.path).path).lstrip("/"))
+        if path is None:
             self._head(404, 0)
             return
         with path.open("rb") as file:
@@ -34,6 +35,14 @@ class _Handler(BaseHTTPRequestHandler):
             if with_body:
                 self.wfile.flush()
                 self.connection.sendfile(file)
+
+    def _file(self, name: str) -> Path | None:
+        for site in sorted(self.sites.iterdir()):
+            root = site.resolve()
+            path = (root / name).resolve()
+            if path.is_relative_to(root) and path.is_file():
+                return path
+        return None
 
     def _head(self, status: int, length: int) -> None:
         self.send_response(status)
@@ -52,9 +61,9 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
 
-def serving(site: Path, address: str, port: int, log: Path) -> ThreadingHTTPServer:
+def serving(sites: Path, address: str, port: int, log: Path) -> ThreadingHTTPServer:
     """A server that is bound and has yet to be told to serve."""
-    handler = type("_BoundHandler", (_Handler,), {"site": site.resolve(), "log": log})
+    handler = type("_BoundHandler", (_Handler,), {"sites": sites, "log": log})
     return _Server((address, port), handler)
 
 

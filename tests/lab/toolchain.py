@@ -20,6 +20,7 @@ _PROGRAMS = {
     "systemd-nspawn": "systemd-container",
     "ip": "iproute2",
     "gcc": "gcc",
+    "openssl": "openssl",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
     "mkfs.ext4": "e2fsprogs",

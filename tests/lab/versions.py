@@ -6,16 +6,21 @@ from functools import cache
 from typing import Any
 
 from tests.lab.paths import SOURCES
+from tests.lab.shell import LabError
 
 
 @dataclass(frozen=True, slots=True)
 class KubernetesRelease:
-    """One Kubernetes version and the versions its images are tagged with."""
+    """One Kubernetes version and the versions its images are tagged with.
+
+    `etcd` is the image's tag (`3.6.8-0`), `coredns` a version (`1.14.6`), `modfile` a file of go/kubernetes.
+    """
 
     version: str
     modfile: str
     etcd: str
     coredns: str
+    quick: bool = False
 
     @property
     def tag(self) -> str:
@@ -32,6 +37,7 @@ class GoModule:
     ldflags: str = ""
     tags: str = ""
     cgo: bool = False
+    quick: bool = False
     modfile: str = "go.mod"
     folder: str = ""
     rename: dict[str, str] = field(default_factory=dict)
@@ -57,6 +63,23 @@ class Versions:
     def module(self, name: str) -> GoModule:
         return self.modules[name]
 
+    @property
+    def default(self) -> KubernetesRelease:
+        return self.kubernetes[0]
+
+    def release(self, version: str) -> KubernetesRelease:
+        """LabError where the lab has no such release."""
+        for each in self.kubernetes:
+            if each.version == version:
+                return each
+        have = ", ".join(each.version for each in self.kubernetes)
+        raise LabError(f"the lab has no Kubernetes {version}, only {have}")
+
+    def etcd_of(self, release: KubernetesRelease) -> GoModule:
+        """The module that the release's etcd image is made of: its version and the image's tag are the same."""
+        servers = (each for each in self.modules.values() if each.folder == "etcd")
+        return next(each for each in servers if release.etcd.startswith(f"{each.version}-"))
+
 
 @cache
 def versions() -> Versions:
@@ -71,7 +94,7 @@ def versions() -> Versions:
 
 def _module(name: str, fields: dict[str, Any]) -> GoModule:
     packages = tuple(fields.pop("packages"))
-    return GoModule(name=name, packages=packages, folder=name, **fields)
+    return GoModule(**{"name": name, "packages": packages, "folder": name, **fields})
 
 
 def kubernetes_module(release: KubernetesRelease) -> GoModule:
@@ -86,4 +109,5 @@ def kubernetes_module(release: KubernetesRelease) -> GoModule:
         ldflags=" ".join(f"-X {package}.{name}={value}" for package in packages for name, value in stamps.items()),
         modfile=release.modfile,
         folder="kubernetes",
+        quick=release.quick,
     )

@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import pytest
+
 from kinstall.answers import parse
 from tests.lab.demo import answers_for, merged
+from tests.lab.shell import LabError
 
 KUBERNETES = "/dl.k8s.io/release"
 BIN = "bin/linux/amd64"
@@ -30,13 +33,20 @@ LAB: dict[str, Any] = {
                 f"{KUBERNETES}/v1.37.2/{BIN}/{name}": "a" * 64
                 for name in ("kubelet", "kubectl", "kube-proxy", "kubeadm")
             },
-            f"{KUBERNETES}/v1.36.3/{BIN}/kubelet": "c" * 64,
+            **{f"{KUBERNETES}/v1.36.3/{BIN}/{name}": "c" * 64 for name in ("kubelet", "kubectl", "kube-proxy")},
+            **{f"{KUBERNETES}/v1.35.4/{BIN}/{name}": "b" * 64 for name in ("kubelet", "kubectl", "kube-proxy")},
+            "/dl.k8s.io/v1.35.4/kubernetes-server-linux-amd64.tar.gz": "f" * 64,
             **{f"{GITHUB}/{name}": "d" * 64 for name in OTHERS},
             f"{GITHUB}/etcd-v3.7.0-linux-amd64.tar.gz": "e" * 64,
         },
     },
     "registry": {"url": "http://10.90.0.1:5000"},
-    "versions": {"kubernetes": ["1.37.2", "1.36.3"]},
+    "versions": {"kubernetes": ["1.37.2", "1.36.3", "1.35.4"]},
+    "releases": {
+        "1.37.2": {"etcd": "3.7.0-0", "coredns": "v1.14.6", "pause": "3.10.2"},
+        "1.36.3": {"etcd": "3.6.8-0", "coredns": "v1.14.6", "pause": "3.10.2"},
+        "1.35.4": {"etcd": "3.6.8-0", "coredns": "v1.14.6", "pause": "3.10.2"},
+    },
 }
 
 
@@ -54,6 +64,7 @@ def test_the_demos_answers_are_valid() -> None:
     }
     assert spec.components.kubelet.config["failCgroupV1"] is False
     assert spec.images.mirrors["registry.k8s.io"].endpoint == "http://10.90.0.1:5000"
+    assert (spec.images.etcd, spec.images.coredns, spec.images.pause) == ("", "", "")
 
 
 def test_hosts_and_changes_can_be_chosen() -> None:
@@ -62,6 +73,28 @@ def test_hosts_and_changes_can_be_chosen() -> None:
     spec = parse(text)
     assert (spec.cluster_name, spec.networking.proxy_mode) == ("other", "iptables")
     assert [node.address for node in spec.nodes] == ["10.90.0.12", "10.90.0.13"]
+
+
+@pytest.mark.parametrize(
+    ("version", "tags", "digest"),
+    [("1.36.3", ("", "v1.14.6", ""), "c"), ("1.35.4", ("3.6.8-0", "v1.14.6", "3.10.2"), "b")],
+)
+def test_another_release(version: str, tags: tuple[str, str, str], digest: str) -> None:
+    """Its files are pinned, and the images named that the lab has in another version than the release takes."""
+    for text in (
+        answers_for(LAB, kubernetes_version=version),
+        answers_for(LAB, changes={"kubernetesVersion": version}),
+    ):
+        spec = parse(text)
+        assert spec.kubernetes_version == version
+        assert (spec.images.etcd, spec.images.coredns, spec.images.pause) == tags
+        assert {spec.downloads.sha256[name] for name in ("kubelet", "kubectl", "kube-proxy")} == {digest * 64}
+
+
+def test_a_release_that_is_not_served() -> None:
+    """The sentence says what comes first; the install would fail much later."""
+    with pytest.raises(LabError, match=r"does not serve Kubernetes 1\.35\.8: Lab\.release\('1\.35\.8'\) comes first"):
+        answers_for(LAB, kubernetes_version="1.35.8")
 
 
 def test_changes_are_merged_like_a_json_merge_patch() -> None:

@@ -4,8 +4,11 @@ import re
 
 import pytest
 
+from kinstall.releases import known_patches
+from kinstall.releases import release as catalogue_release
 from tests.lab.paths import GO_MODULES
-from tests.lab.versions import GoModule, kubernetes_module, versions
+from tests.lab.shell import LabError
+from tests.lab.versions import GoModule, KubernetesRelease, kubernetes_module, versions
 
 # The module whose version a folder's programs have, where its name does not follow from the folder's.
 _SUBJECT = {
@@ -29,14 +32,31 @@ def test_go_mod_requires_the_version_that_is_served(module: GoModule) -> None:
     assert required[_SUBJECT[module.folder]] == module.version
 
 
-def test_kubernetes_says_its_own_version() -> None:
-    """An unstamped kubelet would call itself v0.0.0."""
-    module = kubernetes_module(versions().kubernetes[0])
-    assert f"-X k8s.io/component-base/version.gitVersion=v{module.version}" in module.ldflags
+@pytest.mark.parametrize("release", versions().kubernetes, ids=lambda release: release.version)
+class TestReleases:
+    def test_it_says_its_own_version(self, release: KubernetesRelease) -> None:
+        """An unstamped kubelet would call itself v0.0.0."""
+        module = kubernetes_module(release)
+        assert f"-X k8s.io/component-base/version.gitVersion=v{release.version}" in module.ldflags
+
+    def test_images_are_tagged_with_what_is_in_them(self, release: KubernetesRelease) -> None:
+        """The etcd and CoreDNS tags name the versions that are compiled."""
+        assert release.etcd.startswith(f"{versions().etcd_of(release).version}-")
+        assert release.coredns == versions().module("coredns").version
+
+    def test_it_is_in_the_catalogue(self, release: KubernetesRelease) -> None:
+        """What the lab has is what kinstall knows: by patch release, and by what the release is fetched with."""
+        known = catalogue_release(release.version)
+        module = versions().module
+        assert release.version in known_patches(known.minor)
+        assert (known.containerd, known.runc, known.cni_plugins) == (
+            module("containerd").version,
+            module("runc").version,
+            module("cni-plugins").version,
+        )
 
 
-def test_images_are_tagged_with_what_is_in_them() -> None:
-    """The etcd and CoreDNS tags name the versions that are compiled."""
-    newest = versions().kubernetes[0]
-    assert newest.etcd.startswith(f"{versions().module('etcd').version}-")
-    assert newest.coredns == versions().module("coredns").version
+def test_only_known_releases_can_be_asked_for() -> None:
+    """A typing error is told before minutes are spent."""
+    with pytest.raises(LabError, match=r"no Kubernetes 1\.36\.9, only 1\.37\.2, 1\.36\.3, 1\.35\.4"):
+        versions().release("1.36.9")
