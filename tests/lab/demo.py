@@ -42,7 +42,7 @@ def answers_for(
 
     `kubernetes_version`: one that the lab serves (`Lab.release` adds one); by default what `changes` name, or the
     lab's first. `hosts`: the names of those to use, all by default; the first `control_planes` of them are control
-    planes (cp1 …), the rest workers (w1 …). `changes` are merged over the result (JSON merge patch: None removes a key).
+    planes (cp1 …), the rest workers (w1 …). `changes` are merged over the result (JSON merge patch; None removes).
     """
     changes = changes or {}
     version = kubernetes_version or changes.get("kubernetesVersion") or lab["versions"]["kubernetes"][0]
