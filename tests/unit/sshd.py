@@ -5,6 +5,7 @@
 
 import os
 import platform
+import re
 import shutil
 import socket
 import subprocess
@@ -119,6 +120,13 @@ class Sshd:
     @property
     def log(self) -> str:
         return (self.directory / "log").read_text(errors="replace")
+
+    def wait_for_log(self, pattern: str, seconds: float = 10) -> None:
+        """Until sshd, a process of its own, has written what matches."""
+        end = time.monotonic() + seconds
+        while not re.search(pattern, self.log):
+            assert time.monotonic() < end, f"no {pattern!r} in sshd's log: {self.log}"
+            time.sleep(0.02)
 
     def fingerprint(self, kind: str = "ed25519") -> str:
         return fingerprint(self.host_keys[kind])
