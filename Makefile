@@ -24,7 +24,7 @@ check: lint ## the fast part: lint, types, import contracts, unit and screen tes
 	@$(PY) -m pytest -q $(wildcard tests/unit tests/screens)
 
 test: lint ## everything, with real hosts (root, Linux)
-	@$(PY) -m tests.lab build --if-possible
+	@$(PY) -m tests.lab build --all --if-possible
 	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup $(wildcard tests/lab tests/unit tests/screens)
 
 lint: environment
