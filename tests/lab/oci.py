@@ -114,14 +114,13 @@ def publish(layout: Path, storage: Path) -> None:
     """
     home = storage / "docker/registry/v2"
     for described, manifest in _images(layout):
-        repository, tag = described["annotations"]["io.containerd.image.name"].split("/", 1)[1].rsplit(":", 1)
-        blobs = [manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"])]
-        for digest in [described["digest"], *blobs]:
+        repository, tag = _name(described).split("/", 1)[1].rsplit(":", 1)
+        for digest in [described["digest"], *_parts(manifest)]:
             stored = home / "blobs/sha256" / digest[7:9] / digest[7:] / "data"
             stored.parent.mkdir(parents=True, exist_ok=True)
             replace_link(stored, blob(layout, digest))
         of_repository = home / "repositories" / repository
-        for digest in blobs:
+        for digest in _parts(manifest):
             _link(of_repository / "_layers/sha256" / digest[7:], digest)
         _link(of_repository / "_manifests/revisions/sha256" / described["digest"][7:], described["digest"])
         of_tag = of_repository / "_manifests/tags" / tag
