@@ -72,7 +72,8 @@ def _registry(name: str, url: str, template: str, logs: Path, **values: Path) ->
     config = logs / f"{name}.yml"
     config.write_text(template.format(address=BRIDGE_ADDRESS, **values))
     program = programs.compiled(versions().module("registry")) / "registry"
-    identity = f"{program} {cache.key_of(config.read_text())}"
+    # By its key and not by its path: two checkouts with caches of their own share one lab.
+    identity = f"{program.parent.name} {cache.key_of(config.read_text())}"
     _ensure(name, [str(program), "serve", str(config)], f"{url}/v2/", logs, identity=identity)
 
 
