@@ -34,6 +34,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         lab.down()
 
 
+@pytest.hookimpl(tryfirst=True)  # before the worker reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What shares a cluster stays together on one worker, in its order. The lab's tests go first: they mostly wait,
     and the others fill the gaps."""
