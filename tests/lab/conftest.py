@@ -5,15 +5,12 @@ Several pytest workers share the one lab of the machine, each with hosts of its 
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from tests.lab.api import Lab, why_not
 from tests.lab.hosts import Host
 
-HERE = Path(__file__).parent
-ONE_CLUSTER = HERE / "life"
 _FOUND_UP = pytest.StashKey[bool]()
 
 
@@ -32,16 +29,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         return
     if (lab := Lab()).hosts:
         lab.down()
-
-
-@pytest.hookimpl(tryfirst=True)  # before the worker reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What shares a cluster stays together on one worker, in its order. The lab's tests go first: they mostly wait,
-    and the others fill the gaps."""
-    for item in items:
-        cluster = ONE_CLUSTER if ONE_CLUSTER in item.path.parents else item.path
-        item.add_marker(pytest.mark.xdist_group(str(cluster)))
-    items.sort(key=lambda item: HERE not in item.path.parents)
 
 
 @pytest.fixture(scope="session")
