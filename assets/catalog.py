@@ -13,11 +13,11 @@ from assets import (
     kubeconfig,
     kubelet,
     paths,
-    routes,
     static_pods,
 )
 from assets.inputs import NodeInputs
 from assets.pki import ClusterPki, Signer, wanted_leaves
+from assets.pod_network import pod_network
 from assets.rendered import Rendered
 from kinstall.spec import ClusterSpec, Node
 
@@ -43,7 +43,7 @@ def rendered_for(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInp
     A static pod's manifest comes after everything it reads: the kubelet starts it the moment it appears.
     """
     runtime = (
-        kernel.modules_file(),
+        kernel.modules_file(pod_network(spec).modules),
         kernel.sysctl_file(),
         container_runtime.containerd_config(spec, inputs.images.pause),
         *container_runtime.mirrors(spec),
@@ -51,7 +51,7 @@ def rendered_for(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInp
     )
     network = (
         cni.conflist(inputs.pod_cidr, inputs.mtu),
-        *routes.route_files(spec, node, inputs.peers),
+        *pod_network(spec).files(spec, node, inputs),
         *firewall.firewall_files(spec),
     )
     kubernetes = (

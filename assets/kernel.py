@@ -39,5 +39,5 @@ def sysctl_file() -> Rendered:
     return text(paths.SYSCTL_FILE, "".join(f"{key} = {value}\n" for key, value in sorted(SYSCTLS.items())))
 
 
-def modules_file() -> Rendered:
-    return text(paths.MODULES_FILE, "".join(f"{module}\n" for module in MODULES))
+def modules_file(further: tuple[str, ...] = ()) -> Rendered:
+    return text(paths.MODULES_FILE, "".join(f"{module}\n" for module in (*MODULES, *further)))

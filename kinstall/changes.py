@@ -31,6 +31,7 @@ def identity(spec: ClusterSpec, node: Node, ca_fingerprint: str, pod_cidr: str) 
         "controlPlaneEndpoint": spec.endpoint,
         "podSubnet": spec.networking.pod_subnet,
         "nodeCIDRMaskSize": spec.networking.node_cidr_mask_size,
+        "podNetwork": spec.networking.pod_network,
         "serviceSubnet": spec.networking.service_subnet,
         "dnsDomain": spec.networking.dns_domain,
     }
@@ -52,6 +53,7 @@ def immutable_changes(recorded: Mapping[str, Any], spec: ClusterSpec, node: Node
         "controlPlaneEndpoint": "controlPlaneEndpoint",
         "podSubnet": "networking.podSubnet",
         "nodeCIDRMaskSize": "networking.nodeCIDRMaskSize",
+        "podNetwork": "networking.podNetwork",
         "serviceSubnet": "networking.serviceSubnet",
         "dnsDomain": "networking.dnsDomain",
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from assets.pod_network import pod_network
 from kinstall.checks import Check, View
 from kinstall.findings import Finding
 
@@ -27,8 +28,11 @@ def ports_of(view: View) -> dict[int, str]:
 
 def ports(view: View) -> Iterator[Finding]:
     wanted, taken, shadowed = ports_of(view), [], []
+    udp = pod_network(view.spec).udp_port
     for listener in view.facts.listeners:
         if listener.protocol != "tcp":
+            if udp and listener.port == udp and not view.own:
+                taken.append(f"{udp}/udp ({view.spec.networking.pod_network}) by {listener.process or 'the kernel'}")
             continue
         if component := wanted.get(listener.port):
             # The kernel cuts a process's name to 15 characters.
@@ -65,20 +69,21 @@ def address(view: View) -> Iterator[Finding]:
         )
         return
     link, interface = held
-    mtu = view.spec.networking.mtu
-    if mtu and link.mtu and mtu > link.mtu:
+    mtu, overhead = view.spec.networking.mtu, pod_network(view.spec).overhead
+    if mtu and link.mtu and mtu > link.mtu - overhead:
         yield view.error(
             "address",
-            f"networking.mtu {mtu} is larger than the {link.mtu} of {link.name}",
-            f"set it to {link.mtu} or less, or leave it out",
+            f"networking.mtu {mtu} is larger than the {link.mtu} of {link.name}"
+            + (f" less {overhead} of the {view.spec.networking.pod_network}" if overhead else ""),
+            f"set it to {link.mtu - overhead} or less, or leave it out",
         )
     else:
         yield view.ok("address", f"{interface} on {link.name}" + (f", MTU {link.mtu}" if link.mtu else ""))
 
 
 def neighbours(view: View) -> Iterator[Finding]:
-    """The routed pod network sends a peer's pods straight to the peer: it must be on the same link."""
-    if view.spec.networking.pod_network != "routed":
+    """Where a peer's pods are sent straight to the peer, it must be on the same link."""
+    if not pod_network(view.spec).direct:
         return
     peers = [peer for peer in view.spec.nodes if peer.name != view.node.name]
     far = []
@@ -93,7 +98,7 @@ def neighbours(view: View) -> Iterator[Finding]:
             "neighbours",
             f"not on the node's own subnet: {', '.join(far[:5])}{' …' if len(far) > 5 else ''}; the routed pod network "
             "needs every node to be a direct neighbour of every other",
-            "put the nodes into one subnet, or have the router between them carry the routes to the pod ranges",
+            "put the nodes into one subnet, or take networking.podNetwork: overlay",
         )
     elif peers:
         yield view.ok("neighbours", "every other node is on the same link")

@@ -9,6 +9,7 @@ from shlex import quote
 from assets import catalog, paths
 from assets.inputs import NodeInputs
 from assets.pki import ClusterPki
+from assets.pod_network import pod_network
 from assets.rendered import Rendered
 from kinstall.artefacts import image_refs
 from kinstall.engine.steps import Directory, File
@@ -61,11 +62,16 @@ def node_files(inputs: Inputs, node: Node) -> dict[str, tuple[Rendered, ...]]:
             images=image_refs(inputs.spec),
             pod_cidr=inputs.pod_cidrs[node.name],
             peers={name: cidr for name, cidr in inputs.pod_cidrs.items() if name != node.name},
-            mtu=inputs.spec.networking.mtu or found.mtu,
+            mtu=pod_mtu(inputs.spec, found.mtu),
             resolv_conf=found.resolv_conf,
             ca_folders=found.ca_folders,
         ),
     )
+
+
+def pod_mtu(spec: ClusterSpec, link: int) -> int:
+    """MTU of pods' interfaces where the node's has `link`; 0 where neither the answers nor the node tell one."""
+    return spec.networking.mtu or max(0, link - pod_network(spec).overhead)
 
 
 def folders(node: Node, *groups: str) -> tuple[Directory, ...]:

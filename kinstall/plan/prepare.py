@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from assets import catalog, firewall, kernel, paths, routes
+from assets import catalog, firewall, kernel, paths
+from assets.pod_network import pod_network
 from assets.rendered import Rendered
 from kinstall import footprint
 from kinstall.changes import identity
@@ -21,9 +22,11 @@ def steps(inputs: Inputs, node: Node, files: Mapping[str, tuple[Rendered, ...]])
     sysctls = " && ".join(
         f'[ "$(cat /proc/sys/{key.replace(".", "/")} 2>/dev/null)" = {value} ]' for key, value in kernel.SYSCTLS.items()
     )
+    network = pod_network(inputs.spec)
+    wanted = (*kernel.MODULES, *network.modules)
     # A module that is built in, or that this kernel has not, has nothing to be loaded.
     modules = "\n".join(
-        f"[ -d /sys/module/{module} ] || ! modprobe -nq {module} 2>/dev/null || exit 1" for module in kernel.MODULES
+        f"[ -d /sys/module/{module} ] || ! modprobe -nq {module} 2>/dev/null || exit 1" for module in wanted
     )
     return (
         File(IDENTITY, json.dumps(who, indent=2, sort_keys=True).encode() + b"\n", 0o600),
@@ -37,17 +40,17 @@ def steps(inputs: Inputs, node: Node, files: Mapping[str, tuple[Rendered, ...]])
             run=footprint.save((*kernel.SYSCTLS, *kernel.SELF_WRITTEN_SYSCTLS)),
             undo=footprint.RESTORE,
         ),
-        Script("kernel modules", check=modules, run=f"modprobe -a {' '.join(kernel.MODULES)}"),
+        Script("kernel modules", check=modules, run=f"modprobe -a {' '.join(wanted)}"),
         Script("sysctls", check=sysctls, run=f"sysctl -q -p {paths.SYSCTL_FILE}", inputs=(paths.SYSCTL_FILE,)),
         Script(
-            "networkd leaves routes alone",  # it reads its configuration only when it starts
+            f"networkd leaves {network.what} alone",  # it reads its configuration only when it starts
             check="",
             run="systemctl try-restart systemd-networkd.service",
-            inputs=(paths.NETWORKD_DROPIN,),
+            inputs=network.networkd_inputs,
         ),
-        Unit(paths.ROUTES_UNIT, (paths.unit_file(paths.ROUTES_UNIT), paths.ROUTES_SCRIPT), undo=routes.UNDO),
+        Unit(network.unit, network.unit_inputs, undo=network.undo),
         # The check reads the list that lies on the node: that a new one is coming, only the input tells.
-        Script("routes", check=routes.CHECK, run=routes.RUN, inputs=(paths.ROUTES_LIST, paths.ROUTES_SCRIPT)),
+        Script(network.what, check=network.check, run=network.run, inputs=network.inputs),
         *(_masquerade() if inputs.spec.networking.masquerade else ()),
     )
 

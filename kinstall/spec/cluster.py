@@ -28,10 +28,12 @@ class ClusterSpec:
     """Everything kinstall needs to know about one cluster."""
 
     api_version: str = answer("format of this file", choices=(API_VERSION,), default=API_VERSION)
-    kubernetes_version: str = answer("the Kubernetes release", default="1.37.2")
-    cluster_name: str = answer("short name, unique among your clusters", default="kubernetes")
+    kubernetes_version: str = answer("the Kubernetes release", guide=(10,), default="1.37.2")
+    cluster_name: str = answer("short name, unique among your clusters", guide=(9,), default="kubernetes")
     control_plane_endpoint: str = answer(
-        "host:port under which the API is reached; left out: the first control plane's address and 6443", default=""
+        "host:port under which the API is reached; left out: the first control plane's address and 6443",
+        guide=(7,),
+        default="",
     )
     networking: Networking = answer("address ranges", default_factory=Networking)
     security: Security = answer("how the API is protected", default_factory=Security)

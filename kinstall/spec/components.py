@@ -31,10 +31,12 @@ class ContainerdOverrides:
 class Components:
     """Overrides per component."""
 
-    kubelet: ComponentOverrides = answer("the kubelet", default_factory=ComponentOverrides)
-    kube_proxy: ComponentOverrides = answer("kube-proxy", default_factory=ComponentOverrides)
-    kube_apiserver: ComponentOverrides = answer("the API server", default_factory=ComponentOverrides)
-    kube_controller_manager: ComponentOverrides = answer("the controller manager", default_factory=ComponentOverrides)
-    kube_scheduler: ComponentOverrides = answer("the scheduler", default_factory=ComponentOverrides)
-    etcd: ComponentOverrides = answer("etcd", default_factory=ComponentOverrides)
-    containerd: ContainerdOverrides = answer("containerd", default_factory=ContainerdOverrides)
+    kubelet: ComponentOverrides = answer("the kubelet", guide=(26,), default_factory=ComponentOverrides)
+    kube_proxy: ComponentOverrides = answer("kube-proxy", guide=(27,), default_factory=ComponentOverrides)
+    kube_apiserver: ComponentOverrides = answer("the API server", guide=(35,), default_factory=ComponentOverrides)
+    kube_controller_manager: ComponentOverrides = answer(
+        "the controller manager", guide=(36,), default_factory=ComponentOverrides
+    )
+    kube_scheduler: ComponentOverrides = answer("the scheduler", guide=(36,), default_factory=ComponentOverrides)
+    etcd: ComponentOverrides = answer("etcd", guide=(33,), default_factory=ComponentOverrides)
+    containerd: ContainerdOverrides = answer("containerd", guide=(23,), default_factory=ContainerdOverrides)

@@ -12,14 +12,22 @@ from kinstall.spec.fields import answer
 class Networking:
     """Address ranges and how pods and services reach one another."""
 
-    pod_subnet: str = answer("every pod's address comes from here (IPv4 CIDR)", default="10.244.0.0/16")
-    node_cidr_mask_size: int = answer("each node gets a range of this size", key="nodeCIDRMaskSize", default=24)
-    service_subnet: str = answer("every service's address comes from here (IPv4 CIDR)", default="10.96.0.0/16")
-    dns_domain: str = answer("the cluster's DNS domain", default="cluster.local")
-    pod_network: str = answer("how pods on different nodes reach one another", choices=("routed",), default="routed")
-    proxy_mode: str = answer("how kube-proxy programs services", choices=("nftables", "iptables"), default="nftables")
-    mtu: int = answer("MTU of pod interfaces; 0: that of the node's interface", default=0)
-    masquerade: bool = answer("pods reach the world outside under their node's address", default=True)
+    pod_subnet: str = answer("every pod's address comes from here (IPv4 CIDR)", guide=(3,), default="10.244.0.0/16")
+    node_cidr_mask_size: int = answer(
+        "each node gets a range of this size", guide=(3,), key="nodeCIDRMaskSize", default=24
+    )
+    service_subnet: str = answer(
+        "every service's address comes from here (IPv4 CIDR)", guide=(6,), default="10.96.0.0/16"
+    )
+    dns_domain: str = answer("the cluster's DNS domain", guide=(40,), default="cluster.local")
+    pod_network: str = answer(
+        "how pods on different nodes reach one another", guide=(4, 5), choices=("routed", "overlay"), default="routed"
+    )
+    proxy_mode: str = answer(
+        "how kube-proxy programs services", guide=(27,), choices=("nftables", "iptables"), default="nftables"
+    )
+    mtu: int = answer("MTU of pod interfaces; 0: that of the node's interface", guide=(23, 29), default=0)
+    masquerade: bool = answer("pods reach the world outside under their node's address", guide=(30,), default=True)
 
     @property
     def pods(self) -> IPv4Network:

@@ -27,15 +27,17 @@ class Node:
     """One machine of the cluster."""
 
     name: str = answer("the Node object's name (RFC 1123)")
-    address: str = answer("the node's IPv4 address, reached by its peers and by SSH")
+    address: str = answer("the node's IPv4 address, reached by its peers and by SSH", guide=(42,))
     role: str = answer("what runs there", choices=(CONTROL_PLANE, WORKER))
     host_key: str = answer("SHA256: fingerprint of the SSH host key", default="")
-    labels: dict[str, str] = answer("labels of the Node object", default_factory=dict)
+    labels: dict[str, str] = answer("labels of the Node object", guide=(39,), default_factory=dict)
     taints: tuple[Taint, ...] | None = answer(
         "taints of the Node object; left out: control planes take no pods of their own", default=None
     )
     ssh: NodeSsh = answer("what is otherwise than in ssh", default_factory=NodeSsh)
-    pod_cidr: str = answer("the node's own pod range; left out: the next free one", key="podCIDR", default="")
+    pod_cidr: str = answer(
+        "the node's own pod range; left out: the next free one", guide=(29,), key="podCIDR", default=""
+    )
 
     @property
     def is_control_plane(self) -> bool:

@@ -11,10 +11,10 @@ from kinstall.spec.fields import answer
 class Security:
     """How the API is protected."""
 
-    mode: str = answer("how the API is protected", choices=("https",), default="https")
-    key_type: str = answer("type of the keys that are made", choices=("ecdsa", "rsa"), default="ecdsa")
+    mode: str = answer("how the API is protected", guide=(14, 15), choices=("https",), default="https")
+    key_type: str = answer("type of the keys that are made", guide=(17,), choices=("ecdsa", "rsa"), default="ecdsa")
     extra_sans: tuple[str, ...] = answer(
-        "further names and addresses in the API server's certificate", key="extraSANs", default=()
+        "further names and addresses in the API server's certificate", guide=(17,), key="extraSANs", default=()
     )
-    ca_days: int = answer("days a new certificate authority is valid", default=3650)
-    leaf_days: int = answer("days a new certificate is valid", default=365)
+    ca_days: int = answer("days a new certificate authority is valid", guide=(17,), default=3650)
+    leaf_days: int = answer("days a new certificate is valid", guide=(17,), default=365)

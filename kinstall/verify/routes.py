@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 
+from assets.pod_network import pod_network
 from kinstall.spec import ClusterSpec
 from kinstall.verify import objects
 from kinstall.verify.ground import CheckPod
@@ -34,7 +36,7 @@ def route_causes(spec: ClusterSpec, lost: Iterable[Lost], routes: Mapping[tuple[
     for pair in lost:
         wrong = []
         for here, there in ((pair.source, pair.target), (pair.target, pair.source)):
-            hop, route = spec.node(there.node).address, routes.get((here.node, there.address), "")
+            hop, route = _hop(spec, there), routes.get((here.node, there.address), "")
             if route and f"via {hop} " not in f"{route} ":
                 wrong.append(
                     f"{here.node} has no route to the pods of {there.node} via {hop} (its kernel says: {_route(route)})"
@@ -46,6 +48,12 @@ def route_causes(spec: ClusterSpec, lost: Iterable[Lost], routes: Mapping[tuple[
         mine = causes.setdefault(pair.source.node, [])
         mine += [each for each in wrong if each not in mine]
     return {node: "; ".join(said) for node, said in causes.items() if said}
+
+
+def _hop(spec: ClusterSpec, pod: CheckPod) -> str:
+    """The gateway of the route to a pod."""
+    pods = IPv4Network(f"{pod.address}/{spec.networking.node_cidr_mask_size}", strict=False)
+    return pod_network(spec).hop(spec.node(pod.node).address, str(pods))
 
 
 def _route(text: str) -> str:

@@ -37,6 +37,7 @@ def test_identity() -> None:
         "podCIDR": "10.244.1.0/24",
         "kubernetesVersion": "1.36.3",
         "controlPlaneEndpoint": "10.90.0.11:6443",
+        "podNetwork": "routed",
         "podSubnet": "10.244.0.0/16",
         "nodeCIDRMaskSize": 24,
         "serviceSubnet": "10.96.0.0/16",

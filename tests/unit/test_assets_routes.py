@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.routes import routes
+from assets.pod_network.routed import routes
 from tests.unit.assets_cluster import CIDRS, SPEC
 
 NAMESPACE = ["unshare", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"]), "--net", "--mount"]

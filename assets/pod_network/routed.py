@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from importlib.resources import files
 
 from assets import paths, units
+from assets.inputs import NodeInputs
+from assets.pod_network.shape import PodNetwork
 from assets.rendered import Rendered, text
 from kinstall.spec import ClusterSpec, Node
 
@@ -26,9 +28,9 @@ def routes(spec: ClusterSpec, node: Node, cidrs: Mapping[str, str]) -> list[tupl
     return [(cidrs[peer.name], peer.address) for peer in peers if peer.name in cidrs]
 
 
-def route_files(spec: ClusterSpec, node: Node, cidrs: Mapping[str, str]) -> tuple[Rendered, ...]:
+def route_files(spec: ClusterSpec, node: Node, inputs: NodeInputs) -> tuple[Rendered, ...]:
     """The list, the script, the unit, and what makes systemd-networkd leave the routes alone."""
-    lines = "".join(f"{cidr} {via}\n" for cidr, via in routes(spec, node, cidrs))
+    lines = "".join(f"{cidr} {via}\n" for cidr, via in routes(spec, node, inputs.peers))
     script = files("assets").joinpath("scripts/routes.sh").read_text()
     return (
         text(paths.ROUTES_LIST, f"# kinstall: pod range and address of every other node\n{lines}"),
@@ -58,3 +60,18 @@ def _unit() -> Rendered:
             "Install": (("WantedBy", "multi-user.target"),),
         },
     )
+
+
+POD_NETWORK = PodNetwork(
+    what="routes",
+    files=route_files,
+    unit=paths.ROUTES_UNIT,
+    unit_inputs=(paths.unit_file(paths.ROUTES_UNIT), paths.ROUTES_SCRIPT),
+    inputs=(paths.ROUTES_LIST, paths.ROUTES_SCRIPT),
+    networkd_inputs=(paths.NETWORKD_DROPIN,),
+    check=CHECK,
+    run=RUN,
+    undo=UNDO,
+    direct=True,
+    hop=lambda address, pod_cidr: address,
+)

@@ -1,0 +1,37 @@
+"""What every pod network says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from assets.inputs import NodeInputs
+from assets.rendered import Rendered
+from kinstall.spec import ClusterSpec, Node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodNetwork:
+    """A unit that keeps the way to the other nodes' pods, and what stands around it.
+
+    `files`: everything that lies on a node. `unit_inputs` are those of them that the unit is started anew for;
+    `inputs` those that `run` is called for. `check`, `run` and `undo` are sh code: whether the way is as planned, make
+    it so, take it away. `what`: the step's name. `modules`: kernel modules beyond those of every node. `overhead`:
+    bytes of each packet that pods cannot have. `udp_port`: taken on every node, 0 for none. `direct`: whether nodes
+    must be neighbours on one link. `hop`: (peer's address, peer's pod range) → the gateway of the route to its pods.
+    """
+
+    what: str
+    files: Callable[[ClusterSpec, Node, NodeInputs], tuple[Rendered, ...]]
+    unit: str
+    unit_inputs: tuple[str, ...]
+    inputs: tuple[str, ...]
+    networkd_inputs: tuple[str, ...]
+    check: str
+    run: str
+    undo: str
+    direct: bool
+    hop: Callable[[str, str], str]
+    modules: tuple[str, ...] = ()
+    overhead: int = 0
+    udp_port: int = 0
