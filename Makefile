@@ -25,7 +25,7 @@ check: lint ## the fast part: lint, types, import contracts, unit and screen tes
 
 test: lint ## everything, with real hosts (root, Linux)
 	@$(PY) -m tests.lab build --all --if-possible
-	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup $(wildcard tests/lab tests/unit tests/screens)
+	@$(PY) -m pytest -n $(WORKERS) $(wildcard tests/lab tests/unit tests/screens)
 
 lint: environment
 	@$(PY) -m ruff check --quiet .

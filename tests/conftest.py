@@ -1,17 +1,26 @@
 """How tests are spread over pytest's workers (`make test` has several)."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 _LAB = Path(__file__).parent / "lab"
-_ONE_CLUSTER = _LAB / "life"
+_ONE_CLUSTER = "tests/lab/life/"
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """The tests of a file, or of a folder that shares a cluster, stay together on one worker and in their order."""
-    together = _ONE_CLUSTER if _ONE_CLUSTER in item.path.parents else item.path
-    item.add_marker(pytest.mark.xdist_group(str(together.relative_to(_LAB.parent))))
+class _Together(LoadScopeScheduling):
+    """The tests of a file, or of a folder that shares a cluster, stay on one worker and in their order."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _ONE_CLUSTER if nodeid.startswith(_ONE_CLUSTER) else nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Callable[..., None]) -> LoadScopeScheduling:
+    config.option.loadscopereorder = False
+    return _Together(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -93,7 +93,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "podSubnet": (_networking("podSubnet", "10.200.0.0/16"), "networking.podSubnet", "10.244.0.0/16"),
     "serviceSubnet": (_networking("serviceSubnet", "10.97.0.0/16"), "networking.serviceSubnet", "10.96.0.0/16"),
     "dnsDomain": (_networking("dnsDomain", "example.org"), "networking.dnsDomain", "cluster.local"),
-    "an older version": ({"kubernetesVersion": "1.36.3"}, "kubernetesVersion", "1.37.2"),
+    "an older version": ({"version": "1.36.3"}, "kubernetesVersion", "1.37.2"),
     "a name": ({"rename": "w9"}, "nodes[2].name", "w2"),
     "an address": ({"address": "10.90.0.77"}, "nodes[2].address", ""),
     "a removed node": ({"remove": True}, "nodes", "w2"),
@@ -105,7 +105,9 @@ def test_refused_by_name_before_anything_runs(life: Life, what: str) -> None:
     """Exit 2 with the setting's path and what the cluster was set up with; no node is touched, not even its lock."""
     change, path, recorded = REFUSED[what]
     cluster = life.cluster
-    data = edited(life, **{k: v for k, v in change.items() if k not in ("rename", "address", "remove")})
+    data = edited(life, **{k: v for k, v in change.items() if k not in ("rename", "address", "remove", "version")})
+    if "version" in change:
+        data["kubernetesVersion"] = change["version"]
     if "rename" in change:
         data["nodes"][2]["name"] = change["rename"]
     if "address" in change:
