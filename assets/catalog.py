@@ -8,6 +8,7 @@ from assets import (
     cni,
     container_runtime,
     firewall,
+    gateway,
     kernel,
     kube_proxy,
     kubeconfig,
@@ -25,7 +26,8 @@ RUNTIME = "runtime"
 NETWORK = "network"
 KUBERNETES = "kubernetes"
 CONTROL_PLANE = "control-plane"
-GROUPS = (RUNTIME, NETWORK, KUBERNETES, CONTROL_PLANE)
+GATEWAY = "gateway"
+GROUPS = (RUNTIME, NETWORK, KUBERNETES, CONTROL_PLANE, GATEWAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ def rendered_for(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInp
         NETWORK: network,
         KUBERNETES: kubernetes,
         CONTROL_PLANE: _control_plane(spec, node, pki, inputs) if node.is_control_plane else (),
+        GATEWAY: gateway.gateway_files(spec, node, pki),
     }
 
 

@@ -12,18 +12,36 @@ from assets.rendered import Rendered, text
 from kinstall.spec import ClusterSpec
 
 TABLE = "kinstall"
+GATEWAY_PORT = 8080
+"""Where the plain-HTTP gateway of a control plane listens."""
 LOAD = f"nft -f {paths.FIREWALL_RULES}"
-CHECK = f"nft list chain ip {TABLE} postrouting 2>/dev/null | grep -q masquerade"
 UNDO = f"nft delete table ip {TABLE} 2>/dev/null || true"
-"""sh code to load, test and remove the table on a node where the files below lie."""
+"""sh code to load and remove the table on a node where the files below lie."""
+
+
+def check(spec: ClusterSpec) -> str:
+    """sh code that tests whether the table does what the answers want of it."""
+    wanted = {
+        "postrouting": ("masquerade", spec.networking.masquerade),
+        "forward": ("drop", spec.security.mode == "http"),
+    }
+    return " && ".join(
+        f"nft list chain ip {TABLE} {chain} 2>/dev/null | grep -q {word}"
+        for chain, (word, is_wanted) in wanted.items()
+        if is_wanted
+    )
+
+
+def is_wanted(spec: ClusterSpec) -> bool:
+    return spec.networking.masquerade or spec.security.mode == "http"
 
 
 def firewall_files(spec: ClusterSpec) -> tuple[Rendered, ...]:
     """The rules, their unit, and what loads them again after nftables.service flushed everything. Nothing where the
-    answers turn masquerading off."""
-    if not spec.networking.masquerade:
+    answers turn masquerading off and nothing is to be kept from pods."""
+    if not is_wanted(spec):
         return ()
-    return (text(paths.FIREWALL_RULES, rules(spec)), _unit(), _nftables_dropin())
+    return (text(paths.FIREWALL_RULES, rules(spec)), _unit(), _nftables_dropin(spec))
 
 
 def rules(spec: ClusterSpec) -> str:
@@ -33,12 +51,19 @@ def rules(spec: ClusterSpec) -> str:
     turned around. The addresses of services are gone by then: replaced by those of pods.
     """
     pods = spec.networking.pod_subnet
+    chains = "".join((_masquerade(pods) if spec.networking.masquerade else "", _no_gateway(spec)))
     return f"""\
 #!/usr/sbin/nft -f
 # kinstall: what pods send out of the cluster leaves under the node's address.
 table ip {TABLE}
 delete table ip {TABLE}
 table ip {TABLE} {{
+{chains}}}
+"""
+
+
+def _masquerade(pods: str) -> str:
+    return f"""\
     chain postrouting {{
         type nat hook postrouting priority srcnat; policy accept;
         ip saddr != {pods} return
@@ -46,7 +71,20 @@ table ip {TABLE} {{
         fib daddr type {{ local, broadcast }} return
         masquerade fully-random
     }}
-}}
+"""
+
+
+def _no_gateway(spec: ClusterSpec) -> str:
+    """What keeps pods from the plain-HTTP gateway, where they still have their own addresses. It stands in the table
+    that masquerades: should somebody flush one, the other is gone as well."""
+    if spec.security.mode != "http":
+        return ""
+    planes = ", ".join(node.address for node in spec.control_planes)
+    return f"""\
+    chain forward {{
+        type filter hook forward priority filter - 10; policy accept;
+        ip saddr {spec.networking.pod_subnet} ip daddr {{ {planes} }} tcp dport {GATEWAY_PORT} drop
+    }}
 """
 
 
@@ -72,10 +110,11 @@ def _unit() -> Rendered:
     )
 
 
-def _nftables_dropin() -> Rendered:
+def _nftables_dropin(spec: ClusterSpec) -> Rendered:
     # Distributions' nftables.service flushes everybody's tables, kube-proxy's too, when it starts, reloads or stops.
     # A unit that is part of it would stay down after "stop" and "start".
-    again = f"-{LOAD}"
-    proxy = f"-systemctl --no-block try-restart {paths.KUBE_PROXY_UNIT}"
+    again = [f"-{LOAD}", f"-systemctl --no-block try-restart {paths.KUBE_PROXY_UNIT}"]
+    if spec.security.mode == "http":
+        again.append(f"-systemctl --no-block try-restart {paths.GATEWAY_UNIT}")  # it loads its rules when it starts
     verbs = ("ExecStartPost", "ExecReload", "ExecStopPost")
-    return units.unit(paths.NFTABLES_DROPIN, {"Service": [(verb, what) for verb in verbs for what in (again, proxy)]})
+    return units.unit(paths.NFTABLES_DROPIN, {"Service": [(verb, what) for verb in verbs for what in again]})

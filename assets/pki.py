@@ -56,6 +56,7 @@ class Leaf(StrEnum):
     KUBE_PROXY = "kube-proxy"
     CONTROLLER_MANAGER = "controller-manager"
     SCHEDULER = "scheduler"
+    GATEWAY = "gateway"
     ADMIN = "admin"
     SUPER_ADMIN = "super-admin"
 
@@ -166,7 +167,15 @@ def _control_plane_leaves(spec: ClusterSpec, node: Node) -> tuple[LeafRequest, .
         client(Leaf.ETCD_HEALTHCHECK_CLIENT, "kube-etcd-healthcheck-client", Signer.ETCD),
         embedded(Leaf.CONTROLLER_MANAGER),
         embedded(Leaf.SCHEDULER),
+        *_gateway(spec, node),
     )
+
+
+def _gateway(spec: ClusterSpec, node: Node) -> tuple[LeafRequest, ...]:
+    # A name of its own: an audit log tells what came in without credentials.
+    if spec.security.mode != "http":
+        return ()
+    return (LeafRequest(Leaf.GATEWAY, node.name, "kinstall-gateway", "kubeadm:cluster-admins", client=True),)
 
 
 def _apiserver(spec: ClusterSpec, node: Node) -> LeafRequest:

@@ -53,7 +53,12 @@ def check_cluster(
     asked: Mapping[str, tuple[float, float]] | None = None,
 ) -> list[Finding]:
     """What shows only when the nodes are compared. `facts` and `asked` (as `clock` above) have node names as keys."""
-    found = [*across.unique(spec, facts), *across.clocks(facts, asked or {}), *across.nodes_told(spec, facts)]
+    found = [
+        *across.unique(spec, facts),
+        *across.clocks(facts, asked or {}),
+        *across.nodes_told(spec, facts),
+        *across.open_api(spec),
+    ]
     return relaxed(spec, found)
 
 

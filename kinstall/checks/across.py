@@ -90,4 +90,17 @@ def nodes_told(spec: ClusterSpec, facts: Mapping[str, NodeFacts]) -> Iterator[Fi
         )
 
 
-CHECKS = ("hostname", "machine-id", "mac", "product-uuid", "clock-skew", "nodes")
+def open_api(spec: ClusterSpec) -> Iterator[Finding]:
+    """Mode http is said aloud at every run."""
+    if spec.security.mode == "http":
+        networks = ", ".join(spec.security.trusted_networks)
+        yield Finding(
+            "",
+            "security",
+            Severity.WARNING,
+            f"mode http: everybody in {networks} is admin of the cluster without any credential, unencrypted",
+            "take security.mode: https where that is not meant",
+        )
+
+
+CHECKS = ("hostname", "machine-id", "mac", "product-uuid", "clock-skew", "nodes", "security")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from assets.firewall import GATEWAY_PORT
 from assets.pod_network import pod_network
 from kinstall.checks import Check, View
 from kinstall.findings import Finding
@@ -17,13 +18,15 @@ CONTROL_PLANE_PORTS = {
     10257: "kube-controller-manager",
     10259: "kube-scheduler",
 }
+GATEWAY_PORTS = {GATEWAY_PORT: "kubectl"}
 NODE_PORTS = {10250: "kubelet", 10248: "kubelet", 10256: "kube-proxy", 10249: "kube-proxy"}
 SERVICE_NODE_PORTS = range(30000, 32768)
 
 
 def ports_of(view: View) -> dict[int, str]:
     """TCP port → component, of the node's role."""
-    return {**(CONTROL_PLANE_PORTS if view.node.is_control_plane else {}), **NODE_PORTS}
+    planes = {**CONTROL_PLANE_PORTS, **(GATEWAY_PORTS if view.spec.security.mode == "http" else {})}
+    return {**(planes if view.node.is_control_plane else {}), **NODE_PORTS}
 
 
 def ports(view: View) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from kinstall import footprint
 from kinstall.changes import identity
 from kinstall.engine.steps import File, Script, Step, Unit
 from kinstall.plan.common import IDENTITY, Inputs, as_files, folders
-from kinstall.spec import Node
+from kinstall.spec import ClusterSpec, Node
 
 KERNEL_FILES = (paths.MODULES_FILE, paths.SYSCTL_FILE)
 
@@ -51,13 +51,13 @@ def steps(inputs: Inputs, node: Node, files: Mapping[str, tuple[Rendered, ...]])
         Unit(network.unit, network.unit_inputs, undo=network.undo),
         # The check reads the list that lies on the node: that a new one is coming, only the input tells.
         Script(network.what, check=network.check, run=network.run, inputs=network.inputs),
-        *(_masquerade() if inputs.spec.networking.masquerade else ()),
+        *(_masquerade(inputs.spec) if firewall.is_wanted(inputs.spec) else ()),
     )
 
 
-def _masquerade() -> tuple[Step, ...]:
+def _masquerade(spec: ClusterSpec) -> tuple[Step, ...]:
     unit = (paths.unit_file(paths.FIREWALL_UNIT), paths.FIREWALL_RULES)
     return (
         Unit(paths.FIREWALL_UNIT, unit, undo=firewall.UNDO),
-        Script("masquerade", check=firewall.CHECK, run=firewall.LOAD),
+        Script("masquerade", check=firewall.check(spec), run=firewall.LOAD),
     )

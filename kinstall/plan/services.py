@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from assets import paths
 from assets.coredns import coredns_objects
+from assets.rendered import Rendered
 from assets.yamltext import documents
 from kinstall import footprint
 from kinstall.artefacts import image_refs
 from kinstall.causes import diagnose_program
 from kinstall.engine.steps import File, Script, Step, Unit, Wait
+from kinstall.plan import gateway
 from kinstall.plan.common import ADMIN, APPLY, COREDNS, Inputs, applied
-from kinstall.spec import ClusterSpec
+from kinstall.spec import ClusterSpec, Node
 
 # Within its first seconds kube-proxy may still be about to write its rules.
 _JUST_STARTED = f"""\
@@ -19,7 +23,7 @@ t=$(systemctl show -p ActiveEnterTimestampMonotonic --value {paths.KUBE_PROXY_UN
 [ "${{t:-0}}" -gt 0 ] && [ $((${{up%.*}} - t / 1000000)) -lt 30 ]"""
 
 
-def network(spec: ClusterSpec) -> tuple[Step, ...]:
+def network(spec: ClusterSpec, node: Node, files: Mapping[str, tuple[Rendered, ...]]) -> tuple[Step, ...]:
     """kube-proxy, once the API is there: before that it would only sit in its back-off."""
     ip = spec.networking.api_service_ip.replace(".", "\\.")
     check = {
@@ -54,6 +58,7 @@ def network(spec: ClusterSpec) -> tuple[Step, ...]:
             timeout=120,
             diagnose=diagnose_program(("kube-proxy.service",)),
         ),
+        *gateway.steps(spec, node, files),
     )
 
 

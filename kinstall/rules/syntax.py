@@ -44,6 +44,14 @@ def dns_name(text: str, limit: int = 253) -> Complaint | None:
 
 def cidr(text: str) -> Complaint | None:
     """An aligned IPv4 range in which ordinary addresses can lie."""
+    if wrong := network(text):
+        return wrong
+    name = special_name(IPv4Network(text))
+    return (f"{text} touches the {name} range", "take a private range, for example 10.244.0.0/16") if name else None
+
+
+def network(text: str) -> Complaint | None:
+    """An aligned IPv4 range."""
     if "," in text:
         return f"{text!r} is more than one range", "dual stack is not supported yet: write one IPv4 range"
     if ":" in text:
@@ -54,13 +62,12 @@ def cidr(text: str) -> Complaint | None:
     try:
         if not size.isdecimal():
             raise ValueError
-        network = IPv4Network(text, strict=False)
+        aligned = IPv4Network(text, strict=False)
     except ValueError:
         return f"{text!r} is no IPv4 range", "write one like 10.244.0.0/16"
-    if IPv4Address(address) != network.network_address:
-        return f"{text} has bits set beyond its size", f"the aligned range is {network}"
-    name = special_name(network)
-    return (f"{text} touches the {name} range", "take a private range, for example 10.244.0.0/16") if name else None
+    if IPv4Address(address) != aligned.network_address:
+        return f"{text} has bits set beyond its size", f"the aligned range is {aligned}"
+    return None
 
 
 def node_address(text: str) -> Complaint | None:

@@ -19,6 +19,7 @@ _PROGRAMS = {
     "mmdebstrap": "mmdebstrap",
     "systemd-nspawn": "systemd-container",
     "ip": "iproute2",
+    "nft": "nftables",  # for unit tests of rules
     "gcc": "gcc",
     "openssl": "openssl",
     "ssh": "openssh-client",

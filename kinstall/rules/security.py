@@ -1,0 +1,50 @@
+"""How the API is protected: what mode http demands, and what it cannot go together with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Network
+
+from kinstall.findings import Problem
+from kinstall.rules import syntax
+from kinstall.rules.view import Rule, View, told
+
+_GIVES_UP = (
+    "whoever reaches the gateway from a trusted network is admin, without any credential, and nothing is encrypted"
+)
+
+
+def acknowledged(view: View) -> Iterator[Problem]:
+    security = view.spec.security
+    if security.mode == "http" and not security.acknowledge_insecure:
+        message = f"mode http is not acknowledged: {_GIVES_UP}"
+        yield Problem(
+            "security.acknowledgeInsecure", message, "write true if that is what you want, or take mode https"
+        )
+
+
+def trusted_networks(view: View) -> Iterator[Problem]:
+    security, path = view.spec.security, "security.trustedNetworks"
+    if security.mode != "http":
+        if security.trusted_networks:
+            yield Problem(path, "trusted networks mean nothing in mode https", "leave them out, or take mode http")
+        return
+    if not security.trusted_networks and view.intact(path):
+        yield Problem(path, "mode http admits nobody without them", "name the networks, for example 192.0.2.0/24")
+    for index, text in enumerate(security.trusted_networks):
+        place = f"{path}[{index}]"
+        if not view.intact(place):
+            continue
+        wrong = syntax.network(text)
+        yield from told(place, wrong)
+        if wrong:
+            continue
+        network = IPv4Network(text)
+        if network.prefixlen < 8:
+            yield Problem(place, f"{text} is a large part of the internet: {_GIVES_UP}", "name the networks you trust")
+        elif view.pods and network.overlaps(view.pods):
+            message = f"{text} overlaps podSubnet {view.pods}: pods are never admitted"
+            yield Problem(place, message, "name networks of hosts")
+
+
+RULES: tuple[Rule, ...] = (acknowledged, trusted_networks)
