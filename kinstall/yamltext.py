@@ -35,6 +35,11 @@ class Unclear:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """In the place of a value whose tag read() was told to leave out, an encrypted one for example."""
+
+
 @dataclass(slots=True)
 class Document:
     """What a YAML text says. `lines`: written path → 1-based line; `texts`: written path → a scalar as it stands."""
@@ -87,8 +92,8 @@ def is_plain_text(text: str) -> bool:
     return not any(pattern.match(text) for _, pattern in candidates)
 
 
-def read(text: str) -> Document:
-    """The only document of a YAML text.
+def read(text: str, *, hide: frozenset[str] = frozenset()) -> Document:
+    """The only document of a YAML text. Values with one of the tags `hide` (`!vault`) become Hidden.
 
     Raises:
         Unreadable: not YAML, not one document, or beyond the bounds. What is wrong with single values is in the
@@ -115,7 +120,7 @@ def read(text: str) -> Document:
         raise Unreadable("nested too deep", "no key of an answers file is") from None
     document = Document()
     if node is not None:
-        document.data = _Reader(document).value(node, ())
+        document.data = _Reader(document, hide).value(node, ())
     return document
 
 
@@ -161,8 +166,9 @@ def _short(quoted: re.Match[str]) -> str:
 class _Reader:
     """Turns nodes into data and fills the document's `lines`, `texts` and `problems`."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, hide: frozenset[str]) -> None:
         self._document = document
+        self._hide = hide
         self._count = 0
 
     def value(self, node: Node, path: Path) -> Any:
@@ -172,6 +178,8 @@ class _Reader:
         if self._count > MAX_VALUES or len(path) > MAX_DEPTH:
             raise Unreadable("aliases that expand to far too much", "write the values out", line)
         self._document.lines.setdefault(written(path), line)
+        if node.tag in self._hide:
+            return Hidden()
         if isinstance(node, ScalarNode):
             return self._scalar(node, path)
         if isinstance(node, SequenceNode) and node.tag == f"{_TAG}seq":
