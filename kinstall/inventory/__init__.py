@@ -1,0 +1,103 @@
+"""Lists of machines that are there already (pasted lines, Ansible, CSV, ~/.ssh/config) → rows of an answers file.
+
+Pure but for load(). Secrets in a list are never kept: a notice names the variable, and nothing repeats its value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path, PurePath
+
+from kinstall.errors import UsageError
+from kinstall.inventory.ansible_ini import read_ansible_ini
+from kinstall.inventory.ansible_yaml import read_ansible_yaml
+from kinstall.inventory.collecting import Imported
+from kinstall.inventory.csvtable import has_header, read_csv
+from kinstall.inventory.lines import read_lines
+from kinstall.inventory.merging import Merged, merge
+from kinstall.inventory.sshconfig import read_ssh_config
+
+FORMATS = {
+    "lines": "lines: name address role",
+    "ansible-ini": "Ansible inventory (INI)",
+    "ansible-yaml": "Ansible inventory (YAML)",
+    "csv": "table (CSV)",
+    "ssh-config": "OpenSSH client configuration",
+}
+_READERS: dict[str, Callable[[str], Imported]] = {
+    "lines": read_lines,
+    "ansible-ini": read_ansible_ini,
+    "ansible-yaml": read_ansible_yaml,
+    "csv": read_csv,
+    "ssh-config": read_ssh_config,
+}
+_BY_SUFFIX = {".csv": "csv", ".tsv": "csv", ".yaml": "ansible-yaml", ".yml": "ansible-yaml", ".ini": "ansible-ini"}
+# Each is looked for in the whole text; the first that is found names the format.
+_BLANK = r"(?:[ \t]*(?:#.*)?\n)*[ \t]*"
+_BY_CONTENT = (
+    ("ansible-ini", re.compile(r"^[ \t]*\[[^\]\s]+\][ \t]*(?:[#;].*)?$", re.MULTILINE)),
+    (
+        "ssh-config",
+        re.compile(rf"^[ \t]*Host(?:[ \t]+|[ \t]*=)\S.*\n{_BLANK}[A-Za-z]+(?:[ \t]+|[ \t]*=)\S", re.MULTILINE),
+    ),
+    ("ansible-yaml", re.compile(rf"\A{_BLANK}(?:---|[\w.\"'-]+:[ \t]*(?:#.*)?$)", re.MULTILINE)),
+    ("ansible-ini", re.compile(r"^[ \t]*[^\s#;].*[ \t]ansible_\w+[ \t]*=", re.MULTILINE)),
+)
+MAX_BYTES = 1 << 20
+
+
+def detect(text: str, filename: str = "") -> str:
+    """Which of FORMATS a text is in; `lines` where it looks like nothing else."""
+    path = PurePath(filename)
+    if path.suffix.lower() in _BY_SUFFIX:
+        return _BY_SUFFIX[path.suffix.lower()]
+    if path.name in ("config", "ssh_config"):
+        return "ssh-config"
+    for name, pattern in _BY_CONTENT:
+        if pattern.search(text):
+            return name
+    return "csv" if has_header(text) else "lines"
+
+
+def read(text: str, filename: str = "", format: str = "") -> Imported:  # noqa: A002 - the word for it
+    """The machines of a text in one of FORMATS; without one it is detected."""
+    return _READERS[format or detect(text, filename)](text)
+
+
+def load(path: str | Path) -> Imported:
+    """The machines of a file.
+
+    Raises:
+        UsageError: there is no such file, it cannot be read, is larger than 1 MiB or no UTF-8 text
+    """
+    place = Path(path).expanduser()
+    try:
+        with place.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no valid path"
+        raise UsageError(f"{path} cannot be read: {reason}", "name an inventory, a CSV file or ~/.ssh/config") from None
+    if len(content) > MAX_BYTES:
+        raise UsageError(f"{path} is larger than 1 MiB", "a list of machines is not: name another file")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is not UTF-8 text", "store the file as UTF-8") from None
+    return read(text, place.name)
+
+
+__all__ = [
+    "FORMATS",
+    "Imported",
+    "Merged",
+    "detect",
+    "load",
+    "merge",
+    "read",
+    "read_ansible_ini",
+    "read_ansible_yaml",
+    "read_csv",
+    "read_lines",
+    "read_ssh_config",
+]

@@ -1,0 +1,85 @@
+"""Ansible's YAML inventory: groups with `hosts`, `children` and `vars`. Encrypted values are never read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kinstall.findings import Problem
+from kinstall.inventory.ansible import VAULT_TAGS, Inventory, read_inventory, refuse_encrypted
+from kinstall.inventory.collecting import Collector, Imported
+from kinstall.keys import Path, written
+from kinstall.yamltext import Document, Unreadable, read
+
+_SHAPE = "write groups with hosts:, children: and vars: below them"
+
+
+def read_ansible_yaml(text: str) -> Imported:
+    """The machines of an inventory in Ansible's YAML form."""
+    collector = Collector()
+    if refuse_encrypted(text, collector):
+        return collector.finish()
+    try:
+        document = read(text, hide=VAULT_TAGS)
+    except Unreadable as error:
+        found = error.problem
+        collector.problem(found.line, found.message, found.remedy)
+        return collector.finish()
+    collector.problems += [Problem("", each.message, each.remedy, each.line) for each in document.problems]
+    if not isinstance(document.data, dict):
+        collector.problem(1, "this is no inventory", _SHAPE)
+        return collector.finish()
+    if isinstance(document.data.get("nodes"), list):
+        collector.problem(1, "this is an answers file and no inventory", "open it with kinstall --answers FILE")
+        return collector.finish()
+    inventory = Inventory(collector)
+    reader = _Reader(inventory, document)
+    for name, group in document.data.items():
+        reader.group(name, group, (name,))
+    return read_inventory(inventory)
+
+
+class _Reader:
+    def __init__(self, inventory: Inventory, document: Document) -> None:
+        self._inventory = inventory
+        self._lines = document.lines
+
+    def group(self, name: str, data: Any, path: Path) -> None:
+        group = self._inventory.group(name)
+        for key, value in self._mapping(data, path).items():
+            here = (*path, key)
+            if key == "hosts":
+                self._hosts(name, value, here)
+            elif key == "children":
+                for child, inner in self._mapping(value, here).items():
+                    group.children[child] = self._line((*here, child))
+                    self.group(child, inner, (*here, child))
+            elif key == "vars":
+                for variable, inner in self._mapping(value, here).items():
+                    line = self._line((*here, variable))
+                    self._inventory.keep(group.variables, variable, inner, line, f"group {name}")
+            else:
+                self._inventory.collector.problem(self._line(here), "a key that no group has", _SHAPE)
+
+    def _hosts(self, group: str, data: Any, path: Path) -> None:
+        if isinstance(data, str):
+            data = {data: None}
+        if isinstance(data, list) and all(isinstance(each, str) for each in data):
+            data = dict.fromkeys(data)
+        for pattern, variables in self._mapping(data, path).items():
+            here = (*path, pattern)
+            names = self._inventory.host(pattern, group, self._line(here))
+            for variable, value in self._mapping(variables, here).items():
+                for name in names:
+                    own = self._inventory.hosts[name][0]
+                    self._inventory.keep(own, variable, value, self._line((*here, variable)), name)
+
+    def _mapping(self, data: Any, path: Path) -> dict[str, Any]:
+        if data is None:
+            return {}
+        if isinstance(data, dict):
+            return data
+        self._inventory.collector.problem(self._line(path), "a mapping belongs here", _SHAPE)
+        return {}
+
+    def _line(self, path: Path) -> int:
+        return self._lines.get(written(path), 1)

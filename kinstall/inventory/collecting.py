@@ -1,0 +1,143 @@
+"""From what a list tells of machines to rows of an answers file: names made valid, doubles and gaps told."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from kinstall.findings import Problem
+from kinstall.inventory.fields import SETTERS, Machine, as_row, is_secret
+from kinstall.rules import syntax
+
+MAX_MACHINES = 5000
+NAME_LIMIT = 63
+"""A node's name also becomes the value of its label kubernetes.io/hostname."""
+
+_NAMED = 8
+"""How many names a sentence has at most."""
+
+_ADDRESS_LIKE = re.compile(r"[0-9.]+|.*:.*|.*/.*")
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What a list of machines gives.
+
+    `nodes`: rows as under `nodes:` of an answers file. `notices`: sentences of what was left out, changed or guessed.
+    `problems`: lines that give no row, each with its line. `roles_told`: whether the list says roles at all; where it
+    does not, every row is a worker.
+    """
+
+    nodes: tuple[dict[str, Any], ...] = ()
+    notices: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    roles_told: bool = False
+
+
+@dataclass(slots=True)
+class Collector:
+    """Takes in machines and what is to be told of them, in the order of the list."""
+
+    machines: list[Machine] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    _notices: dict[str, None] = field(default_factory=dict)
+    _groups: dict[str, dict[str, None]] = field(default_factory=dict)
+
+    def note(self, sentence: str) -> None:
+        """Tell a sentence, once."""
+        self._notices[sentence] = None
+
+    def among(self, sentence: str, name: str) -> None:
+        """Tell `sentence` once with all names that it holds for, in the place of its `{}`."""
+        self._groups.setdefault(sentence, {})[name] = None
+
+    def problem(self, line: int, message: str, remedy: str = "") -> None:
+        self.problems.append(Problem("", message, remedy, line))
+
+    def left_out_secret(self, name: str) -> None:
+        """Tell that a value that may be a secret was not read; only its name is ever passed on."""
+        self.among("left out, as answers hold no secrets: {}; ssh.password and its like take a reference", name)
+
+    def put(self, machine: Machine, field_name: str, text: str, line: int) -> bool:
+        """Set a field from text; what is wrong with it becomes a problem of the line, and False is returned."""
+        wrong = SETTERS[field_name](machine, text)
+        if wrong:
+            self.problem(line, f"{field_name}: {wrong[0]}", wrong[1])
+        return wrong is None
+
+    def unused(self, name: str) -> None:
+        """Tell that a variable or column is not used, and that one left out may be a secret."""
+        if is_secret(name):
+            self.left_out_secret(name)
+        else:
+            self.among("not used: {}", name)
+
+    def finish(self) -> Imported:
+        """The rows, with all that is to be told."""
+        taken: dict[str, Machine] = {}
+        at: dict[str, Machine] = {}
+        rows = []
+        for machine in self.machines[:MAX_MACHINES]:
+            if not self._located(machine):
+                continue
+            other = at.setdefault(machine.address, machine)
+            if other is not machine:
+                double = f"{machine.name or machine.address} in line {machine.line}"
+                self.note(f"{double} has the address of {other.name}, {machine.address}: left out")
+                continue
+            machine.name = self._named(machine, taken)
+            taken[machine.name] = machine
+            rows.append(as_row(machine))
+        if len(self.machines) > MAX_MACHINES:
+            self.problem(0, f"more than {MAX_MACHINES} machines", "import a part of the list")
+        grouped = (sentence.format(_listed(list(names))) for sentence, names in self._groups.items())
+        told = any(machine.role for machine in self.machines)
+        problems = sorted(dict.fromkeys(self.problems), key=lambda problem: problem.line)
+        return Imported(tuple(rows), (*self._notices, *grouped), tuple(problems), told)
+
+    def _located(self, machine: Machine) -> bool:
+        """Give the machine an address; False where the list has none that a node can have."""
+        machine.address = machine.address or machine.name
+        if not machine.address:
+            self.problem(machine.line, "neither a name nor an address", "write both: w1 192.0.2.11")
+            return False
+        if machine.address == machine.name and _ADDRESS_LIKE.fullmatch(machine.name):
+            machine.name = ""
+        wrong = syntax.node_address(machine.address)
+        if wrong is None:
+            return True
+        if _ADDRESS_LIKE.fullmatch(machine.address):
+            self.problem(machine.line, f"{machine.name}: {wrong[0]}".removeprefix(": "), wrong[1])
+            return False
+        self.among("no IPv4 address is told: {}; write it in before going on", machine.name or machine.address)
+        return True
+
+    def _named(self, machine: Machine, taken: dict[str, Machine]) -> str:
+        wanted = machine.name or f"node-{machine.address.replace('.', '-')}"
+        name = valid_name(wanted) or f"node-{machine.address.replace('.', '-')}"
+        if name in taken:
+            free = next(
+                numbered
+                for n in range(2, MAX_MACHINES + 2)
+                if (numbered := f"{name[: NAME_LIMIT - 5]}-{n}") not in taken
+            )
+            self.note(f"{name} is the name of {taken[name].address} and {machine.address}: the second became {free}")
+            return free
+        if name != wanted:
+            self.note(f"{wanted} is no RFC 1123 name and became {name}")
+        return name
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def valid_name(text: str) -> str:
+    """The nearest RFC 1123 name of at most 63 characters; empty where nothing of the text fits."""
+    parts = re.sub(r"[^a-z0-9.]+", "-", text.lower())[:NAME_LIMIT].split(".")
+    return ".".join(part for part in (each.strip("-") for each in parts) if part)
+
+
+__all__ = ["MAX_MACHINES", "NAME_LIMIT", "Collector", "Imported", "valid_name"]

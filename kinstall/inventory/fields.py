@@ -1,0 +1,175 @@
+"""What lists of machines call things: names of columns and variables, words for roles, and how single values are read.
+
+A value is checked here with the answers file's own rules, so that what an import gives is what an answers file takes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from kinstall.keys import keys_of
+from kinstall.rules import syntax
+from kinstall.rules.syntax import Complaint
+from kinstall.spec import CONTROL_PLANE, WORKER, Node
+
+_SECRET = re.compile(r"pass|secret|token|credential|vault|pwd", re.IGNORECASE)
+_SEPARATORS = re.compile(r"[\s_.-]+")
+_MAKERS = re.compile(r"^(kubernetes|kubespray|kube|k8s|k3s|rke2)(?=.)")
+_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+_CONTROL_PLANE_WORDS = frozenset({"controlplane", "controlplanenode", "cp", "master", "masternode", "controller"})
+_WORKER_WORDS = frozenset({"worker", "workernode", "node", "agent", "minion", "compute"})
+
+
+@dataclass(slots=True)
+class Machine:
+    """What a list tells of one machine; what is empty or None was not told. `line` is 1-based."""
+
+    name: str = ""
+    address: str = ""
+    role: str = ""
+    line: int = 0
+    host_key: str = ""
+    pod_cidr: str = ""
+    node_ip: str = ""
+    user: str = ""
+    port: int | None = None
+    identity_file: str = ""
+    proxy_jump: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+    taints: list[dict[str, str]] | None = None
+
+
+def simplified(name: str) -> str:
+    """A column's or variable's name without case, blanks, dashes, dots and underscores."""
+    return _SEPARATORS.sub("", name.strip().lower())
+
+
+def is_secret(name: str) -> bool:
+    """Whether a variable or column of this name may hold a password or the like."""
+    return bool(_SECRET.search(name))
+
+
+def role_of(word: str) -> str:
+    """The role that a word (`master`, `kube_node`, `Workers`) stands for, or empty."""
+    plain = _MAKERS.sub("", simplified(word))
+    for candidate in (plain, plain.removesuffix("s")):
+        if candidate in _CONTROL_PLANE_WORDS:
+            return CONTROL_PLANE
+        if candidate in _WORKER_WORDS:
+            return WORKER
+    return ""
+
+
+# Setters: each puts a text into a machine, or complains and leaves it as it was
+
+
+def _checked(attribute: str, check: Callable[[str], Complaint | None]) -> Callable[[Machine, str], Complaint | None]:
+    def put(machine: Machine, text: str) -> Complaint | None:
+        wrong = check(text)
+        if wrong is None:
+            setattr(machine, attribute, text)
+        return wrong
+
+    return put
+
+
+def _role(machine: Machine, text: str) -> Complaint | None:
+    machine.role = role_of(text) or machine.role
+    return None if role_of(text) else (f"{text!r} is no role", f"write {CONTROL_PLANE} or {WORKER}")
+
+
+def _port(machine: Machine, text: str) -> Complaint | None:
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
+    if wrong := syntax.port(number):
+        return ("this is no TCP port", wrong[1])
+    machine.port = number
+    return None
+
+
+def _labels(machine: Machine, text: str) -> Complaint | None:
+    found: dict[str, str] = {}
+    for pair in re.split(r"[\s,;|]+", text.strip()):
+        key, _, value = pair.partition("=")
+        if wrong := syntax.label_key(key) or syntax.label_value(value):
+            return wrong
+        found[key] = value
+    machine.labels.update(found)
+    return None
+
+
+def _taints(machine: Machine, text: str) -> Complaint | None:
+    found = []
+    for one in filter(None, re.split(r"[\s,;|]+", text.strip())):
+        rest, _, effect = one.rpartition(":")
+        key, _, value = rest.partition("=")
+        if effect not in _EFFECTS:
+            return f"{one!r} is no taint", f"write KEY=VALUE:EFFECT, with the effect {', '.join(_EFFECTS)}"
+        if wrong := syntax.label_key(key) or syntax.label_value(value):
+            return wrong
+        found.append({"key": key, "effect": effect} | ({"value": value} if value else {}))
+    machine.taints = [*(machine.taints or []), *found]
+    return None
+
+
+def _any(_: str) -> Complaint | None:
+    return None
+
+
+SETTERS: dict[str, Callable[[Machine, str], Complaint | None]] = {
+    "name": _checked("name", _any),  # made valid, or told, when the list is complete
+    "address": _checked("address", _any),
+    "role": _role,
+    "user": _checked("user", syntax.user),
+    "port": _port,
+    "identityFile": _checked("identity_file", syntax.key_file),
+    "proxyJump": _checked("proxy_jump", syntax.jump),
+    "hostKey": _checked("host_key", syntax.fingerprint),
+    "labels": _labels,
+    "taints": _taints,
+    "podCIDR": _checked("pod_cidr", syntax.cidr),
+    "nodeIP": _checked("node_ip", syntax.node_address),
+}
+
+_WORDS = {
+    "name": "name hostname host node nodename vm server machine inventoryhostname",
+    "address": "address addr ip ipaddress ipv4 ipv4address ansiblehost ansiblesshhost privateip internalip hostaddress",
+    "role": "role roles group noderole",
+    "user": "user username login sshuser ansibleuser ansiblesshuser remoteuser",
+    "port": "port sshport ansibleport ansiblesshport",
+    "identityFile": "identityfile key keyfile sshkey sshkeyfile privatekey privatekeyfile sshprivatekeyfile"
+    " ansiblesshprivatekeyfile ansibleprivatekeyfile",
+    "proxyJump": "proxyjump jump jumphost bastion",
+    "hostKey": "hostkey hostkeyfingerprint fingerprint sshhostkey",
+    "labels": "labels label nodelabels",
+    "taints": "taints taint nodetaints",
+    "podCIDR": "podcidr",
+    "nodeIP": "nodeip",
+}
+ALIASES = {word: name for name, words in _WORDS.items() for word in words.split()}
+"""Simplified name of a column → the field it fills."""
+
+
+def as_row(machine: Machine) -> dict[str, Any]:
+    """The machine as under `nodes:` of an answers file, with what was told only."""
+    known = {key.name for key in keys_of(Node)}
+    ssh = {
+        "user": machine.user,
+        "port": machine.port,
+        "identityFile": machine.identity_file,
+        "proxyJump": machine.proxy_jump,
+    }
+    row: dict[str, Any] = {
+        "name": machine.name,
+        "address": machine.address,
+        "role": machine.role or WORKER,
+        "hostKey": machine.host_key,
+        "labels": dict(machine.labels),
+        "ssh": {key: value for key, value in ssh.items() if value},
+        "podCIDR": machine.pod_cidr,
+        "nodeIP": machine.node_ip,
+    }
+    row = {key: value for key, value in row.items() if value and key in known}
+    return row if machine.taints is None else {**row, "taints": machine.taints}

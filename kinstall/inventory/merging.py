@@ -1,0 +1,53 @@
+"""Rows that were imported, put among those that are there: the same machine is recognised by its address or name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kinstall.inventory.collecting import Imported
+from kinstall.spec import CONTROL_PLANE
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """`nodes`: all rows, those that were there first and in their order; `added` and `updated`: names."""
+
+    nodes: tuple[dict[str, Any], ...]
+    added: tuple[str, ...]
+    updated: tuple[str, ...]
+    notices: tuple[str, ...]
+
+
+def merge(existing: Sequence[Mapping[str, Any]], imported: Imported, *, update: bool) -> Merged:
+    """The rows of both. Of a machine that is known already (same address, or else same name) what the import tells
+    replaces what is there where `update` is set, but for its name; else it is left alone. Nothing passed in is changed.
+    """
+    rows: list[dict[str, Any]] = [dict(row) for row in existing]
+    added, updated, alone = [], [], []
+    for row in imported.nodes:
+        known = next((each for each in rows if each.get("address") == row["address"]), None) or next(
+            (each for each in rows if each.get("name") == row["name"]), None
+        )
+        if known is None:
+            rows.append(dict(row))
+            added.append(row["name"])
+        elif update:
+            _update(known, row, roles_told=imported.roles_told)
+            updated.append(str(known.get("name", row["name"])))
+        else:
+            alone.append(row["name"])
+    notices = [f"known already, and left alone: {', '.join(alone)}"] if alone else []
+    if rows and not imported.roles_told and not any(row.get("role") == CONTROL_PLANE for row in rows):
+        rows[0]["role"] = CONTROL_PLANE
+        notices.append(f"the list tells no roles: {rows[0].get('name')}, the first, became the control plane")
+    return Merged(tuple(rows), tuple(added), tuple(updated), tuple(notices))
+
+
+def _update(known: dict[str, Any], row: Mapping[str, Any], *, roles_told: bool) -> None:
+    for key, value in row.items():
+        if key == "name" or (key == "role" and not roles_told):
+            continue
+        both = isinstance(value, dict) and isinstance(known.get(key), dict)
+        known[key] = {**known[key], **value} if both else value
