@@ -132,6 +132,10 @@ def _parser() -> argparse.ArgumentParser:
         nodes=False,
     )
     made.add_argument("folder", metavar="DIR", help="a new or empty folder")
+    made = command("report", "write the last run as one HTML page", "kinstall report demo.yaml --file demo.html")
+    made.add_argument("answers", metavar="ANSWERS", nargs="?", help="its cluster; left out: the newest run of all")
+    made.add_argument("--state", metavar="DIR", help="state folder (default: ~/.local/state/kinstall/CLUSTER)")
+    made.add_argument("--file", metavar="FILE", help="where to (default: report.html in the state folder)")
     command("schema", "print the JSON Schema of the answers file", "kinstall schema > answers.schema.json")
     return parser
 

@@ -81,9 +81,13 @@ class RunLog:
 
 def prune(runs: Path, keep: int = KEPT) -> None:
     """Remove all but the newest `keep` logs; files with other names are left alone."""
-    logs = sorted(path for path in runs.iterdir() if _NAME.fullmatch(path.name))
-    for path in logs[:-keep]:
+    for path in logs(runs)[:-keep]:
         path.unlink(missing_ok=True)
+
+
+def logs(runs: Path) -> list[Path]:
+    """The logs in a folder, the oldest first; none where there is no such folder."""
+    return sorted(path for path in runs.glob("*.log") if _NAME.fullmatch(path.name))
 
 
 def tee(*sinks: Sink) -> Sink:

@@ -1,0 +1,238 @@
+"""A run as one HTML page that needs nothing else: no script, no font, no picture from elsewhere. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from kinstall import __version__
+from kinstall.engine.events import Event, Notice, Outcome, RunStarted, StepFinished
+from kinstall.engine.progress import NodeProgress, Progress
+from kinstall.headless.words import MARKS, OUTCOME_KINDS, duration
+from kinstall.report.markup import Html, element, joined
+from kinstall.report.run import Run
+from kinstall.report.style import CSS
+from kinstall.report.svg import timeline_svg
+from kinstall.spec import ClusterSpec
+from kinstall.timeline import Timeline
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+VERIFY = "verify"
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """What the operator types to go on: kubectl's path, the admin's kubeconfig, the answers file."""
+
+    kubectl: str
+    kubeconfig: str
+    answers: str
+
+
+def page(run: Run, spec: ClusterSpec | None, commands: Commands) -> str:
+    """The page. `spec`: the answers that the run was made with, None where they cannot be read any more."""
+    progress, timeline = run.progress(), run.timeline()
+    checks = [event for event in _steps(run) if event.phase == VERIFY and not event.node]
+    title = headline(run, progress, checks, spec)
+    body = joined(
+        element("h1", title),
+        element("p", _about(run), class_="about"),
+        _failures(progress),
+        _section("Cluster", _cluster(spec) if spec else Html("")),
+        _section("Checks", _checks(checks)),
+        _section("Timeline", joined(timeline_svg(timeline), _seconds(timeline))),
+        _section("What was changed", _changes(run, progress)),
+        _section("Findings and notices", _notices(run)),
+        _section("How to go on", element("pre", "\n".join(_to_go_on(run, progress, commands)))),
+    )
+    head = joined(
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+        element("meta", name="viewport", content="width=device-width"),
+        element("title", f"kinstall: {title}"),
+        element("style", Html(CSS)),
+    )
+    return f"<!DOCTYPE html>\n{element('html', element('head', head), element('body', body), lang='en')}\n"
+
+
+def headline(run: Run, progress: Progress, checks: Sequence[StepFinished], spec: ClusterSpec | None) -> str:
+    """One sentence of how the run ended: `cluster demo is up: 3 nodes, Kubernetes 1.37.2, in 1 min 38 s`."""
+    finished, name = run.finished, progress.cluster
+    failed = [check for check in checks if check.outcome is Outcome.FAILED]
+    if finished is None:
+        return f"the {progress.command} of {name} was broken off"
+    took = f"in {duration(finished.seconds)}"
+    if finished.outcome is Outcome.CANCELLED:
+        return f"the {progress.command} of {name} was stopped {took}"
+    if finished.failed or (finished.outcome is Outcome.FAILED and not failed):
+        bad = [node.name for node in progress.nodes.values() if node.failure is not None and node.name]
+        return f"the {progress.command} of {name} failed {took}" + (f": {', '.join(bad)}" if bad else "")
+    if progress.command == "reset":
+        return f"cluster {name} was taken off {_count(len(progress.nodes), 'node')} {took}"
+    if failed:
+        return f"cluster {name} stands, and {len(failed)} of {_count(len(checks), 'check')} failed, {took}"
+    nodes = _count(sum(1 for node in progress.nodes if node), "node")
+    version = f", Kubernetes {spec.kubernetes_version}" if spec else ""
+    return f"cluster {name} {'is up' if checks else 'was worked on, and not verified'}: {nodes}{version}, {took}"
+
+
+def _about(run: Run) -> str:
+    began = f"{run.began:%Y-%m-%d %H:%M:%S} UTC" if run.began else "an unknown time"
+    later = f" {_count(run.later, 'later run')} ended before anything was changed." if run.later else ""
+    return f"Run of {began}, log {run.name}; told by kinstall {__version__}.{later}"
+
+
+def _section(title: str, content: Html) -> Html:
+    return element("section", element("h2", title), content) if content else Html("")
+
+
+def _steps(run: Run) -> Iterator[StepFinished]:
+    return (event for _, event in run.events if isinstance(event, StepFinished))
+
+
+def _mark(outcome: Outcome) -> Html:
+    kind = OUTCOME_KINDS[outcome]
+    return element("td", f"{MARKS[kind]} {outcome.value}", class_=f"mark {kind}")
+
+
+def _table(columns: Sequence[str], rows: Sequence[Html], numbers: Sequence[str] = ()) -> Html:
+    if not rows:
+        return Html("")
+    heads = (element("th", name, **({"class_": "number"} if name in numbers else {})) for name in columns)
+    return element("table", element("thead", element("tr", *heads)), element("tbody", *rows))
+
+
+# The sections
+
+
+def _failures(progress: Progress) -> Html:
+    rows = [
+        element(
+            "tr",
+            _mark(failure.outcome),
+            element("td", failure.node or "cluster"),
+            element("td", failure.phase),
+            element("td", failure.step),
+            element("td", failure.message),
+        )
+        for failure in progress.failures
+        if failure.phase != VERIFY  # the checks tell these
+    ]
+    return _section("What went wrong", _table(("", "Node", "Phase", "Step", "Cause"), rows))
+
+
+def _cluster(spec: ClusterSpec) -> Html:
+    networking = spec.networking
+    facts = {
+        "Kubernetes": spec.kubernetes_version,
+        "API": spec.endpoint,
+        "Security": spec.security.mode,
+        "Pods": f"{networking.pod_subnet}, /{networking.node_cidr_mask_size} per node, {networking.pod_network}",
+        "Services": networking.service_subnet,
+        "DNS domain": networking.dns_domain,
+    }
+    rows = [
+        element(
+            "tr",
+            element("td", node.name),
+            element("td", node.role),
+            element("td", node.address),
+            element("td", ", ".join(f"{key}={value}" for key, value in node.labels.items())),
+        )
+        for node in spec.nodes
+    ]
+    listed = (piece for key, value in facts.items() for piece in (element("dt", key), element("dd", value)))
+    return joined(element("dl", *listed), element("p"), _table(("Node", "Role", "Address", "Labels"), rows))
+
+
+def _checks(checks: Sequence[StepFinished]) -> Html:
+    rows = [
+        element(
+            "tr",
+            _mark(check.outcome),
+            element("td", check.step),
+            element("td", f"{check.seconds:.1f} s", class_="number"),
+            element("td", check.message),
+        )
+        for check in checks
+    ]
+    return _table(("", "Check", "Time", "What was seen"), rows, numbers=("Time",))
+
+
+def _seconds(timeline: Timeline) -> Html:
+    """The chart's numbers, for whoever cannot see the chart."""
+    rows = []
+    for lane in timeline.lanes:
+        spent = {span.phase: 0.0 for span in lane.spans}
+        for span in lane.spans:
+            spent[span.phase] += span.seconds
+        cells = (
+            element("td", f"{spent[phase]:.1f}" if phase in spent else "", class_="number") for phase in timeline.phases
+        )
+        rows.append(element("tr", element("td", lane.node or "cluster"), *cells))
+    table = _table(("Node", *timeline.phases), rows, numbers=timeline.phases)
+    return element("details", element("summary", "Seconds per node and phase"), table) if timeline.phases else Html("")
+
+
+def _changes(run: Run, progress: Progress) -> Html:
+    changed: dict[tuple[str, str, str], StepFinished] = {}
+    for event in _steps(run):
+        if event.phase != VERIFY and event.outcome is Outcome.CHANGED:
+            changed[event.node, event.phase, event.step] = event
+    return joined(*(_changed_on(node, [e for e in changed.values() if e.node == name], progress.command)
+                    for name, node in progress.nodes.items() if name))  # fmt: skip
+
+
+def _changed_on(node: NodeProgress, changed: Sequence[StepFinished], command: str) -> Html:
+    right = sum(1 for phase in node.phases.values() for outcome in phase.outcomes.values() if outcome is Outcome.OK)
+    done = "undone" if command == "reset" else "changed"
+    summary = f"{node.name} ({node.role}): {len(changed)} {done}, {right} in order already"
+    rows = [
+        element(
+            "tr",
+            element("td", event.phase),
+            element("td", event.step),
+            element("td", event.message),
+            element("td", f"{event.seconds:.1f} s", class_="number"),
+        )
+        for event in changed
+    ]
+    if not rows:
+        return element("p", summary)
+    table = _table(("Phase", "Step", "", "Time"), rows, numbers=("Time",))
+    return element("details", element("summary", summary), table)
+
+
+def _notices(run: Run) -> Html:
+    rows = [
+        element(
+            "tr",
+            element("td", "preflight" if at < begun else (notice.node or "cluster")),
+            element("td", notice.message),
+        )
+        for begun in [_begun(run.events)]
+        for at, (_, notice) in enumerate(run.events)
+        if isinstance(notice, Notice)
+    ]
+    return _table(("From", "What"), rows)
+
+
+def _begun(events: Sequence[tuple[float, Event]]) -> int:
+    """How many events came before the first node was touched: preflight's findings."""
+    return next((index for index, (_, event) in enumerate(events) if isinstance(event, RunStarted)), 0)
+
+
+def _to_go_on(run: Run, progress: Progress, commands: Commands) -> Iterator[str]:
+    if progress.command == "reset":
+        yield f"kinstall replay {commands.answers}"
+        return
+    finished = run.finished
+    if finished is None or finished.outcome not in (Outcome.OK, Outcome.CHANGED):
+        yield f"kinstall replay {commands.answers}    # once it is mended: goes on where it stopped"
+    yield f"{commands.kubectl} --kubeconfig {commands.kubeconfig} get nodes"
+    yield f"kinstall verify {commands.answers}"
+    yield f"kinstall plan {commands.answers}    # after a change to the answers: what it would do"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

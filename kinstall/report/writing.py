@@ -1,0 +1,87 @@
+"""From a state folder to a page on disk."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from shlex import quote
+
+from kinstall import answers
+from kinstall.errors import InvalidAnswers, UsageError
+from kinstall.report.page import Commands, page
+from kinstall.report.run import Run, read_log
+from kinstall.runlog import logs
+from kinstall.spec import ClusterSpec
+from kinstall.state import StateFolder, state_home
+
+
+def last_run(state: StateFolder) -> Run:
+    """The newest run that came as far as its first step.
+
+    Raises:
+        UsageError: there is none yet, or the folder or a log cannot be read
+    """
+    later = 0
+    for path in reversed(logs(state.check().runs)):
+        run = read_log((state.read(path) or b"").decode("utf-8", "replace").splitlines(), path.name)
+        if run.started is not None:
+            return replace(run, later=later)
+        later += 1
+    what = f"there is no run in {state.runs} yet"
+    if later:
+        what = f"no run in {state.runs} came as far as its first step"
+    raise UsageError(what, "kinstall replay ANSWERS makes one; --state names another state folder")
+
+
+def newest_state() -> StateFolder:
+    """The state folder of the cluster that was worked on last.
+
+    Raises:
+        UsageError: there is none
+    """
+    home = state_home() / "kinstall"
+    newest = max(
+        ((found[-1].name, folder) for folder in home.glob("*") if (found := logs(folder / "runs"))), default=None
+    )
+    if newest is None:
+        raise UsageError(f"there is no run in {home} yet", "kinstall replay ANSWERS makes one")
+    return StateFolder(newest[1])
+
+
+def spec_of_run(state: StateFolder) -> ClusterSpec | None:
+    """The answers of the last run; None where an older or newer version wrote what this one does not take."""
+    content = state.read(state.answers)
+    try:
+        return answers.parse(content.decode("utf-8", "replace")) if content else None
+    except InvalidAnswers:
+        return None
+
+
+def write(state: StateFolder, path: Path | None = None, named: str = "") -> Path:
+    """Write the page of the last run, for its owner's eyes only; returns where it is.
+
+    `path`: default report.html in the state folder. `named`: the answers file as the operator names it.
+
+    Raises:
+        UsageError: there is no run yet, or the file cannot be written
+    """
+    run = last_run(state)
+    kubectl = state.bin / "kubectl"
+    commands = Commands(
+        kubectl=quote(str(kubectl)) if kubectl.exists() else "kubectl",
+        kubeconfig=quote(str(state.admin_conf)),
+        answers=quote(named or str(state.answers)),
+    )
+    content = page(run, spec_of_run(state), commands).encode("utf-8", "backslashreplace")
+    if path is None:
+        state.write(state.path / "report.html", content)
+        return state.path / "report.html"
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no valid path"
+        raise UsageError(f"{path} cannot be written: {reason}", "name another file with --file") from None
+    return path
