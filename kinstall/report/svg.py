@@ -9,7 +9,8 @@ from kinstall.headless.words import duration
 from kinstall.report.markup import Html, element, joined
 from kinstall.timeline import Lane, Span, Timeline, tick_step
 
-COLOURS = ("#7aa6c2", "#5b8c5a", "#c9a227", "#8e6c8a", "#b5651d", "#3d6b9e", "#6b8e23", "#a0525d", "#777777")
+# Dark enough for white letters, in light and in dark pages.
+COLOURS = ("#3f6f8f", "#3f7040", "#8a6a00", "#6d4f6a", "#8f4a12", "#2c5484", "#50691a", "#843f4a", "#5a5a5a")
 _WIDTH, _NAMES, _ROW, _TOP = 960.0, 150.0, 26.0, 24.0
 _LETTER = 6.6
 """Width of a letter in the bars, about; a name that does not fit is left to the title."""
