@@ -47,6 +47,7 @@ _WITHOUT_MEANING = frozenset(
 _JUMP = re.compile(r"(?:-J\s*|-o\s*['\"]?ProxyJump[=\s]\s*)([^\s'\"]+)")
 _RANGE = re.compile(r"\[(?P<first>[0-9]+|[A-Za-z]):(?P<last>[0-9]+|[A-Za-z])(?::(?P<step>[0-9]+))?\]")
 _MAX_RANGES = 4
+_DEEPEST = 50
 _TAKES_PODS = frozenset({"kubenode"})
 """Kubespray's group of nodes that pods may run on: a control plane that is in it too has no taint."""
 
@@ -113,6 +114,7 @@ def read_inventory(inventory: Inventory) -> Imported:
     above = _ancestors(inventory)
     roles = _roles(inventory)
     over = {name: _all_above(name, above) for name in inventory.groups}
+    depth = _depths(inventory.groups, above)
     for host, (own, line) in inventory.hosts.items():
         direct = [name for name, group in inventory.groups.items() if host in group.hosts]
         groups = {name for each in direct for name in (each, *over[each])}
@@ -121,7 +123,7 @@ def read_inventory(inventory: Inventory) -> Imported:
             collector.among("in no group of control planes or workers, and left out: {}", host)
             continue
         machine = Machine(name=host, line=line, role=CONTROL_PLANE if CONTROL_PLANE in told else "".join(told))
-        order = sorted(groups - {"all"}, key=lambda name: (len(over[name]), name))
+        order = sorted(groups - {"all"}, key=lambda name: (depth[name], name))
         values: dict[str, tuple[Any, int]] = {}
         for name in ("all", *order):
             values |= inventory.groups[name].variables if name in inventory.groups else {}
@@ -183,6 +185,17 @@ def _all_above(name: str, above: Mapping[str, list[str]]) -> list[str]:
             found[each] = None
             waiting += above.get(each, [])
     return list(found)
+
+
+def _depths(groups: Iterable[str], above: Mapping[str, list[str]]) -> dict[str, int]:
+    """How many groups at most lie over a group, one over the other: the deeper one's variables win."""
+    depth = dict.fromkeys(groups, 0)
+    for _ in range(_DEEPEST):  # a group inside itself would sink for ever
+        deeper = {name: max((1 + depth.get(each, 0) for each in above.get(name, ())), default=0) for name in depth}
+        if deeper == depth:
+            break
+        depth = deeper
+    return depth
 
 
 def _roles(inventory: Inventory) -> dict[str, str]:

@@ -128,8 +128,9 @@ def test_formats_are_told_apart(text: str, filename: str, expected: str) -> None
         "\x00\ud800\u2028\n",
         "a: &a [x,x]\nb: &b [*a,*a]\nc: &c [*b,*b]\nd: [*c,*c,*c]\n",
         "[a:children]\nb\n[b:children]\na\n[a]\nw1 ansible_host=10.1.0.1\n",
+        "".join(f"[g{n}:children]\ng{n + 1}\n" for n in reversed(range(2000))) + "[g2000]\nw1\n",
     ],
-    ids=range(9),
+    ids=range(10),
 )
 def test_hostile_text_ends(format_: str, text: str) -> None:
     """Whatever is pasted, a result comes: detecting and reading neither raise nor run away."""

@@ -58,6 +58,16 @@ def test_variables_of_the_host_win_over_its_groups() -> None:
     assert rows["w2"]["ssh"] == {"user": "p", "port": 3, "identityFile": "~/p"}
 
 
+def test_the_deepest_group_wins_and_then_the_last_by_name() -> None:
+    """A group with two parents is no deeper than one with one; groups of one depth go by the alphabet."""
+    text = (
+        "[a:children]\nz\n[b:children]\nz\n[c:children]\nd\n[d:children]\ny\n"
+        "[z:vars]\nansible_port=1\n[y:vars]\nansible_port=2\n[k:vars]\nansible_user=k\n[l:vars]\nansible_user=l\n"
+        "[z]\nw1 ansible_host=10.1.0.1\n[y]\nw1\n[l]\nw1\n[k]\nw1\n"
+    )
+    assert by_name(read_ansible_ini(text))["w1"]["ssh"] == {"user": "l", "port": 2}
+
+
 def test_ranges_name_many_hosts() -> None:
     """Numbers with leading zeros, letters, steps, and a port behind."""
     found = read_ansible_ini("[workers]\nw[08:10].x:2222\n10.1.0.[1:3]\nn-[a:c]\nm[1:5:2]\n")
