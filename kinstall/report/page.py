@@ -60,7 +60,7 @@ def headline(run: Run, progress: Progress, checks: Sequence[StepFinished], spec:
     finished, name = run.finished, progress.cluster
     failed = [check for check in checks if check.outcome is Outcome.FAILED]
     if finished is None:
-        return f"the {progress.command} of {name} was broken off"
+        return f"the {progress.command} of {name} was broken off, or still runs"
     took = f"in {duration(finished.seconds)}"
     if finished.outcome is Outcome.CANCELLED:
         return f"the {progress.command} of {name} was stopped {took}"
