@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kinstall.inventory.collecting import MAX_MACHINES, Collector, Imported
-from kinstall.inventory.fields import Machine, is_secret, role_of, simplified
+from kinstall.inventory.collecting import MAX_MACHINES, Collector, Imported, shown
+from kinstall.inventory.fields import Machine, role_of, simplified
 from kinstall.spec import CONTROL_PLANE, WORKER
 from kinstall.yamltext import Hidden, Unclear
 
@@ -46,6 +46,7 @@ _WITHOUT_MEANING = frozenset(
 )
 _JUMP = re.compile(r"(?:-J\s*|-o\s*['\"]?ProxyJump[=\s]\s*)([^\s'\"]+)")
 _RANGE = re.compile(r"\[(?P<first>[0-9]+|[A-Za-z]):(?P<last>[0-9]+|[A-Za-z])(?::(?P<step>[0-9]+))?\]")
+_PATTERN = re.compile(r"[\w.:\[\]-]+")
 _MAX_RANGES = 4
 _DEEPEST = 50
 _TAKES_PODS = frozenset({"kubenode"})
@@ -77,7 +78,11 @@ class Inventory:
 
     def host(self, pattern: str, group: str, line: int) -> list[str]:
         """Take in a host, or the range of hosts that a pattern such as `w[1:3]` stands for; returns their names."""
-        names = []
+        names: list[str] = []
+        if not _PATTERN.fullmatch(pattern):
+            # Not repeated: a variable that went astray may be a password.
+            self.collector.problem(line, "this is no name of a host", "write the host first, then name=value")
+            return names
         for name in expanded(pattern):
             if len(self.hosts) > MAX_MACHINES:
                 break
@@ -89,12 +94,10 @@ class Inventory:
     def keep(self, into: dict[str, tuple[Any, int]], name: str, value: Any, line: int, owner: str) -> None:
         """Keep a variable that is used; of all others, and of secrets, only the name is told."""
         if isinstance(value, Hidden) or (isinstance(value, str) and value.lstrip().startswith(_ENCRYPTED)):
-            self.collector.among("encrypted with ansible-vault, and left out: {}", f"{name} of {owner}")
+            self.collector.among("encrypted with ansible-vault, and left out: {}", f"{shown(name)} of {owner}")
         elif name not in _FIELDS and name not in _ARGUMENTS:
-            if is_secret(name):
-                self.collector.left_out_secret(name)
-            elif name not in _WITHOUT_MEANING:
-                self.collector.among("not used: {}", name)
+            if name not in _WITHOUT_MEANING:
+                self.collector.unused(name if name.isidentifier() else "…")
         elif isinstance(value, str) and "{{" in value:
             self.collector.among("templates are not filled in, and left out: {}", f"{name} of {owner}")
         elif name in _ARGUMENTS:

@@ -17,7 +17,9 @@ NAME_LIMIT = 63
 _NAMED = 8
 """How many names a sentence has at most."""
 
-_ADDRESS_LIKE = re.compile(r"[0-9.]+|.*:.*|.*/.*")
+_ADDRESS_LIKE = re.compile(r"[0-9./]+")
+_HOST_LIKE = re.compile(r"[\w. -]+")
+_VARIABLE = re.compile(r"[A-Za-z_][\w. ()/#-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Collector:
 
     def left_out_secret(self, name: str) -> None:
         """Tell that a value that may be a secret was not read; only its name is ever passed on."""
+        name = shown(name)
         self.among("left out, as answers hold no secrets: {}; ssh.password and its like take a reference", name)
 
     def put(self, machine: Machine, field_name: str, text: str, line: int) -> bool:
@@ -71,7 +74,7 @@ class Collector:
         if is_secret(name):
             self.left_out_secret(name)
         else:
-            self.among("not used: {}", name)
+            self.among("not used: {}", shown(name))
 
     def finish(self) -> Imported:
         """The rows, with all that is to be told."""
@@ -104,11 +107,14 @@ class Collector:
             return False
         if machine.address == machine.name and _ADDRESS_LIKE.fullmatch(machine.name):
             machine.name = ""
-        wrong = syntax.node_address(machine.address)
-        if wrong is None:
-            return True
         if _ADDRESS_LIKE.fullmatch(machine.address):
-            self.problem(machine.line, f"{machine.name}: {wrong[0]}".removeprefix(": "), wrong[1])
+            wrong = syntax.node_address(machine.address)
+            if wrong:
+                self.problem(machine.line, *wrong)
+            return wrong is None
+        if not all(_HOST_LIKE.fullmatch(each) for each in (machine.address, machine.name or "-")):
+            # Not repeated: with : or = in it, it is a login or a variable that went astray.
+            self.problem(machine.line, "no IPv4 address and no name of a machine", "write both: w1 192.0.2.11")
             return False
         self.among("no IPv4 address is told: {}; write it in before going on", machine.name or machine.address)
         return True
@@ -129,6 +135,11 @@ class Collector:
         return name
 
 
+def shown(name: str) -> str:
+    """The name of a variable or column, if it looks like one; a value that went astray is not repeated."""
+    return name if _VARIABLE.fullmatch(name) else "…"
+
+
 def _listed(names: list[str]) -> str:
     more = len(names) - _NAMED
     return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
@@ -140,4 +151,4 @@ def valid_name(text: str) -> str:
     return ".".join(part for part in (each.strip("-") for each in parts) if part)
 
 
-__all__ = ["MAX_MACHINES", "NAME_LIMIT", "Collector", "Imported", "valid_name"]
+__all__ = ["MAX_MACHINES", "NAME_LIMIT", "Collector", "Imported", "shown", "valid_name"]

@@ -63,28 +63,31 @@ def role_of(word: str) -> str:
     return ""
 
 
-# Setters: each puts a text into a machine, or complains and leaves it as it was
+# Setters: each puts a text into a machine, or complains and leaves it as it was. No complaint repeats the text: in a
+# list that is out of step by a column, it may be a password.
 
 
-def _checked(attribute: str, check: Callable[[str], Complaint | None]) -> Callable[[Machine, str], Complaint | None]:
+def _checked(
+    attribute: str, check: Callable[[str], Complaint | None], what: str, remedy: str
+) -> Callable[[Machine, str], Complaint | None]:
     def put(machine: Machine, text: str) -> Complaint | None:
-        wrong = check(text)
-        if wrong is None:
-            setattr(machine, attribute, text)
-        return wrong
+        if check(text):
+            return f"this is no {what}", remedy
+        setattr(machine, attribute, text)
+        return None
 
     return put
 
 
 def _role(machine: Machine, text: str) -> Complaint | None:
     machine.role = role_of(text) or machine.role
-    return None if role_of(text) else (f"{text!r} is no role", f"write {CONTROL_PLANE} or {WORKER}")
+    return None if role_of(text) else ("this is no role", f"write {CONTROL_PLANE} or {WORKER}")
 
 
 def _port(machine: Machine, text: str) -> Complaint | None:
     number = int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
-    if wrong := syntax.port(number):
-        return ("this is no TCP port", wrong[1])
+    if syntax.port(number):
+        return "this is no TCP port", "write a number from 1 to 65535"
     machine.port = number
     return None
 
@@ -92,9 +95,9 @@ def _port(machine: Machine, text: str) -> Complaint | None:
 def _labels(machine: Machine, text: str) -> Complaint | None:
     found: dict[str, str] = {}
     for pair in re.split(r"[\s,;|]+", text.strip()):
-        key, _, value = pair.partition("=")
-        if wrong := syntax.label_key(key) or syntax.label_value(value):
-            return wrong
+        key, equals, value = pair.partition("=")
+        if not equals or syntax.label_key(key) or syntax.label_value(value):
+            return "this is no label", "write KEY=VALUE, both as Kubernetes takes them"
         found[key] = value
     machine.labels.update(found)
     return None
@@ -105,10 +108,8 @@ def _taints(machine: Machine, text: str) -> Complaint | None:
     for one in filter(None, re.split(r"[\s,;|]+", text.strip())):
         rest, _, effect = one.rpartition(":")
         key, _, value = rest.partition("=")
-        if effect not in _EFFECTS:
-            return f"{one!r} is no taint", f"write KEY=VALUE:EFFECT, with the effect {', '.join(_EFFECTS)}"
-        if wrong := syntax.label_key(key) or syntax.label_value(value):
-            return wrong
+        if effect not in _EFFECTS or syntax.label_key(key) or syntax.label_value(value):
+            return "this is no taint", f"write KEY=VALUE:EFFECT, with the effect {', '.join(_EFFECTS)}"
         found.append({"key": key, "effect": effect} | ({"value": value} if value else {}))
     machine.taints = [*(machine.taints or []), *found]
     return None
@@ -118,19 +119,21 @@ def _any(_: str) -> Complaint | None:
     return None
 
 
+_HOST_KEY = "write SHA256: and 43 characters, as `ssh-keygen -lf` prints it"
 SETTERS: dict[str, Callable[[Machine, str], Complaint | None]] = {
-    "name": _checked("name", _any),  # made valid, or told, when the list is complete
-    "address": _checked("address", _any),
+    # These two are made valid, or told, when the list is complete.
+    "name": _checked("name", _any, "name", ""),
+    "address": _checked("address", _any, "address", ""),
     "role": _role,
-    "user": _checked("user", syntax.user),
+    "user": _checked("user", syntax.user, "login name", "write the name alone"),
     "port": _port,
-    "identityFile": _checked("identity_file", syntax.key_file),
-    "proxyJump": _checked("proxy_jump", syntax.jump),
-    "hostKey": _checked("host_key", syntax.fingerprint),
+    "identityFile": _checked("identity_file", syntax.key_file, "path of a key", "write the path of the file"),
+    "proxyJump": _checked("proxy_jump", syntax.jump, "jump host", "write one: [user@]host[:port]"),
+    "hostKey": _checked("host_key", syntax.fingerprint, "host key's fingerprint", _HOST_KEY),
     "labels": _labels,
     "taints": _taints,
-    "podCIDR": _checked("pod_cidr", syntax.cidr),
-    "nodeIP": _checked("node_ip", syntax.node_address),
+    "podCIDR": _checked("pod_cidr", syntax.cidr, "pod range", "write one like 10.244.1.0/24"),
+    "nodeIP": _checked("node_ip", syntax.node_address, "IPv4 address of a machine", "write one like 192.0.2.11"),
 }
 
 _WORDS = {

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from kinstall.inventory.collecting import MAX_MACHINES, Collector, Imported
+from kinstall.inventory.collecting import MAX_MACHINES, Collector, Imported, shown
 from kinstall.inventory.fields import ALIASES, Machine, is_secret, role_of, simplified
 
 _LOGIN = re.compile(r"(?:ssh://)?(?P<user>[^@]*)@(?P<host>[^@:]*)(?::(?P<port>[^:@]*))?")
@@ -123,9 +123,9 @@ def _pair(name: str, value: str, machine: Machine, collector: Collector) -> None
     if field_name:
         collector.put(machine, field_name, value, machine.line)
     elif is_secret(name):
-        collector.left_out_secret(f"{name} in line {machine.line}")
+        collector.left_out_secret(f"{shown(name)} in line {machine.line}")
     else:
-        collector.among("not used: {}; a label is written label.NAME=VALUE", f"{name}= in line {machine.line}")
+        collector.among("not used: {}; a label is written label.NAME=VALUE", f"{shown(name)}= in line {machine.line}")
 
 
 def _without_sshpass(words: list[str], collector: Collector) -> list[str]:

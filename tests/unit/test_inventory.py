@@ -77,6 +77,26 @@ def test_passwords_leave_no_trace(format_: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("format_", "text"),
+    [
+        ("lines", f"w1 10.1.0.1 root:{CANARY}\nroot:{CANARY}\nroot:{CANARY}@10.1.0.3:x=y\nw2 10.1.0.2 role={CANARY}\n"),
+        ("lines", f"w1 10.1.0.1 labels={CANARY}\nw2 10.1.0.2 taints={CANARY}\nw3 10.1.0.3 jump=a@b:{CANARY}\n"),
+        ("ansible-ini", f"[workers]\nansible_password={CANARY}\n w1 ansible_host=root:{CANARY}\n"),
+        ("ansible-ini", f"[workers:vars]\n{CANARY} of=mine\nnode_labels={CANARY}\n"),
+        ("ansible-yaml", f"all:\n  vars:\n    password:{CANARY} x: y\n    a: [{CANARY}\n"),
+        ("csv", f"name,ip,role,labels,taints\nw1,root:{CANARY},{CANARY},,\nw2,1.2.3.4,,{CANARY},{CANARY}\n"),
+        ("csv", f"name,ip,nodeip,podcidr,hostkey,port\nw1,10.1.0.1,{CANARY},{CANARY},{CANARY},{CANARY}\n"),
+        ("ssh-config", f"Host w1\n HostName root:{CANARY}\n Port {CANARY}\n ProxyJump x:{CANARY}@y:{CANARY}\n"),
+    ],
+)  # fmt: skip
+def test_passwords_that_went_astray_are_not_repeated(format_: str, text: str) -> None:
+    """A list out of step by a column, a variable where a host belongs: what is complained about is not shown."""
+    found = inventory.read(text, format=format_)
+    assert CANARY not in repr(found)
+    assert found.notices or found.problems
+
+
+@pytest.mark.parametrize(
     ("format_", "named"),
     [
         ("lines", "password in line 1"),
