@@ -1,0 +1,54 @@
+"""How a command runs, and what a run is called: what all parts of the shared path take."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from kinstall import causes
+from kinstall.engine.events import Sink
+from kinstall.engine.runner import RunResult
+from kinstall.engine.steps import Step
+from kinstall.secrets import Secrets
+from kinstall.session import Session
+from kinstall.spec import ClusterSpec
+from kinstall.state import StateFolder
+from kinstall.verify import CheckResult
+
+
+@dataclass(slots=True, kw_only=True)
+class Options:
+    """How a command runs. `on_check` hears verify's results as they come; `until` ends after that phase."""
+
+    state: StateFolder
+    secrets: Secrets = field(default_factory=Secrets)
+    session: Callable[[ClusterSpec], Session]
+    sink: Sink = lambda event: None
+    on_check: Callable[[CheckResult], None] = lambda result: None
+    cancel: threading.Event = field(default_factory=threading.Event)
+    parallel: int = 32
+    until: str = ""
+    recover_pki: bool = False
+    verify: bool = True
+    command: str = "replay"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a replay did. `checks` are verify's results, empty where it did not come to that."""
+
+    result: RunResult
+    seconds: float
+    checks: tuple[CheckResult, ...] = ()
+
+
+def new_run() -> str:
+    """A name for a run: what a node's owner file holds."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
+
+
+def explain(step: Step, lines: Sequence[str]) -> str:
+    """The cause of a step's failure, out of what it said."""
+    return causes.explain(lines)

@@ -1,0 +1,96 @@
+"""From facts to a plan, and what the nodes have of it already."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from assets.x509 import ca_fingerprint
+from kinstall.addressing import assign_pod_cidrs
+from kinstall.digests import resolve
+from kinstall.engine.preview import PlannedChange, planned_changes, to_read
+from kinstall.engine.runner import NodeSurvey, for_each, survey_node
+from kinstall.engine.steps import Plan
+from kinstall.errors import KinstallError
+from kinstall.findings import Finding
+from kinstall.install.judging import judged
+from kinstall.install.options import Options
+from kinstall.pki_store import ensure_pki
+from kinstall.plan import Inputs, NodeFound, build_plan
+from kinstall.recovery import recover_pki
+from kinstall.session import Asked, Session
+from kinstall.spec import ClusterSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan, and what the nodes have of it already."""
+
+    plan: Plan
+    inputs: Inputs
+    surveys: Mapping[str, NodeSurvey]
+    run: str
+
+
+def prepare(session: Session, options: Options, asked: Mapping[str, Asked], pki: Path, run: str) -> Prepared:
+    """From facts to a plan and a survey. `pki` is the folder whose keys are used and completed.
+
+    Raises:
+        UsageError, TransportError, PkiMissing, PkiUnusable
+    """
+    spec = session.spec
+    recorded = {name: each.facts.cluster for name, each in asked.items() if each.facts.cluster}
+    living = bool(recorded)
+    if living and options.recover_pki and not (pki / "ca.key").exists():
+        recover_pki(spec, session.hosts, pki)
+    keys = ensure_pki(spec, pki, datetime.now(UTC), create_cas=not living)
+    kept = {**options.state.read_nodes(), **{name: str(who["podCIDR"]) for name, who in recorded.items()}}
+    digests = resolve(spec, (each.facts.architecture for each in asked.values()))
+    inputs = Inputs(
+        spec=spec,
+        pki=keys,
+        ca_fingerprint=ca_fingerprint(keys.ca.certificate_pem),
+        pod_cidrs=assign_pod_cidrs(spec, kept),
+        found={node.name: _found(spec, asked[node.name], node.address, digests) for node in spec.nodes},
+    )
+    plan = build_plan(inputs)
+    surveys: dict[str, NodeSurvey] = {}
+    for name, result in for_each(
+        session.hosts, lambda host: survey_node(plan, host, run, options.sink), options.parallel
+    ).items():
+        if isinstance(result, KinstallError):
+            raise result
+        surveys[name] = result
+    return Prepared(plan, inputs, surveys, run)
+
+
+def _found(spec: ClusterSpec, asked: Asked, address: str, digests: Mapping[str, Mapping[str, str]]) -> NodeFound:
+    facts = asked.facts
+    own = facts.interface_of(address)
+    return NodeFound(
+        arch=facts.architecture,
+        digests=digests[facts.architecture],
+        mtu=own[0].mtu if own else 0,
+        resolv_conf=facts.resolv_conf,
+        has_resolver=bool(facts.upstream_nameservers),
+        ca_folders=facts.ca_folders,
+    )
+
+
+def plan_only(spec: ClusterSpec, options: Options) -> tuple[list[Finding], list[PlannedChange]]:
+    """What a replay would do, per node and step; nothing is changed on any node or in the state folder."""
+    with options.session(spec) as session, tempfile.TemporaryDirectory(prefix="kinstall-") as scratch:
+        asked, findings = judged(session, options)
+        pki = Path(scratch) / "pki"
+        if options.state.pki.exists():
+            shutil.copytree(options.state.pki, pki)
+        prepared = prepare(session, options, asked, pki, run="")
+        changes: list[PlannedChange] = []
+        for name, survey in prepared.surveys.items():
+            contents = session.hosts[name].read(to_read(survey.todo)) if to_read(survey.todo) else {}
+            changes += planned_changes(name, survey.todo, contents)
+        return findings, changes

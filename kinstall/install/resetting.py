@@ -1,0 +1,56 @@
+"""Reset: undo on nodes what their records say."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from assets import paths
+from kinstall.engine.events import Outcome, RunFinished, RunStarted
+from kinstall.engine.runner import undo_all
+from kinstall.errors import UsageError
+from kinstall.install.options import Options, explain, new_run
+from kinstall.session import Session
+from kinstall.spec import ClusterSpec
+
+
+def reset(spec: ClusterSpec, options: Options, nodes: Sequence[str]) -> dict[str, str]:
+    """Undo on `nodes` what their records say, the last first; returns node → sentence for those that failed.
+
+    Raises:
+        UsageError: a name is no node of the answers
+    """
+    unknown = sorted(set(nodes) - {node.name for node in spec.nodes})
+    if unknown:
+        raise UsageError(f"{', '.join(unknown)} is no node of these answers")
+    started, run = time.monotonic(), new_run()
+    all_of_them = set(nodes) == {node.name for node in spec.nodes}
+    with options.session(spec) as session:
+        targets = {name: host for name, host in session.hosts.items() if name in nodes}
+        options.sink(
+            RunStarted(
+                run, "reset", spec.cluster_name, ("undo",), {n.name: n.role for n in spec.nodes if n.name in nodes}, 0
+            )
+        )
+        if not all_of_them:
+            _forget_nodes(session, nodes)
+        failures = undo_all(targets, options.sink, run=run, explain=explain, parallel=options.parallel)
+        outcome = Outcome.FAILED if failures else Outcome.CHANGED
+        done = len(targets) - len(failures)
+        options.sink(RunFinished(outcome, done, 0, len(failures), time.monotonic() - started))
+    kept = {name: cidr for name, cidr in options.state.read_nodes().items() if name not in nodes or name in failures}
+    if options.state.exists():
+        options.state.write_nodes(kept)
+    return failures
+
+
+def _forget_nodes(session: Session, nodes: Sequence[str]) -> None:
+    """Take the Node objects of nodes that leave out of the cluster, while there still is one."""
+    plane = session.spec.control_planes[0].name
+    if plane in nodes:
+        return
+    names = " ".join(nodes)
+    session.channels[plane].execute(
+        f"HOME=/run/kinstall/home {paths.KUBECTL_BIN} --kubeconfig={paths.ADMIN_CONF} "
+        f"delete node --ignore-not-found --timeout=30s {names}\n"
+    )

@@ -1,0 +1,58 @@
+"""Verify: at a run's end, or by itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from kinstall import verify
+from kinstall.engine.events import Outcome, PhaseFinished, PhaseStarted, StepFinished
+from kinstall.install.options import Options
+from kinstall.install.planning import Prepared
+from kinstall.session import Session, require
+from kinstall.spec import ClusterSpec
+from kinstall.verify import CheckResult
+
+SETTLES = 20.0
+"""Seconds: the kubelet tells of static pods at most every ten, so a cluster that has just started looks unready."""
+
+
+def verify_run(session: Session, prepared: Prepared, options: Options, *, full: bool) -> tuple[CheckResult, ...]:
+    """Verify at a run's end, told as a phase of the cluster: events without a node."""
+    started = time.monotonic()
+    options.sink(PhaseStarted("", "verify", 0, 0))
+
+    def heard(result: CheckResult) -> None:
+        options.on_check(result)
+        name = f"{result.check} {result.node}".strip()
+        options.sink(StepFinished("", "verify", name, result.outcome, result.seconds, result.message))
+
+    results = _checks(session, prepared, options, heard, full=full)
+    bad = any(result.outcome is Outcome.FAILED for result in results)
+    options.sink(PhaseFinished("", "verify", Outcome.FAILED if bad else Outcome.OK, time.monotonic() - started))
+    return results
+
+
+def _checks(
+    session: Session, prepared: Prepared, options: Options, heard: Callable[[CheckResult], None], *, full: bool
+) -> tuple[CheckResult, ...]:
+    if not full:
+        results = verify.read_only(session.spec, session.channels, patience=SETTLES)
+        for result in results:
+            heard(result)
+        return tuple(results)
+    has_resolver = all(found.has_resolver for found in prepared.inputs.found.values())
+    return tuple(verify.full(session.spec, session.channels, has_resolver, heard, options.cancel))
+
+
+def verify_only(spec: ClusterSpec, options: Options) -> tuple[CheckResult, ...]:
+    """All checks of a cluster that stands.
+
+    Raises:
+        PreflightFailed: a node cannot be asked
+    """
+    with options.session(spec) as session:
+        asked, findings = session.ask()
+        require(findings)
+        has_resolver = all(each.facts.upstream_nameservers for each in asked.values())
+        return tuple(verify.full(spec, session.channels, has_resolver, options.on_check, options.cancel))
