@@ -54,12 +54,23 @@ class Ended:
 
 
 class Cluster:
-    """An answers file and a state folder below `home`, for the given hosts (cp1 is the first, then w1, w2 …)."""
+    """An answers file and a state folder below `home`, for the given hosts (cp1 is the first, then w1, w2 …).
 
-    def __init__(self, lab: Lab, hosts: Sequence[Host], home: Path, changes: Mapping[str, Any] | None = None) -> None:
+    `env` is in the environment of every command: secrets that the answers refer to.
+    """
+
+    def __init__(
+        self,
+        lab: Lab,
+        hosts: Sequence[Host],
+        home: Path,
+        changes: Mapping[str, Any] | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         self.lab = lab
         self.hosts = list(hosts)
         self.home = home
+        self.env = dict(env or {})
         self.state = home / "state"
         self.answers = home / "answers.yaml"
         self.write(changes)
@@ -84,7 +95,7 @@ class Cluster:
         return subprocess.Popen(
             self.command(*words),
             cwd=REPOSITORY,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **self.env, **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
