@@ -19,7 +19,7 @@ from kinstall.engine.events import (
 )
 from kinstall.engine.progress import BAD
 from kinstall.headless.stream import LineWriter
-from kinstall.headless.words import clean, duration, summary
+from kinstall.words import clean, duration, summary
 
 _SILENT = (Outcome.OK, Outcome.SKIPPED)
 

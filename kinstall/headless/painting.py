@@ -12,7 +12,7 @@ from rich.text import Text
 
 from kinstall.engine.events import Event, Notice, Outcome, PhaseFinished, RunFinished, StepFinished
 from kinstall.engine.progress import NodeProgress, Progress
-from kinstall.headless.words import ASCII_MARKS, MARKS, OUTCOME_KINDS, STYLES, clean, clock, rough, summary
+from kinstall.words import ASCII_MARKS, MARKS, OUTCOME_KINDS, STYLES, clean, clock, rough, shorten, summary
 
 _NAME_WIDTH = 20
 _PHASE_WIDTH = 16
@@ -153,15 +153,6 @@ class Painter:
         line = self._marked(kind, text, now)
         line.no_wrap, line.overflow = True, "ellipsis"
         return line
-
-
-def shorten(text: str, width: int, more: str = "…") -> str:
-    """At most `width` characters, cut after the first word: a path's end says more than its beginning."""
-    if len(text) <= width:
-        return text
-    head = text[: text.find(" ") + 1]
-    tail = width - len(head) - len(more)
-    return head + more + text[-tail:] if tail > 0 else text[:width]
 
 
 def _fitting(nodes: list[NodeProgress], rows: int) -> tuple[list[NodeProgress], int]:

@@ -21,7 +21,7 @@ from kinstall.engine.preview import PlannedChange
 from kinstall.findings import Finding, Severity
 from kinstall.headless.painting import Painter
 from kinstall.headless.stream import quiet_pipe
-from kinstall.headless.words import OUTCOME_KINDS, SEVERITY_KINDS, STYLES, clean
+from kinstall.words import OUTCOME_KINDS, SEVERITY_KINDS, STYLES, clean
 
 _PIPE_WIDTH = 100_000
 

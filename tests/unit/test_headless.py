@@ -25,7 +25,7 @@ from kinstall.headless import make_sink
 from kinstall.headless.display import LiveDisplay
 from kinstall.headless.jsonlines import JsonLines
 from kinstall.headless.lines import PlainLines
-from kinstall.headless.words import clean, clock, duration, rough, summary
+from kinstall.words import clean, clock, duration, rough, summary
 
 ROOT = Path(__file__).parents[2]
 

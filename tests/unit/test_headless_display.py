@@ -21,7 +21,8 @@ from kinstall.engine.events import (
 )
 from kinstall.engine.progress import Progress
 from kinstall.headless.display import LiveDisplay
-from kinstall.headless.painting import Painter, shorten
+from kinstall.headless.painting import Painter
+from kinstall.words import shorten
 
 NODES = {"cp1": "control-plane", "w1": "worker", "w2": "worker", "w3": "worker"}
 LONG = "file /etc/containerd/certs.d/registry.example.org/a/very/long/path/that/cannot/fit/hosts.toml"

@@ -61,6 +61,15 @@ def rough(seconds: float) -> str:
     return f"{math.ceil(seconds / 60)} min"
 
 
+def shorten(text: str, width: int, more: str = "…") -> str:
+    """At most `width` characters, cut after the first word: a path's end says more than its beginning."""
+    if len(text) <= width:
+        return text
+    head = text[: text.find(" ") + 1]
+    tail = width - len(head) - len(more)
+    return head + more + text[-tail:] if tail > 0 else text[:width]
+
+
 def summary(outcome: Outcome, changed: int, ok: int, failed: int, seconds: float) -> str:
     """One sentence of how a run ended."""
     if outcome is Outcome.CANCELLED:
