@@ -6,7 +6,7 @@ HOSTS ?= 3
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down lab check lint test bench lock environment
+.PHONY: help demo demo-down lab check lint test bench docs lock environment
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 \2/p' Makefile | awk '{ printf "  %s %-10s", $$1, $$2; $$1 = $$2 = ""; print $$0 }'
@@ -36,6 +36,9 @@ lint: environment
 bench: environment ## measure against the peers: make bench ONLY=w1,cluster
 	@packaging/environment.sh .venv-bench packaging/requirements-bench.txt
 	@$(PY) -m tests.bench $(if $(ONLY),--only $(ONLY))
+
+docs: environment ## write docs/answers.md and docs/coverage.md anew, from the types and the tests
+	@$(PY) -m tests.docs
 
 lock: environment ## resolve the dependencies of pyproject.toml anew into packaging/requirements*.txt
 	@packaging/lock.sh $(PY)

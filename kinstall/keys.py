@@ -58,6 +58,8 @@ class Key:
     help: str
     choices: tuple[str, ...]
     secret: bool
+    since: str
+    guide: tuple[int, ...]
     default: Any
     """The default value, or MISSING where the key must be given."""
 
@@ -90,6 +92,8 @@ def _key(each: Field[Any], hint: Any) -> Key:
         help=each.metadata["help"],
         choices=each.metadata["choices"],
         secret=each.metadata["secret"],
+        since=each.metadata["since"],
+        guide=each.metadata["guide"],
         default=default,
     )
 
@@ -153,7 +157,8 @@ class KeyDoc:
     """One line of the reference of the answers file.
 
     `path` as operators write it, `[]` for the elements of a list and `NAME` for a free key; `default` is the value,
-    None where there is none; `required` says that the key must be given.
+    None where there is none; `required` says that the key must be given. `since` is the first version of kinstall that
+    reads it, `guide` the rows of docs/coverage.md that it belongs to.
     """
 
     path: str
@@ -162,6 +167,8 @@ class KeyDoc:
     choices: tuple[str, ...]
     help: str
     required: bool
+    since: str
+    guide: tuple[int, ...]
 
 
 def describe_keys() -> list[KeyDoc]:
@@ -174,7 +181,8 @@ def _describe(record: type, prefix: str) -> Iterator[KeyDoc]:
         path = f"{prefix}{key.name}"
         nested = is_record(key.type)
         default = None if key.required or nested else key.default
-        yield KeyDoc(path, type_name(key.type), default, key.choices, key.help, key.required)
+        told = (key.choices, key.help, key.required, key.since, key.guide)
+        yield KeyDoc(path, type_name(key.type), default, *told)
         inner = key.type if nested else element(key.type)
         if is_record(inner):
             yield from _describe(inner, path + ("." if nested else "[]." if is_list(key.type) else ".NAME."))

@@ -5,11 +5,14 @@ These tests run in order, on the cluster that all files in this folder share.
 
 from shlex import quote
 
+import pytest
+
 from tests.lab.life.world import SYSCTL_FILE, Life, answers_everywhere, checks_of, is_well, moved, shells_answer
 
 NODES = ("cp1", "w1", "w2")
 
 
+@pytest.mark.covers(15, 26, 34, 37)
 def test_bare_hosts_become_a_cluster(life: Life) -> None:
     """One replay ends well, each of its steps changed something or was in order, and verify was its last phase."""
     assert life.installed.code == 0, life.installed
@@ -21,6 +24,7 @@ def test_bare_hosts_become_a_cluster(life: Life) -> None:
     assert {e["step"].split()[-1] for e in checked if e["step"].startswith("pod to pod")} == set(NODES)
 
 
+@pytest.mark.covers(29, 38)
 def test_verify_names_what_it_saw(life: Life) -> None:
     """Each check of each node says what it saw; only the outside name is left out, with the reason."""
     ended = life.cluster.verify()
@@ -45,6 +49,7 @@ def test_verify_names_what_it_saw(life: Life) -> None:
     assert sorted(left) == ["default", "kube-node-lease", "kube-public", "kube-system"]
 
 
+@pytest.mark.covers(5)
 def test_pods_answer_through_every_address_from_every_node(life: Life) -> None:
     """Not verify's pods but ours, asked by curl on each host: pod address, ClusterIP, and NodePort of every node."""
     answers_everywhere(life.cluster, NODES)

@@ -143,6 +143,7 @@ KUBECTL = "HOME=/run/kinstall/home kubectl --kubeconfig=/etc/kubernetes/admin.co
 
 
 @pytest.mark.parametrize("drifts", ROUNDS, ids=lambda drifts: ", ".join(drift.name for drift in drifts))
+@pytest.mark.covers(8)
 def test_named_by_the_plan_and_mended_alone(life: Life, drifts: tuple[Drift, ...]) -> None:
     """The plan tells exactly these steps and does nothing; the replay carries out exactly these; then all is quiet."""
     try:

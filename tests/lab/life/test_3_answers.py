@@ -35,6 +35,7 @@ def write(life: Life, data: dict[str, Any]) -> None:
     life.cluster.answers.write_text(yaml.safe_dump(data, sort_keys=False))
 
 
+@pytest.mark.covers(35)
 def test_labels_arguments_and_names_are_applied(life: Life) -> None:
     """A label, an API server flag and a further name in its certificate: exactly what holds them changes."""
     cluster = life.cluster
