@@ -155,7 +155,7 @@ def resolve(reference: str, prompt: Callable[[str], str]) -> str:
     if colon and kind == "file":
         return _from_file(reference, Path(rest))
     if colon and kind == "prompt":
-        value = prompt(rest.strip() or "Password")
+        value = prompt(prompt_text(reference))
         if not value:
             raise UsageError(
                 f"nothing was typed for {reference!r}", "type the secret, or refer to env:NAME or file:PATH"
@@ -166,6 +166,11 @@ def resolve(reference: str, prompt: Callable[[str], str]) -> str:
         "a secret is given by something that is no reference",
         "write env:NAME, file:PATH or prompt: in the answers, not the secret",
     )
+
+
+def prompt_text(reference: str) -> str:
+    """The question that `prompt:` or `prompt:TEXT` stands for."""
+    return reference.removeprefix("prompt:").strip() or "Password"
 
 
 def _from_file(reference: str, path: Path) -> str:

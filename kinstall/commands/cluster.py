@@ -12,8 +12,7 @@ from kinstall.commands.common import interruptible, loaded
 from kinstall.errors import EXIT_NODE_FAILED, EXIT_PREFLIGHT, EXIT_VERIFY, KinstallError, UsageError
 from kinstall.headless import make_sink
 from kinstall.headless.tables import show_findings, show_plan, show_verify
-from kinstall.install import Options, plan_only, run_preflight, verify_only
-from kinstall.install import replay as replay_spec
+from kinstall.install import Options, logged_replay, plan_only, run_preflight, verify_only
 from kinstall.install import reset as reset_nodes
 from kinstall.preflight import errors
 from kinstall.runlog import RunLog, tee
@@ -25,17 +24,11 @@ def replay(chosen: argparse.Namespace) -> int:
     spec, options = loaded(chosen)
     options.until, options.recover_pki, options.verify = chosen.until, chosen.recover_pki, not chosen.no_verify
     text = chosen.output == "text"
-    options.state.prepare()
-    redactor = options.secrets.redactor
-    with (
-        RunLog(options.state.runs, "replay") as log,
-        make_sink(chosen.output, sys.stdout, sys.stdout.isatty()) as shown,
-        interruptible(options.cancel),
-    ):
-        options.sink = redactor.sink(tee(log, shown))
-        checks: list[CheckResult] = []
-        options.on_check = checks.append
-        ended = _caught(lambda: replay_spec(spec, options))
+    checks: list[CheckResult] = []
+    options.on_check = checks.append
+    options.state.prepare()  # before the display begins: it may be refused
+    with make_sink(chosen.output, sys.stdout, sys.stdout.isatty()) as shown, interruptible(options.cancel):
+        ended = _caught(lambda: logged_replay(spec, options, shown))
     # The display has given the terminal back: now the table, then what went wrong or how to go on.
     if checks and text:
         show_verify(checks, sys.stdout)

@@ -9,25 +9,14 @@ import sys
 import threading
 
 from kinstall.answers import load
-from kinstall.install import Options
-from kinstall.secrets import Secrets
-from kinstall.session import open_session
+from kinstall.install import Options, options_for
 from kinstall.spec import ClusterSpec
-from kinstall.state import StateFolder
 
 
 def loaded(chosen: argparse.Namespace) -> tuple[ClusterSpec, Options]:
     """The spec of the answers file, and options with a session that shares one set of secrets."""
     spec = load(chosen.answers)
-    state = StateFolder.of(spec.cluster_name, chosen.state).check()
-    secrets = Secrets()
-    options = Options(
-        state=state,
-        session=lambda wanted: open_session(wanted, state, secrets, parallel=chosen.parallel),
-        parallel=chosen.parallel,
-        secrets=secrets,
-    )
-    return spec, options
+    return spec, options_for(spec, chosen.state, parallel=chosen.parallel)
 
 
 class interruptible:  # noqa: N801 - reads as what it does

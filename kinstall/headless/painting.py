@@ -10,9 +10,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from kinstall.engine.events import Event, Notice, Outcome, PhaseFinished, RunFinished, StepFinished
+from kinstall import standing
+from kinstall.engine.events import Event, Notice, PhaseFinished, RunFinished, StepFinished
 from kinstall.engine.progress import NodeProgress, Progress
-from kinstall.words import ASCII_MARKS, MARKS, OUTCOME_KINDS, STYLES, clean, clock, rough, shorten, summary
+from kinstall.words import ASCII_MARKS, MARKS, OUTCOME_KINDS, STYLES, clean, clock, shorten
 
 _NAME_WIDTH = 20
 _PHASE_WIDTH = 16
@@ -97,55 +98,27 @@ class Painter:
     def _node(
         self, node: NodeProgress, progress: Progress, now: float, bar: int, room: int
     ) -> Sequence[RenderableType]:
-        failure, active, outcome = node.failure, node.active, node.outcome
-        if failure is not None:
-            kind, phase = OUTCOME_KINDS[failure.outcome], failure.phase
-            step = f"{failure.outcome.value}: {failure.step or failure.phase}"
-        elif active is not None and progress.finished is None:
-            kind, phase, step = "run", active.name, node.step
-        elif outcome is Outcome.SKIPPED:
-            kind, phase, step = "skip", node.phase, "skipped: what it waited for failed"
-        elif outcome is not None or progress.finished is not None:
-            kind, phase = "good", "done"
-            step = f"{node.counts[Outcome.CHANGED]} changed, {node.done - node.counts[Outcome.CHANGED]} ok"
-        else:
-            kind, phase, step = "wait", node.phase, "waiting for other nodes" if node.phase else "waiting"
-        style = STYLES[kind]
-        seconds = node.seconds
-        if active is not None and active.started_at is not None and progress.finished is None:
-            seconds = now - active.started_at
-        share = node.done / node.total if node.total else 0.0
+        told = standing.of_node(node, progress, now)
+        style = STYLES[told.kind]
         return (
-            Text(self._mark(kind, now), style=style),
+            Text(self._mark(told.kind, now), style=style),
             Text(clean(node.name or "cluster"), style="bold"),
-            Text(phase),
-            Text(shorten(clean(step).replace("\n", " "), room, self.more), style=style if kind == "bad" else ""),
-            self.bar(share, bar, style),
-            Text(clock(max(0.0, seconds)), style="dim"),
+            Text(told.phase),
+            Text(shorten(told.step, room, self.more), style=style if told.kind == "bad" else ""),
+            self.bar(told.share, bar, style),
+            Text(clock(told.seconds), style="dim"),
         )
 
     def bar(self, share: float, width: int, style: str) -> Text:
-        """`share` of `width` cells; full only when the share is, empty only when it is 0."""
-        cells = round(share * width)
-        if 0 < share < 1:
-            cells = min(max(cells, 1), width - 1)
-        return Text(self.full * cells, style=style).append(self.empty * (width - cells), style="dim")
+        """`share` of `width` cells."""
+        full = standing.cells(share, width)
+        return Text(self.full * full, style=style).append(self.empty * (width - full), style="dim")
 
     def _overall(self, progress: Progress, now: float, width: int) -> RenderableType:
-        finished = progress.finished
-        if finished is not None:
-            counts = summary(finished.outcome, finished.changed, finished.ok, finished.failed, finished.seconds)
-            kind = "bad" if finished.failed else OUTCOME_KINDS[finished.outcome]
-            return self._one_line(kind, f"{progress.command} of {progress.cluster}: {counts}")
-        done, total, remaining = progress.done, progress.total, progress.remaining(now)
-        # Rounded down: 100 % only when all is done.
-        parts = [f"{int(progress.fraction * 100):3d} %", f"{done} of {total} steps", clock(progress.elapsed(now))]
-        if remaining is not None:
-            parts.append(f"about {rough(remaining)} to go")
-        failed = sum(1 for node in progress.nodes.values() if node.failure is not None)
-        if failed:
-            parts.append("1 node failed" if failed == 1 else f"{failed} nodes failed")
-        told = "  ".join(parts)
+        if progress.finished is not None:
+            return self._one_line(*standing.at_end(progress))
+        told = "  ".join(standing.of_run(progress, now))
+        failed = any(node.failure is not None for node in progress.nodes.values())
         bar = self.bar(progress.fraction, max(6, min(40, width - len(told) - 5)), "red" if failed else "cyan")
         return Text("  ", no_wrap=True, overflow="ellipsis").append_text(bar).append(f" {told}")
 

@@ -5,9 +5,9 @@ where the one before ends; `options.py` is what all of them take.
 """
 
 from kinstall.install.judging import run_preflight
-from kinstall.install.options import Options, Report
+from kinstall.install.options import Options, Report, options_for
 from kinstall.install.planning import Prepared, plan_only, prepare
-from kinstall.install.replaying import replay
+from kinstall.install.replaying import logged_replay, replay
 from kinstall.install.resetting import reset
 from kinstall.install.verifying import verify_only
 from kinstall.session import open_session
@@ -16,7 +16,9 @@ __all__ = [
     "Options",
     "Prepared",
     "Report",
+    "logged_replay",
     "open_session",
+    "options_for",
     "plan_only",
     "prepare",
     "replay",

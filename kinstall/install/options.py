@@ -6,13 +6,14 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 from kinstall import causes
 from kinstall.engine.events import Sink
 from kinstall.engine.runner import RunResult
 from kinstall.engine.steps import Step
 from kinstall.secrets import Secrets
-from kinstall.session import Session
+from kinstall.session import Session, open_session
 from kinstall.spec import ClusterSpec
 from kinstall.state import StateFolder
 from kinstall.verify import CheckResult
@@ -33,6 +34,24 @@ class Options:
     recover_pki: bool = False
     verify: bool = True
     command: str = "replay"
+
+
+def options_for(
+    spec: ClusterSpec, chosen: str | Path | None = None, secrets: Secrets | None = None, parallel: int = 32
+) -> Options:
+    """Options for a cluster: its state folder (or the `chosen` one), and sessions that share one set of secrets.
+
+    Raises:
+        UsageError: the state folder is not the operator's alone
+    """
+    state = StateFolder.of(spec.cluster_name, chosen).check()
+    known = secrets or Secrets()
+    return Options(
+        state=state,
+        session=lambda wanted: open_session(wanted, state, known, parallel=parallel),
+        parallel=parallel,
+        secrets=known,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from assets import kubeconfig
 from kinstall import answers, preflight
-from kinstall.engine.events import Notice, Outcome, RunFinished, RunStarted
+from kinstall.engine.events import Notice, Outcome, RunFinished, RunStarted, Sink
 from kinstall.engine.runner import Runner, RunResult
 from kinstall.errors import Cancelled, StepFailed, VerifyFailed
 from kinstall.install.judging import judged
@@ -17,6 +17,7 @@ from kinstall.install.planning import Prepared, prepare
 from kinstall.install.verifying import verify_run
 from kinstall.kubectl import fetch_kubectl
 from kinstall.plan import PHASES
+from kinstall.runlog import RunLog, tee
 from kinstall.session import given_up
 from kinstall.spec import ClusterSpec
 from kinstall.state import StateFolder
@@ -24,6 +25,15 @@ from kinstall.verify import CheckResult
 
 _KUBECTL_SECONDS = 60
 """How long a run that is done otherwise still waits for the operator's kubectl."""
+
+
+def logged_replay(spec: ClusterSpec, options: Options, shown: Sink) -> Report:
+    """replay(), with the run's log in the state folder, and no secret in what is logged and `shown`: what every front
+    end calls. Raises as replay() does."""
+    options.state.prepare()
+    with RunLog(options.state.runs, options.command) as log:
+        options.sink = options.secrets.redactor.sink(tee(log, shown))
+        return replay(spec, options)
 
 
 def replay(spec: ClusterSpec, options: Options) -> Report:
