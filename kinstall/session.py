@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 
+from kinstall import digests, verify
 from kinstall.engine.host import Host, ShellHost
 from kinstall.engine.runner import for_each
 from kinstall.errors import Cancelled, HostKeyChanged, HostKeyUnknown, KinstallError, PreflightFailed
 from kinstall.facts import NodeFacts, facts_program, parse
 from kinstall.fetch import Depot
 from kinstall.findings import Finding, Severity
+from kinstall.kubectl import fetch_kubectl
 from kinstall.secrets import Secrets
 from kinstall.spec import ClusterSpec, Node
 from kinstall.state import StateFolder
@@ -23,6 +25,10 @@ from kinstall.transport.host_keys import HostKeys
 from kinstall.transport.ssh import SshChannel
 from kinstall.transport.ssh_connect import Connector
 from kinstall.transport.target import SshTarget
+from kinstall.verify import CheckResult
+
+SETTLES = 20.0
+"""Seconds: the kubelet tells of static pods at most every ten, so a cluster that has just started looks unready."""
 
 
 def target_of(spec: ClusterSpec, node: Node) -> SshTarget:
@@ -81,22 +87,44 @@ class Session:
     def ask(self) -> tuple[dict[str, Asked], list[Finding]]:
         """Every node's facts, all at once; a node that cannot be asked becomes a finding."""
 
-        def one(host: Host) -> Asked:
-            lines: list[str] = []
-            channel = self.channels[host.name]
-            channel.execute("exit 0\n")  # the connection's making shall not count as the clock's being off
-            sent = time.time()
-            channel.execute(facts_program(), on_line=lines.append, timeout=60)
-            return Asked(parse(lines), (sent, time.time()))
-
         asked: dict[str, Asked] = {}
         findings: list[Finding] = []
-        for name, result in for_each(self.hosts, one, self.parallel).items():
+        for name, result in for_each(self.hosts, self.ask_one, self.parallel).items():
             if isinstance(result, KinstallError):
                 findings.append(_finding(name, result))
             else:
                 asked[name] = result
         return asked, findings
+
+    # What a rehearsal makes up.
+
+    def ask_one(self, host: Host) -> Asked:
+        """A node's facts. Raises TransportError and UnreadableFacts."""
+        lines: list[str] = []
+        channel = self.channels[host.name]
+        channel.execute("exit 0\n")  # the connection's making shall not count as the clock's being off
+        sent = time.time()
+        channel.execute(facts_program(), on_line=lines.append, timeout=60)
+        return Asked(parse(lines), (sent, time.time()))
+
+    def checksums(self, url: str) -> str:
+        """A release site's checksum file. Raises OSError and ValueError."""
+        return digests.fetch(url)
+
+    def fetch_kubectl(self, state: StateFolder) -> str:
+        """Put the operator's kubectl into the state folder; a sentence where that cannot be."""
+        return fetch_kubectl(self.spec, state)
+
+    def verify(
+        self, heard: Callable[[CheckResult], None], cancel: threading.Event, *, full: bool, has_resolver: bool
+    ) -> tuple[CheckResult, ...]:
+        """The checks of the running cluster; without `full` only a look. `heard` hears each result once."""
+        if full:
+            return tuple(verify.full(self.spec, self.channels, has_resolver, heard, cancel))
+        results = tuple(verify.read_only(self.spec, self.channels, patience=SETTLES))
+        for result in results:
+            heard(result)
+        return results
 
 
 def _finding(node: str, error: KinstallError) -> Finding:

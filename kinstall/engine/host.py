@@ -28,6 +28,7 @@ class Work:
     providers: tuple[Step, ...]
     seen: Observation
     run: str
+    phase: str = ""
 
 
 class Listener(Protocol):

@@ -272,7 +272,7 @@ class Runner:
                     self.sink(StepFinished(host.name, phase.name, step.id, Outcome.OK))
             if not todo:
                 return Outcome.OK
-            return self._apply(phase, host, Work(todo, providers, seen, self.run_id))
+            return self._apply(phase, host, Work(todo, providers, seen, self.run_id, phase.name))
 
     def _apply(self, phase: Phase, host: Host, work: Work) -> Outcome:
         listener = _Telling(self, host.name, phase.name, work.todo)

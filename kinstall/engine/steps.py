@@ -109,7 +109,8 @@ class Script:
 
     Without a `check` it is done once. `undo` is kept on the node when the script first runs. `inputs` are paths of
     files of the same plan and node: when one changes, the script runs again. `files` (name, content) exist only while
-    it runs, 0600 in the folder $FILES: the way for what a script needs and the node must not keep.
+    it runs, 0600 in the folder $FILES: the way for what a script needs and the node must not keep. `removes`: paths
+    that a script which takes something away removes, for whoever cannot run its check.
     """
 
     name: str
@@ -118,6 +119,7 @@ class Script:
     undo: str = ""
     inputs: tuple[str, ...] = ()
     files: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
+    removes: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:

@@ -49,7 +49,7 @@ def prepare(session: Session, options: Options, asked: Mapping[str, Asked], pki:
         recover_pki(spec, session.hosts, pki)
     keys = ensure_pki(spec, pki, datetime.now(UTC), create_cas=not living)
     kept = {**options.state.read_nodes(), **{name: str(who["podCIDR"]) for name, who in recorded.items()}}
-    digests = resolve(spec, (each.facts.architecture for each in asked.values()))
+    digests = resolve(spec, (each.facts.architecture for each in asked.values()), session.checksums)
     inputs = Inputs(
         spec=spec,
         pki=keys,

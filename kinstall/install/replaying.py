@@ -15,10 +15,9 @@ from kinstall.install.judging import judged
 from kinstall.install.options import Options, Report, explain, new_run
 from kinstall.install.planning import Prepared, prepare
 from kinstall.install.verifying import verify_run
-from kinstall.kubectl import fetch_kubectl
 from kinstall.plan import PHASES
 from kinstall.runlog import RunLog, tee
-from kinstall.session import given_up
+from kinstall.session import Session, given_up
 from kinstall.spec import ClusterSpec
 from kinstall.state import StateFolder
 from kinstall.verify import CheckResult
@@ -65,7 +64,7 @@ def replay(spec: ClusterSpec, options: Options) -> Report:
             parallel=options.parallel,
             until=options.until,
         )
-        kubectl = threading.Thread(target=_fetch_kubectl, args=(spec, options), daemon=True)
+        kubectl = threading.Thread(target=_fetch_kubectl, args=(session, options), daemon=True)
         kubectl.start()
         result = runner.run()
         checks: tuple[CheckResult, ...] = ()
@@ -87,8 +86,8 @@ def replay(spec: ClusterSpec, options: Options) -> Report:
     return report
 
 
-def _fetch_kubectl(spec: ClusterSpec, options: Options) -> None:
-    complaint = fetch_kubectl(spec, options.state)
+def _fetch_kubectl(session: Session, options: Options) -> None:
+    complaint = session.fetch_kubectl(options.state)
     if complaint:
         options.sink(Notice("", complaint))
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
-from kinstall import verify
 from kinstall.engine.events import Outcome, PhaseFinished, PhaseStarted, StepFinished
 from kinstall.install.options import Options
 from kinstall.install.planning import Prepared
 from kinstall.session import Session, require
 from kinstall.spec import ClusterSpec
 from kinstall.verify import CheckResult
-
-SETTLES = 20.0
-"""Seconds: the kubelet tells of static pods at most every ten, so a cluster that has just started looks unready."""
 
 
 def verify_run(session: Session, prepared: Prepared, options: Options, *, full: bool) -> tuple[CheckResult, ...]:
@@ -27,22 +22,11 @@ def verify_run(session: Session, prepared: Prepared, options: Options, *, full: 
         name = f"{result.check} {result.node}".strip()
         options.sink(StepFinished("", "verify", name, result.outcome, result.seconds, result.message))
 
-    results = _checks(session, prepared, options, heard, full=full)
+    has_resolver = all(found.has_resolver for found in prepared.inputs.found.values())
+    results = session.verify(heard, options.cancel, full=full, has_resolver=has_resolver)
     bad = any(result.outcome is Outcome.FAILED for result in results)
     options.sink(PhaseFinished("", "verify", Outcome.FAILED if bad else Outcome.OK, time.monotonic() - started))
     return results
-
-
-def _checks(
-    session: Session, prepared: Prepared, options: Options, heard: Callable[[CheckResult], None], *, full: bool
-) -> tuple[CheckResult, ...]:
-    if not full:
-        results = verify.read_only(session.spec, session.channels, patience=SETTLES)
-        for result in results:
-            heard(result)
-        return tuple(results)
-    has_resolver = all(found.has_resolver for found in prepared.inputs.found.values())
-    return tuple(verify.full(session.spec, session.channels, has_resolver, heard, options.cancel))
 
 
 def verify_only(spec: ClusterSpec, options: Options) -> tuple[CheckResult, ...]:
@@ -55,4 +39,4 @@ def verify_only(spec: ClusterSpec, options: Options) -> tuple[CheckResult, ...]:
         asked, findings = session.ask()
         require(findings)
         has_resolver = all(each.facts.upstream_nameservers for each in asked.values())
-        return tuple(verify.full(spec, session.channels, has_resolver, options.on_check, options.cancel))
+        return session.verify(options.on_check, options.cancel, full=True, has_resolver=has_resolver)

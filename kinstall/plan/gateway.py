@@ -15,7 +15,8 @@ def steps(spec: ClusterSpec, node: Node, files: Mapping[str, tuple[Rendered, ...
     if not node.is_control_plane:
         return ()
     if not gateway.is_wanted(spec):
-        return (Script("no plain-HTTP gateway", check=gateway.GONE_CHECK, run=gateway.GONE),)
+        gone = (paths.unit_file(paths.GATEWAY_UNIT), paths.GATEWAY_CONF, paths.GATEWAY_RULES)
+        return (Script("no plain-HTTP gateway", check=gateway.GONE_CHECK, run=gateway.GONE, removes=gone),)
     needs = (paths.unit_file(paths.GATEWAY_UNIT), paths.GATEWAY_RULES, paths.GATEWAY_CONF, paths.KUBECTL_BIN)
     return (
         *as_files(files[catalog.GATEWAY]),

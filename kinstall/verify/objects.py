@@ -16,6 +16,7 @@ from kinstall.verify.results import CheckResult, failed, passed
 
 Object = Mapping[str, Any]
 NODE_READY, KUBE_PROXY, COREDNS = "node Ready", "kube-proxy", "CoreDNS"
+SYSTEM_PODS = "kube-system pods"
 STATIC_PODS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 
 
@@ -160,7 +161,7 @@ def system_pods_verdict(
     control_planes: Iterable[Node], objects: Sequence[Object], events: Sequence[Object], words: Mapping[str, str]
 ) -> Verdict:
     """The static pods of every control plane and all else in kube-system; `words`: pod name → its last lines."""
-    check = "kube-system pods"
+    check = SYSTEM_PODS
     pods = [pod for pod in of(objects, "Pod") if not is_going(pod) and not has_ended(pod)]
     there = {name_of(pod) for pod in pods}
     missing = [f"{pod}-{n.name}" for n in control_planes for pod in STATIC_PODS if f"{pod}-{n.name}" not in there]

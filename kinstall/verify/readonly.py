@@ -82,7 +82,7 @@ def look(spec: ClusterSpec, hosts: Mapping[str, Channel]) -> Look:
         errors = of_kind(told[front].records, "errors") if front else ()
         why = told[front].error if front else "no control plane is connected"
         cause = why or read.kubectl_said("\n".join(each.text for each in errors)) or "kubectl told nothing"
-        verdicts += [Verdict(failed(check, cause), True) for check in ("kube-system pods", read.COREDNS)]
+        verdicts += [Verdict(failed(check, cause), True) for check in (read.SYSTEM_PODS, read.COREDNS)]
     else:
         verdicts += _system(spec, hosts[front], found, told[front].seconds)
     now = float(snapshot.field(2) or 0) if snapshot else 0.0

@@ -1,32 +1,30 @@
-"""A node that exists only in memory: it interprets the step types, and fails where it is told to."""
+"""A simulated node that also fails where a test tells it to, and remembers what was done to it."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 
-from kinstall.engine.diff import Action, download_mark, entries_for, mark_name, stale_marks
 from kinstall.engine.events import Event, PhaseFinished, PhaseStarted
-from kinstall.engine.host import Listener, Work
-from kinstall.engine.observation import Observation, PathState, UnitState
+from kinstall.engine.observation import Observation
 from kinstall.engine.record import Entry
 from kinstall.engine.runner import NodeSurvey, Runner, RunResult, survey_node
-from kinstall.engine.steps import Directory, Download, File, Image, Plan, Script, Step, Unit, Wait, input_digest
-from kinstall.errors import NodeBusy
+from kinstall.engine.steps import Plan, Step
+from kinstall.simulation import SimulatedHost, Trouble
 
 
-@dataclass
-class MemoryHost:
-    """`faults`: step id → what happens instead of the step: an exit status, or an error that is raised once each."""
+class MemoryHost(SimulatedHost):
+    """`faults`: step id, or what is undone → what happens instead, once each: an exit status, or an error.
 
-    name: str
-    faults: dict[str, list[int | Exception]] = field(default_factory=dict)
-    seen: Observation = field(default_factory=Observation)
-    applied: list[str] = field(default_factory=list)
-    observed: int = 0
-    owner: str = ""
-    on_step: Callable[[Step], None] = lambda step: None
+    `applied` are the ids of steps that were brought about, `observed` counts the questions.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, interfere=self._strike)
+        self.faults: dict[str, list[int | Exception]] = {}
+        self.applied: list[str] = []
+        self.observed = 0
+        self.on_step: Callable[[Step], None] = lambda step: None
 
     def observe(
         self,
@@ -36,84 +34,24 @@ class MemoryHost:
         take: bool = True,
     ) -> Observation:
         self.observed += 1
-        if run and take:
-            self.owner = run
-        if run and self.owner != run:
-            raise NodeBusy(self.name, "another run took this node over")
-        return self.seen
+        return super().observe(steps, run, waits, take)
 
-    def apply(self, work: Work, listener: Listener) -> bool:
-        fresh = entries_for(work.todo, self.seen)
-        gone = stale_marks(work.todo, work.providers)
-        marks = {name: mark for name, mark in self.seen.marks.items() if name not in gone}
-        self.seen = replace(self.seen, record=(*self.seen.record, *fresh), marks=marks)
-        for index, item in enumerate(work.todo):
-            if self.owner != work.run:
-                return False
-            listener.began(index)
-            self.on_step(item.step)
-            fault = self.faults[item.step.id].pop(0) if self.faults.get(item.step.id) else 0
-            if isinstance(fault, Exception):
-                raise fault
-            if fault:
-                listener.said(index, f"{item.step.id} says why")
-                listener.ended(index, fault)
-                return False
-            self._do(item.step, item.action, work.providers)
-            self.applied.append(item.step.id)
-            listener.ended(index, 0)
-        return True
+    def bring_about(self, step: Step, providers: Sequence[Step]) -> None:
+        super().bring_about(step, providers)
+        self.applied.append(step.id)
 
-    def _do(self, step: Step, action: Action, providers: Sequence[Step]) -> None:
-        seen = self.seen
-        match step:
-            case Directory():
-                paths = {step.path: PathState("directory", step.mode, step.owner, "0:0:0")}
-                self.seen = replace(seen, paths={**seen.paths, **paths})
-            case File():
-                paths = {step.path: PathState("regular file", step.mode, step.owner, "1:1:1", step.digest)}
-                self.seen = replace(seen, paths={**seen.paths, **paths})
-            case Download():
-                paths = {path: PathState("regular file", step.mode, "root:root", "2:2:2") for path in step.destinations}
-                mark = download_mark(step, ["2:2:2" for _ in step.destinations])
-                self.seen = replace(seen, paths={**seen.paths, **paths}, marks={**seen.marks, mark_name(step.id): mark})
-            case Image():
-                self.seen = replace(seen, images=(seen.images or frozenset()) | {step.ref})
-            case Unit():
-                mark = input_digest(step.inputs, providers)
-                self.seen = replace(
-                    seen,
-                    units={**seen.units, step.name: UnitState(active=True, enabled=True)},
-                    marks={**seen.marks, mark_name(step.id): mark},
-                )
-            case Script():
-                mark = input_digest(step.inputs, providers)
-                self.seen = replace(
-                    seen, checks={**seen.checks, step.id: True}, marks={**seen.marks, mark_name(step.id): mark}
-                )
-            case Wait():
-                self.seen = replace(seen, checks={**seen.checks, step.id: True})
+    def undoing(self, entry: Entry) -> Trouble | None:
+        return self._fault(entry.subject)
 
-    def undo(self, entries: Sequence[Entry], run: str, listener: Listener) -> bool:
-        for index, entry in enumerate(entries):
-            listener.began(index)
-            fault = self.faults[entry.subject].pop(0) if self.faults.get(entry.subject) else 0
-            if isinstance(fault, Exception):
-                raise fault
-            listener.ended(index, fault)
-            if fault:
-                return False
-        self.seen = Observation()
-        return True
+    def _strike(self, phase: str, step: Step) -> Trouble | None:
+        self.on_step(step)
+        return self._fault(step.id)
 
-    def read(self, paths: Sequence[str]) -> dict[str, bytes]:
-        return {}
-
-    def stop(self, run: str) -> None:
-        if self.owner == run:
-            self.owner = "stopped by the operator"
-
-    def close(self) -> None: ...
+    def _fault(self, what: str) -> Trouble | None:
+        fault = self.faults[what].pop(0) if self.faults.get(what) else 0
+        if isinstance(fault, Exception):
+            raise fault
+        return Trouble(fault, (f"{what} says why",)) if fault else None
 
 
 class Quick(threading.Event):

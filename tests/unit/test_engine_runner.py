@@ -11,6 +11,7 @@ from kinstall.engine.events import Event, Notice, OutputLine, PhaseFinished, Pha
 from kinstall.engine.runner import RunResult, for_each, survey_node, undo_all
 from kinstall.engine.steps import After, File, Phase, Plan, Scope, Script, Step, Unit, Wait
 from kinstall.errors import KinstallError, Unreachable
+from kinstall.simulation import SimulatedHost
 from tests.unit.memory_host import MemoryHost, Quick, ends, run_plan, starts
 
 NODES = ("cp", "w1", "w2")
@@ -234,9 +235,8 @@ def test_a_phase_that_waits_for_other_nodes_looks_again() -> None:
             Phase("b", {"cp": (script("b"),)}, (After("a", Scope.ALL),)),
         )
     )
-    nodes["cp"].seen = MemoryHost("x").seen
     surveys = {name: survey_node(two, host, "r1") for name, host in nodes.items()}
-    nodes["w1"].on_step = lambda step: nodes["cp"]._do(script("b"), surveys["cp"].todo["b"][0].action, ())
+    nodes["w1"].on_step = lambda step: SimulatedHost.bring_about(nodes["cp"], script("b"), ())
     result = run_plan(two, nodes, surveys=surveys)
     assert nodes["cp"].applied == [] and (result.changed, result.ok) == (1, 1)
 
@@ -310,7 +310,7 @@ def test_undoing_tells_each_step_and_keeps_failures_apart() -> None:
     nodes["w2"].faults["/mnt/a"] = [Unreachable("w2", "gone")]
     failures = undo_all(nodes, events.append, run="r2", explain=lambda step, lines: "")
     assert sorted(failures) == ["w1", "w2"] and "could not undo file /mnt/a" in failures["w1"]
-    assert nodes["cp"].seen.record == () and nodes["w1"].seen.record != ()
+    assert nodes["cp"].disk.record == () and nodes["w1"].disk.record != ()
 
 
 def test_work_on_all_nodes_gives_each_its_result() -> None:

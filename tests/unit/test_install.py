@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterable, Mapping
+import threading
 from dataclasses import replace
-from ipaddress import IPv4Interface
 from pathlib import Path
 
 import pytest
 
-from kinstall.changes import identity
 from kinstall.engine.events import Event, OutputLine, RunFinished, RunStarted, StepFinished
 from kinstall.engine.host import Host
-from kinstall.engine.steps import File
 from kinstall.errors import (
     Cancelled,
     InvalidAnswers,
@@ -24,27 +20,15 @@ from kinstall.errors import (
     Unreachable,
     UsageError,
 )
-from kinstall.facts import NodeFacts, parse
-from kinstall.findings import Finding, Severity
 from kinstall.install import Options, plan_only, replay, reset
-from kinstall.secrets import Secrets
-from kinstall.session import Asked, Session
-from kinstall.spec import CONTROL_PLANE, WORKER, ClusterSpec, Downloads, Networking, Node
+from kinstall.simulation import Machine, SimulatedSession
+from kinstall.simulation import World as SimulatedWorld
+from kinstall.spec import CONTROL_PLANE, WORKER, ClusterSpec, Networking, Node
 from kinstall.state import StateFolder
-from kinstall.transport.channel import discard
 from tests.unit.memory_host import MemoryHost
 
-RECORDED = (Path(__file__).parent / "recorded" / "debian12.txt").read_text().splitlines()
-BASE = replace(parse(RECORDED), cgroup_version=2, nameservers=("192.0.2.53",))
-PINS = dict.fromkeys(
-    ("kubelet", "kubectl", "kube-proxy", "containerd-2.4.2-linux-amd64.tar.gz", "runc.amd64",
-     "cni-plugins-linux-amd64-v1.9.1.tgz"),
-    "a" * 64,
-)  # fmt: skip
-# Nothing is fetched: the operator's kubectl would come from a port where nobody listens.
 SPEC = ClusterSpec(
     cluster_name="demo",
-    downloads=Downloads(kubernetes="http://127.0.0.1:9", sha256=PINS),
     nodes=(
         Node(name="cp1", address="10.90.0.11", role=CONTROL_PLANE),
         Node(name="w1", address="10.90.0.12", role=WORKER),
@@ -53,81 +37,30 @@ SPEC = ClusterSpec(
 )
 
 
-class Silent:
-    """A channel for what the path runs besides steps: it remembers the programs."""
-
-    def __init__(self, node: str) -> None:
-        self.node = node
-        self.programs: list[str] = []
-
-    def execute(
-        self,
-        program: str,
-        payload: Iterable[bytes] = (),
-        on_line: Callable[[str], None] = discard,
-        timeout: float | None = None,
-    ) -> int:
-        self.programs.append(program)
-        return 0
-
-    def close(self) -> None: ...
-
-
-def facts_of(node: Node) -> NodeFacts:
-    """A good bare host at the node's address, its own machine."""
-    last = int(node.address.rpartition(".")[2])
-    own = tuple(
-        (name, IPv4Interface(f"{node.address}/24") if str(address.ip) == "10.90.0.11" else address)
-        for name, address in BASE.addresses
-    )
-    links = tuple(replace(link, mac=f"02:90:00:00:00:{last:02x}") for link in BASE.links)
-    return replace(BASE, hostname=node.name, machine_id=f"{last:032x}", product_uuid="", addresses=own, links=links)
-
-
-class World:
-    """The nodes of a spec, in memory, and a session to them as the real one would be."""
+class World(SimulatedWorld):
+    """The nodes of a spec, in memory; `programs`: what the last session ran on them besides steps."""
 
     def __init__(self, folder: Path, spec: ClusterSpec = SPEC) -> None:
+        super().__init__()
         self.folder = folder
         self.nodes = {node.name: MemoryHost(node.name) for node in spec.nodes}
-        self.channels = {node.name: Silent(node.name) for node in spec.nodes}
-        self.clusters: dict[str, Mapping[str, object]] = {}
-        self.findings: list[Finding] = []
+        self.programs: dict[str, list[str]] = {}
         self.events: list[Event] = []
 
-    def session(self, spec: ClusterSpec) -> Session:
-        world = self
+    def host(self, name: str, given_up: threading.Event) -> Host:
+        node = self.nodes.setdefault(name, MemoryHost(name))
+        self.disks[name] = node.disk
+        return node
 
-        class Opened(Session):
-            def ask(self) -> tuple[dict[str, Asked], list[Finding]]:
-                asked = {}
-                for node in spec.nodes:
-                    known = world.clusters.get(node.name)
-                    facts = replace(facts_of(node), cluster=known, recorded=known is not None)
-                    asked[node.name] = Asked(replace(facts, clock=time.time()), (time.time(), time.time()))
-                return asked, list(world.findings)
-
-        for node in spec.nodes:
-            self.nodes.setdefault(node.name, MemoryHost(node.name))
-            self.channels.setdefault(node.name, Silent(node.name))
-        opened = Opened(spec, Secrets(), self.channels)
-        hosts: dict[str, Host] = {node.name: self.nodes[node.name] for node in spec.nodes}
-        opened.hosts = hosts
+    def session(self, spec: ClusterSpec) -> SimulatedSession:
+        opened = super().session(spec)
+        self.programs = {name: channel.programs for name, channel in opened.silent.items()}
         return opened
 
     def options(self) -> Options:
         self.events = []
         state = StateFolder(self.folder / "state")
         return Options(state=state, session=self.session, sink=self.events.append, verify=False)
-
-    def remember(self, spec: ClusterSpec = SPEC) -> None:
-        """From now on the nodes' facts say what the last run wrote there."""
-        ranges = json.loads((self.folder / "state" / "nodes.json").read_text())
-        for node in spec.nodes:
-            step = next(s for s in self.nodes[node.name].applied if s == "file /var/lib/kinstall/cluster.json")
-            assert step
-            fingerprint = self.clusters.get("fingerprint", "")
-            self.clusters[node.name] = identity(spec, node, str(fingerprint), ranges[node.name])
 
 
 @pytest.fixture
@@ -167,10 +100,10 @@ def test_the_state_folder_is_private_and_has_what_the_operator_needs(world: Worl
 
 def test_errors_of_preflight_come_before_anything_is_changed(world: World) -> None:
     """No node is touched, and no key is made."""
-    world.findings = [Finding("w1", "swap", Severity.ERROR, "swap is on", "swapoff -a")]
+    world.machine = Machine(memory=512)
     with pytest.raises(PreflightFailed) as failed:
         replay(SPEC, world.options())
-    assert any(finding.check == "swap" for finding in failed.value.findings)
+    assert any(finding.check == "memory" and finding.node == "cp1" for finding in failed.value.findings)
     assert all(node.observed == 0 for node in world.nodes.values())
     assert not list((world.folder / "state" / "pki").iterdir())
 
@@ -247,16 +180,6 @@ def test_pod_ranges_stay_with_their_nodes(world: World) -> None:
     assert json.loads((world.folder / "state" / "nodes.json").read_text()) == before
 
 
-def living(world: World) -> None:
-    """The nodes have a cluster, and say so."""
-    from assets.x509 import ca_fingerprint
-
-    replay(SPEC, world.options())
-    ca = (world.folder / "state" / "pki" / "ca.crt").read_bytes()
-    world.clusters["fingerprint"] = ca_fingerprint(ca)  # type: ignore[assignment]
-    world.remember()
-
-
 @pytest.mark.parametrize(
     ("changed", "path"),
     [
@@ -269,7 +192,7 @@ def test_what_cannot_change_under_a_living_cluster_is_refused_by_name(
     world: World, changed: ClusterSpec, path: str
 ) -> None:
     """Before anything runs."""
-    living(world)
+    replay(SPEC, world.options())
     applied = {name: list(node.applied) for name, node in world.nodes.items()}
     with pytest.raises(InvalidAnswers, match=path):
         replay(changed, world.options())
@@ -278,7 +201,7 @@ def test_what_cannot_change_under_a_living_cluster_is_refused_by_name(
 
 def test_a_living_clusters_keys_are_never_made_anew(world: World) -> None:
     """With a lost state folder the run is refused, and the remedy names the way back."""
-    living(world)
+    replay(SPEC, world.options())
     (world.folder / "state").rename(world.folder / "lost")
     with pytest.raises(KinstallError, match="the cluster lives") as refused:
         replay(SPEC, world.options())
@@ -287,36 +210,19 @@ def test_a_living_clusters_keys_are_never_made_anew(world: World) -> None:
 
 def test_keys_are_read_back_on_consent(world: World) -> None:
     """--recover-pki takes the authorities from the control plane; the nodes then need nothing new that matters."""
-    living(world)
-    kept = {
-        step.path: step.content
-        for step in _files_of(world, "cp1")
-        if "/pki/" in step.path and ("ca." in step.path or "sa." in step.path)
-    }
+    replay(SPEC, world.options())
     (world.folder / "state").rename(world.folder / "lost")
-    world.nodes["cp1"].read = lambda paths: {path: kept[path] for path in paths if path in kept}  # type: ignore[method-assign]
     options = world.options()
     options.recover_pki = True
     replay(SPEC, options)
     assert (world.folder / "state/pki/ca.key").read_bytes() == (world.folder / "lost/pki/ca.key").read_bytes()
 
 
-def _files_of(world: World, node: str) -> list[File]:
-    """The files that the last plan had for a node."""
-    from kinstall.install import prepare
-
-    options = world.options()
-    with world.session(SPEC) as session:
-        asked, _ = session.ask()
-        plan = prepare(session, options, asked, options.state.pki, run="").plan
-    return [step for _, step in plan.of(node) if isinstance(step, File)]
-
-
 def test_reset_undoes_and_forgets(world: World) -> None:
     """All nodes: nothing is recorded there any more, and the ranges are free again; the keys stay."""
     replay(SPEC, world.options())
     assert reset(SPEC, world.options(), [node.name for node in SPEC.nodes]) == {}
-    assert all(node.seen.record == () for node in world.nodes.values())
+    assert all(node.disk.record == () for node in world.nodes.values())
     assert json.loads((world.folder / "state" / "nodes.json").read_text()) == {}
     assert (world.folder / "state" / "pki" / "ca.key").exists()
     assert isinstance(world.events[-1], RunFinished) and world.events[-1].changed == 3
@@ -326,9 +232,9 @@ def test_resetting_one_node_leaves_the_others(world: World) -> None:
     """It is taken out of the cluster first, its range is free, the rest is not touched."""
     replay(SPEC, world.options())
     assert reset(SPEC, world.options(), ["w2"]) == {}
-    assert world.nodes["w1"].seen.record != () and world.nodes["w2"].seen.record == ()
+    assert world.nodes["w1"].disk.record != () and world.nodes["w2"].disk.record == ()
     assert sorted(json.loads((world.folder / "state" / "nodes.json").read_text())) == ["cp1", "w1"]
-    assert any("delete node" in program and "w2" in program for program in world.channels["cp1"].programs)
+    assert any("delete node" in program and "w2" in program for program in world.programs["cp1"])
 
 
 def test_a_node_whose_reset_failed_keeps_its_range(world: World) -> None:

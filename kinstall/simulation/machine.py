@@ -1,0 +1,121 @@
+"""A simulated host's description, and what preflight would be told by it. Pure but for the clock that is passed in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, collapse_addresses, summarize_address_range
+
+from assets.pod_network import pod_network
+from kinstall.checks.software import TOOLS
+from kinstall.facts import NodeFacts
+from kinstall.facts_sections import Link, Mount, Route, Space, SystemdUnit
+from kinstall.plan.common import IDENTITY
+from kinstall.simulation.host import Disk
+from kinstall.spec import ClusterSpec, Node
+
+GIB = 1 << 30
+_ANYWHERE = IPv4Network("0.0.0.0/0")
+_USUAL = 24
+"""The prefix length of a subnet where the nodes' addresses do not ask for another one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What all hosts of a rehearsal are: `arch` is Go's name, `memory` in MiB, `disk` in GiB."""
+
+    arch: str = "amd64"
+    os_name: str = "Debian GNU/Linux 12 (bookworm)"
+    kernel: str = "6.1.0"
+    cpus: int = 2
+    memory: int = 4096
+    disk: int = 40
+    mtu: int = 1500
+    nameservers: tuple[str, ...] = ("192.0.2.53",)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.os_name}, {self.arch}, {self.cpus} CPUs, {self.memory // 1024} GiB of memory, {self.disk} GiB of "
+            "disk, one network, nothing installed"
+        )
+
+
+def subnet_of(spec: ClusterSpec) -> IPv4Network | None:
+    """One network that holds all nodes and meets neither pods nor services; None where there is no such network."""
+    addresses = sorted(IPv4Address(node.address) for node in spec.nodes)
+    small = next(iter(collapse_addresses(summarize_address_range(addresses[0], addresses[-1]))))
+    while addresses[-1] not in small:
+        small = small.supernet()
+    usual = IPv4Network((addresses[0], _USUAL), strict=False)
+    taken = (spec.networking.pods, spec.networking.services)
+    for network in (usual, small):
+        if addresses[-1] in network and not any(network.overlaps(other) for other in taken):
+            return network
+    return None
+
+
+def bare_facts(
+    spec: ClusterSpec, node: Node, machine: Machine, subnet: IPv4Network | None, disk: Disk, clock: float
+) -> NodeFacts:
+    """What the host tells of itself: fit for the cluster, with what a run has left on it. `subnet` as subnet_of()."""
+    address = IPv4Address(node.address)
+    link = Link("eth0", _mac(address), max(machine.mtu, spec.networking.mtu + pod_network(spec).overhead))
+    own = IPv4Interface((address, subnet.prefixlen if subnet else 32))
+    identity = disk.contents.get(IDENTITY)
+    return NodeFacts(
+        clock=clock,
+        uid=0,
+        hostname=node.name,
+        machine_id=sha256(node.name.encode()).hexdigest()[:32],
+        product_uuid="",
+        architecture=machine.arch,
+        kernel=machine.kernel,
+        os_id="debian",
+        os_version="12",
+        os_name=machine.os_name,
+        init="systemd",
+        systemd_version=252,
+        virtualisation="none",
+        cgroup_version=2,
+        controllers=frozenset(("cpu", "cpuset", "io", "memory", "pids")),
+        cpus=machine.cpus,
+        memory=machine.memory,
+        swaps=(),
+        tools=frozenset((*TOOLS, "curl", "openssl", "modprobe", "sysctl", "iptables", "ss")),
+        nft_version=(1, 0, 6),
+        nft_usable=True,
+        modules={},
+        module_tree="yes",
+        sysctls={},
+        links=(Link("lo", "", 65536), link),
+        addresses=(("lo", IPv4Interface("127.0.0.1/8")), (link.name, own)),
+        routes=tuple(_routes(spec, node, link.name, subnet)),
+        listeners=(),
+        mounts=(Mount("/", "ext4", ("rw", "relatime")),),
+        spaces=(Space("/", machine.disk * GIB, machine.disk * GIB * 9 // 10),),
+        units={"systemd-timesyncd.service": SystemdUnit("systemd-timesyncd.service", True, True, "", ())},
+        paths=("/etc/ssl/certs", "/etc/ca-certificates", "/usr/share/ca-certificates"),
+        chains=frozenset(),
+        drop_policies=(),
+        proxies={},
+        nameservers=machine.nameservers,
+        resolv_conf="/etc/resolv.conf",
+        ufw=False,
+        selinux_enforcing=False,
+        recorded=bool(disk.record),
+        cluster=json.loads(identity) if identity else None,
+    )
+
+
+def _routes(spec: ClusterSpec, node: Node, device: str, subnet: IPv4Network | None) -> Iterable[Route]:
+    yield Route(_ANYWHERE, device, "192.0.2.1")
+    if subnet:
+        yield Route(subnet, device)
+    else:
+        yield from (Route(IPv4Network(peer.address), device) for peer in spec.nodes if peer.name != node.name)
+
+
+def _mac(address: IPv4Address) -> str:
+    return ":".join(("02", "00", *(f"{octet:02x}" for octet in address.packed)))

@@ -1,0 +1,117 @@
+"""A session to simulated hosts: what `kinstall.session.Session` has of the world outside, made up."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from ipaddress import IPv4Network
+
+from kinstall.engine.host import Host
+from kinstall.plan import PHASES
+from kinstall.secrets import Secrets
+from kinstall.session import Asked, Session
+from kinstall.simulation.checks import unknowable
+from kinstall.simulation.faults import Fault, Misfortune
+from kinstall.simulation.host import Disk, SimulatedHost
+from kinstall.simulation.machine import Machine, bare_facts, subnet_of
+from kinstall.spec import ClusterSpec
+from kinstall.state import StateFolder
+from kinstall.transport.channel import discard
+from kinstall.verify import CheckResult
+
+
+class SilentChannel:
+    """Runs nothing: every program ends well without a word. `programs` are those that were sent."""
+
+    def __init__(self, node: str) -> None:
+        self.node = node
+        self.programs: list[str] = []
+
+    def execute(
+        self,
+        program: str,
+        payload: Iterable[bytes] = (),
+        on_line: Callable[[str], None] = discard,
+        timeout: float | None = None,
+    ) -> int:
+        self.programs.append(program)
+        return 0
+
+    def close(self) -> None: ...
+
+
+class World:
+    """The hosts of a rehearsal, which outlive its sessions: `session` is what Options wants.
+
+    `pace`: seconds that each step takes on each node.
+    """
+
+    def __init__(
+        self, machine: Machine | None = None, faults: Sequence[Fault] = (), pace: float = 0.0, parallel: int = 32
+    ) -> None:
+        self.machine = machine or Machine()
+        self.faults = tuple(faults)
+        self.pace = pace
+        self.parallel = parallel
+        self.disks: dict[str, Disk] = {}
+        self.met: set[Fault] = set()
+
+    def session(self, spec: ClusterSpec) -> SimulatedSession:
+        given_up = threading.Event()
+        silent = {node.name: SilentChannel(node.name) for node in spec.nodes}
+        opened = SimulatedSession(
+            spec, Secrets(), silent, self.parallel, world=self, silent=silent, subnet=subnet_of(spec), given_up=given_up
+        )
+        opened.hosts = {node.name: self.host(node.name, given_up) for node in spec.nodes}
+        return opened
+
+    def host(self, name: str, given_up: threading.Event) -> Host:
+        """A connection to a node that keeps its disk."""
+        faults = [fault for fault in self.faults if fault.node == name]
+        misfortune = Misfortune(name, faults, PHASES, self.pace, given_up, self.met)
+        return SimulatedHost(
+            name, self.disks.setdefault(name, Disk()), interfere=misfortune.interfere, reach=misfortune.reach
+        )
+
+    @property
+    def unmet(self) -> tuple[Fault, ...]:
+        """Faults that never struck: nothing was done that they could have hit."""
+        return tuple(fault for fault in self.faults if fault not in self.met)
+
+
+@dataclass(slots=True)
+class SimulatedSession(Session):
+    """`silent` are its channels; `subnet`: the network that all nodes lie in, if one can be."""
+
+    world: World = field(default_factory=World)
+    silent: dict[str, SilentChannel] = field(default_factory=dict)
+    subnet: IPv4Network | None = None
+    given_up: threading.Event = field(default_factory=threading.Event)
+
+    def ask_one(self, host: Host) -> Asked:
+        host.read(())  # may be out of reach
+        now = time.time()
+        node = self.spec.node(host.name)
+        facts = bare_facts(self.spec, node, self.world.machine, self.subnet, self.world.disks[host.name], now)
+        return Asked(facts, (now, now))
+
+    def checksums(self, url: str) -> str:
+        """A digest per address: nothing is fetched, and the same address always serves the same file."""
+        return sha256(url.encode()).hexdigest()
+
+    def fetch_kubectl(self, state: StateFolder) -> str:
+        return ""
+
+    def verify(
+        self, heard: Callable[[CheckResult], None], cancel: threading.Event, *, full: bool, has_resolver: bool
+    ) -> tuple[CheckResult, ...]:
+        results = tuple(unknowable(self.spec, full=full))
+        for result in results:
+            heard(result)
+        return results
+
+    def close(self) -> None:
+        self.given_up.set()
