@@ -127,6 +127,24 @@ def _parser() -> argparse.ArgumentParser:
         )
     )
     made.add_argument("--fingerprint", metavar="NODE=SHA256:…", action="append", default=[], help="trust this key")
+    made = command(
+        "rehearse",
+        "play a whole replay through on simulated hosts: no network, no root, nothing is touched",
+        "kinstall rehearse demo.yaml --fault w1:unreachable@images",
+    )
+    made.add_argument("answers", metavar="ANSWERS", nargs="?", help="left out: a built-in example of three nodes")
+    made.add_argument(
+        "--fault",
+        metavar="NODE:KIND[@PHASE]",
+        action="append",
+        default=[],
+        help="let this go wrong (may be repeated): unreachable, disk-full, wrong-checksum, slow-link",
+    )
+    made.add_argument("--until", metavar="PHASE", default="", choices=_phases(), help="end after a phase")
+    made.add_argument("--pace", metavar="SECONDS", type=_seconds, default=0.0, help="how long each step takes")
+    made.add_argument("--state", metavar="DIR", help="keep the simulated hosts there (default: they are forgotten)")
+    made.add_argument("--parallel", metavar="N", type=_positive, default=PARALLEL, help="nodes at once")
+    made.add_argument("--output", choices=("text", "json"), default="text", help="how results are shown")
     made = with_answers(
         command("render", "write all files of all nodes to a folder", "kinstall render demo.yaml out"),
         nodes=False,
@@ -143,6 +161,16 @@ def _parser() -> argparse.ArgumentParser:
 def _phases() -> tuple[str, ...]:
     # A copy of plan.PHASES: importing the plan would load cryptography to print a help text. A test compares them.
     return ("prepare", "download", "runtime", "images", "kubernetes", "control-plane", "network", "addons")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds <= 60:
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds up to 60")
+    return seconds
 
 
 def _positive(text: str) -> int:

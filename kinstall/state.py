@@ -78,6 +78,11 @@ class StateFolder:
         """Folder of programs for the operator (kubectl of the cluster's version)."""
         return self.path / "bin"
 
+    @property
+    def simulated(self) -> Path:
+        """Folder of simulated hosts: only a rehearsal's state has it."""
+        return self.path / "simulated"
+
     # Making and checking
 
     def exists(self) -> bool:

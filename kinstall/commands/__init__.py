@@ -2,7 +2,8 @@
 
 from kinstall.commands.cluster import plan, preflight, replay, reset, verify
 from kinstall.commands.files import render, schema
+from kinstall.commands.rehearse import rehearse
 from kinstall.commands.report import report
 from kinstall.commands.trust import trust
 
-__all__ = ["plan", "preflight", "render", "replay", "report", "reset", "schema", "trust", "verify"]
+__all__ = ["plan", "preflight", "rehearse", "render", "replay", "report", "reset", "schema", "trust", "verify"]

@@ -5,31 +5,27 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from kinstall.answers import dump, load
 from kinstall.commands.common import interruptible, loaded
-from kinstall.errors import EXIT_NODE_FAILED, EXIT_PREFLIGHT, EXIT_VERIFY, KinstallError, UsageError
+from kinstall.commands.running import run_shown
+from kinstall.errors import EXIT_NODE_FAILED, EXIT_PREFLIGHT, EXIT_VERIFY, UsageError
 from kinstall.headless import make_sink
 from kinstall.headless.tables import show_findings, show_plan, show_verify
-from kinstall.install import Options, logged_replay, plan_only, run_preflight, verify_only
+from kinstall.install import Options, plan_only, run_preflight, verify_only
 from kinstall.install import reset as reset_nodes
 from kinstall.preflight import errors
 from kinstall.runlog import RunLog, tee
 from kinstall.spec import ClusterSpec
-from kinstall.verify import CheckResult, any_failed
+from kinstall.verify import any_failed
 
 
 def replay(chosen: argparse.Namespace) -> int:
     spec, options = loaded(chosen)
     options.until, options.recover_pki, options.verify = chosen.until, chosen.recover_pki, not chosen.no_verify
     text = chosen.output == "text"
-    checks: list[CheckResult] = []
-    options.on_check = checks.append
-    options.state.prepare()  # before the display begins: it may be refused
-    with make_sink(chosen.output, sys.stdout, sys.stdout.isatty()) as shown, interruptible(options.cancel):
-        ended = _caught(lambda: logged_replay(spec, options, shown))
-    # The display has given the terminal back: now the table, then what went wrong or how to go on.
+    checks, ended = run_shown(spec, options, chosen.output)
     if checks and text:
         show_verify(checks, sys.stdout)
     if ended:
@@ -37,14 +33,6 @@ def replay(chosen: argparse.Namespace) -> int:
     if text and not options.until:
         _how_to_go_on(spec, options)
     return 0
-
-
-def _caught(work: Callable[[], object]) -> KinstallError | None:
-    try:
-        work()
-    except KinstallError as error:
-        return error
-    return None
 
 
 def _how_to_go_on(spec: ClusterSpec, options: Options) -> None:

@@ -33,6 +33,8 @@ T = TypeVar("T")
 Explain = Callable[[Step, Sequence[str]], str]
 KEPT_LINES = 400
 RETRIES = 3
+PAUSE = 1.0
+"""Seconds before the first new attempt; each later pause is twice as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +210,7 @@ class Runner:
                 if attempt == RETRIES - 1 or self.cancel.is_set():
                     raise
                 self.sink(Notice(host.name, f"{error.what.removeprefix(f'{host.name}: ')}; trying again"))
-                self.cancel.wait(2.0**attempt)
+                self.cancel.wait(PAUSE * 2**attempt)
         raise AssertionError
 
     def _may_start(self, phase: Phase, node: str) -> bool:

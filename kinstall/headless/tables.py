@@ -155,7 +155,8 @@ def show_verify(results: Sequence[CheckResult], stream: TextIO, output: str = "t
     out.table(("", "NODE", "CHECK", "TIME", ""), rows)
     good, bad, skipped = _verdicts(results)
     left_out = f", {skipped} skipped" if skipped else ""
-    out.line(out.mark("bad" if bad else "good", f"{good} of {len(results)} checks ok, {bad} failed{left_out}"))
+    kind = "bad" if bad else "good" if good else "skip"
+    out.line(out.mark(kind, f"{good} of {len(results)} checks ok, {bad} failed{left_out}"))
     return None
 
 

@@ -12,6 +12,7 @@ from kinstall import causes
 from kinstall.engine.events import Sink
 from kinstall.engine.runner import RunResult
 from kinstall.engine.steps import Step
+from kinstall.errors import UsageError
 from kinstall.secrets import Secrets
 from kinstall.session import Session, open_session
 from kinstall.spec import ClusterSpec
@@ -42,9 +43,11 @@ def options_for(
     """Options for a cluster: its state folder (or the `chosen` one), and sessions that share one set of secrets.
 
     Raises:
-        UsageError: the state folder is not the operator's alone
+        UsageError: the state folder is not the operator's alone, or a rehearsal's
     """
     state = StateFolder.of(spec.cluster_name, chosen).check()
+    if state.simulated.exists():
+        raise UsageError(f"{state.path} is the state folder of a rehearsal", "real hosts need one of their own")
     known = secrets or Secrets()
     return Options(
         state=state,

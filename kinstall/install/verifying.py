@@ -24,8 +24,9 @@ def verify_run(session: Session, prepared: Prepared, options: Options, *, full: 
 
     has_resolver = all(found.has_resolver for found in prepared.inputs.found.values())
     results = session.verify(heard, options.cancel, full=full, has_resolver=has_resolver)
-    bad = any(result.outcome is Outcome.FAILED for result in results)
-    options.sink(PhaseFinished("", "verify", Outcome.FAILED if bad else Outcome.OK, time.monotonic() - started))
+    outcomes = {result.outcome for result in results}
+    ended = Outcome.FAILED if Outcome.FAILED in outcomes else Outcome.OK if Outcome.OK in outcomes else Outcome.SKIPPED
+    options.sink(PhaseFinished("", "verify", ended, time.monotonic() - started))
     return results
 
 

@@ -93,6 +93,8 @@ class Misfortune:
         if phase != self._phase:
             self._phase = phase
             self._broken()
+            if self._strikes(SLOW_LINK):
+                self._given_up.wait(SLOW_ANSWER)
         if self._pace:
             self._given_up.wait(self._pace)
         if self._strikes(SLOW_LINK):

@@ -160,6 +160,7 @@ class SimulatedHost:
             disk = self.disk
             disk.record, disk.marks, disk.kept = (), {}, {}
             disk.done.clear()
+            disk.images.clear()  # they lay in a tree that is gone
         return good
 
     def undoing(self, entry: Entry) -> Trouble | None:

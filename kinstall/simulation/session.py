@@ -11,7 +11,7 @@ from ipaddress import IPv4Network
 
 from kinstall.engine.host import Host
 from kinstall.plan import PHASES
-from kinstall.secrets import Secrets
+from kinstall.secrets import Secret, Secrets
 from kinstall.session import Asked, Session
 from kinstall.simulation.checks import unknowable
 from kinstall.simulation.faults import Fault, Misfortune
@@ -43,6 +43,13 @@ class SilentChannel:
     def close(self) -> None: ...
 
 
+class MadeUpSecrets(Secrets):
+    """Nothing is read and nobody is asked: a rehearsal has no use for real secrets."""
+
+    def resolve(self, reference: str) -> Secret:
+        return Secret("rehearsal")
+
+
 class World:
     """The hosts of a rehearsal, which outlive its sessions: `session` is what Options wants.
 
@@ -56,6 +63,7 @@ class World:
         self.faults = tuple(faults)
         self.pace = pace
         self.parallel = parallel
+        self.secrets = MadeUpSecrets()
         self.disks: dict[str, Disk] = {}
         self.met: set[Fault] = set()
 
@@ -63,7 +71,14 @@ class World:
         given_up = threading.Event()
         silent = {node.name: SilentChannel(node.name) for node in spec.nodes}
         opened = SimulatedSession(
-            spec, Secrets(), silent, self.parallel, world=self, silent=silent, subnet=subnet_of(spec), given_up=given_up
+            spec,
+            self.secrets,
+            silent,
+            self.parallel,
+            world=self,
+            silent=silent,
+            subnet=subnet_of(spec),
+            given_up=given_up,
         )
         opened.hosts = {node.name: self.host(node.name, given_up) for node in spec.nodes}
         return opened

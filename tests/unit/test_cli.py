@@ -20,7 +20,7 @@ from kinstall.plan import PHASES
 
 ROOT = Path(__file__).parents[2]
 MINIMAL = str(ROOT / "examples" / "minimal.yaml")
-COMMANDS = ("replay", "plan", "preflight", "verify", "reset", "trust", "render", "report", "schema")
+COMMANDS = ("replay", "plan", "preflight", "verify", "reset", "trust", "rehearse", "render", "report", "schema")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,109 @@
+"""`kinstall rehearse`: a whole replay against simulated hosts."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+
+from kinstall.answers import load, parse
+from kinstall.commands.running import run_shown
+from kinstall.errors import UsageError
+from kinstall.headless.tables import show_verify
+from kinstall.install import Options
+from kinstall.plan import PHASES
+from kinstall.simulation import World, parse_fault, store
+from kinstall.spec import ClusterSpec
+from kinstall.state import StateFolder
+from kinstall.verify import CheckResult
+
+EXAMPLE = "example.yaml"
+
+
+def rehearse(chosen: argparse.Namespace) -> int:
+    """Ends as the replay would: its exit code, its causes."""
+    spec = load(chosen.answers) if chosen.answers else example()
+    faults = [parse_fault(text, [node.name for node in spec.nodes], PHASES) for text in chosen.fault]
+    text = chosen.output == "text"
+    with _state(chosen.state) as state:
+        world = World(faults=faults, pace=chosen.pace, parallel=chosen.parallel)
+        if chosen.state:
+            world.disks = store.load(state.simulated)
+        options = Options(
+            state=state,
+            secrets=world.secrets,
+            session=world.session,
+            parallel=chosen.parallel,
+            until=chosen.until,
+            command="rehearse",
+        )
+        if text:
+            print(f"Rehearsal: {_nodes(spec)} simulated, each with {world.machine}.")
+            print("No host is reached, nothing is fetched.\n", flush=True)
+        try:
+            checks, ended = run_shown(spec, options, chosen.output)
+        finally:
+            if chosen.state:
+                store.save(state.simulated, world.disks)
+        if checks and text:
+            show_verify(_by_check(checks), sys.stdout)
+    if text:
+        for fault in world.unmet:
+            print(f"note: {fault} did not strike: nothing was done there that it could have hit")
+    if ended:
+        raise ended
+    if text:
+        _how_to_go_on(chosen, state)
+    return 0
+
+
+def example() -> ClusterSpec:
+    """The cluster of a rehearsal without answers."""
+    return parse(files("kinstall.simulation").joinpath(EXAMPLE).read_text(encoding="utf-8"), EXAMPLE)
+
+
+@contextmanager
+def _state(chosen: str | None) -> Iterator[StateFolder]:
+    """The state folder of a rehearsal: a new one that goes again, or the `chosen` one, never a real cluster's."""
+    if not chosen:
+        with tempfile.TemporaryDirectory(prefix="kinstall-rehearsal-") as scratch:
+            yield StateFolder(Path(scratch) / "state").prepare()
+        return
+    state = StateFolder.of("", chosen).check()
+    if state.exists() and not state.simulated.exists() and any(state.path.iterdir()):
+        raise UsageError(
+            f"{state.path} holds something else than a rehearsal, perhaps a cluster's keys", "name a new folder"
+        )
+    state.prepare()
+    state.simulated.mkdir(mode=0o700, exist_ok=True)
+    yield state
+
+
+def _by_check(checks: Sequence[CheckResult]) -> list[CheckResult]:
+    """One row for what says the same of several nodes."""
+    nodes: dict[CheckResult, list[str]] = {}
+    for check in checks:
+        nodes.setdefault(replace(check, node=""), []).append(check.node)
+    return [
+        replace(check, node=names[0] if len(names) == 1 else f"{len(names)} nodes") for check, names in nodes.items()
+    ]
+
+
+def _nodes(spec: ClusterSpec) -> str:
+    planes, workers = len(spec.control_planes), len(spec.nodes) - len(spec.control_planes)
+    return f"{planes} control plane{'s'[: planes != 1]} and {workers} worker{'s'[: workers != 1]}"
+
+
+def _how_to_go_on(chosen: argparse.Namespace, state: StateFolder) -> None:
+    print("\nThis was a rehearsal: no host was touched.")
+    if chosen.state:
+        print(f"The hosts' files lie in {state.simulated}; the same command again finds nothing to do.")
+    if chosen.answers:
+        print(f"For real: kinstall replay {chosen.answers}")
+    else:
+        print("It played a built-in example; with answers of your own: kinstall rehearse ANSWERS")

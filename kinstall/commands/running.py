@@ -1,0 +1,34 @@
+"""A replay as the operator sees it, real or rehearsed: its display, and the ways to stop it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from kinstall.commands.common import interruptible
+from kinstall.errors import KinstallError
+from kinstall.headless import make_sink
+from kinstall.install import Options, logged_replay
+from kinstall.spec import ClusterSpec
+from kinstall.verify import CheckResult
+
+
+def run_shown(spec: ClusterSpec, options: Options, output: str) -> tuple[list[CheckResult], KinstallError | None]:
+    """Replay with the display of `output` (text or json); returns verify's results and how it went wrong, if it did.
+
+    When it returns, the display has given the terminal back: now the table, then what went wrong or how to go on.
+    """
+    checks: list[CheckResult] = []
+    options.on_check = checks.append
+    options.state.prepare()  # before the display begins: it may be refused
+    with make_sink(output, sys.stdout, sys.stdout.isatty()) as shown, interruptible(options.cancel):
+        ended = _caught(lambda: logged_replay(spec, options, shown))
+    return checks, ended
+
+
+def _caught(work: Callable[[], object]) -> KinstallError | None:
+    try:
+        work()
+    except KinstallError as error:
+        return error
+    return None
