@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from kinstall.findings import Problem
 from kinstall.keys import enclosing, is_record, keys_of
 from kinstall.spec import ClusterSpec
 from kinstall.structure import structure
+from kinstall.yamltext import Document
 
 _START = "start from one of the files in examples/"
 
@@ -23,6 +24,15 @@ def load(path: str | Path) -> ClusterSpec:
 
     Raises:
         InvalidAnswers: there is no such file, it cannot be read, or parse() refuses it.
+    """
+    return parse(text_of(path), str(path))
+
+
+def text_of(path: str | Path) -> str:
+    """The text of an answers file.
+
+    Raises:
+        InvalidAnswers: there is no such file, or it cannot be read
     """
     source = str(path)
     try:
@@ -41,11 +51,10 @@ def load(path: str | Path) -> ClusterSpec:
     if len(content) > yamltext.MAX_BYTES:
         raise _refused(source, "larger than 1 MiB", "an answers file has a few hundred lines")
     try:
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise _refused(source, "not UTF-8 text", "store the file as UTF-8", line) from None
-    return parse(text, source)
 
 
 def parse(text: str, source: str = "answers.yaml") -> ClusterSpec:
@@ -53,6 +62,18 @@ def parse(text: str, source: str = "answers.yaml") -> ClusterSpec:
 
     Raises:
         InvalidAnswers: with every problem, in the order of the file.
+    """
+    examined = examine(read(text, source))
+    if examined.problems:
+        raise InvalidAnswers(source, examined.problems)
+    return examined.spec
+
+
+def read(text: str, source: str = "answers.yaml") -> Document:
+    """The text as plain data with its lines, whatever it says in detail.
+
+    Raises:
+        InvalidAnswers: it is no YAML, or not a mapping
     """
     try:
         document = yamltext.read(text)
@@ -62,18 +83,36 @@ def parse(text: str, source: str = "answers.yaml") -> ClusterSpec:
         raise _refused(source, "the file is empty", _START, 1)
     if not isinstance(document.data, dict):
         raise _refused(source, "an answers file is a mapping of `key: value` lines", _START, document.lines[""])
+    return document
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a document describes. `problems` in the order of the file; `spec` holds placeholders at the places that
+    `broken` names (written paths)."""
+
+    spec: ClusterSpec
+    problems: tuple[Problem, ...]
+    broken: frozenset[str]
+
+
+def examine(document: Document) -> Examined:
+    """The spec of a document that holds a mapping, and everything that is wrong with it."""
     found = structure(document)
     problems = [*document.problems, *found.problems, *rules.check(found.spec, found.broken)]
-    if problems:
-        located = dict.fromkeys(_located(problem, document.lines) for problem in problems)
-        raise InvalidAnswers(source, sorted(located, key=lambda problem: problem.line))
-    return found.spec
+    located = dict.fromkeys(_located(problem, document.lines) for problem in problems)
+    return Examined(found.spec, tuple(sorted(located, key=lambda problem: problem.line)), found.broken)
 
 
 def dump(spec: ClusterSpec, *, show_defaults: bool = False) -> str:
     """The spec as an answers file: what differs from the defaults, or every key. parse() gives the same spec again."""
+    return as_text(as_data(spec, show_defaults=show_defaults))
+
+
+def as_text(data: Any) -> str:
+    """Plain data as YAML that read() takes for the same data, also where it is Unclear."""
     return yaml.dump(
-        as_data(spec, show_defaults=show_defaults),
+        data,
         Dumper=_Dumper,
         sort_keys=False,
         allow_unicode=True,
@@ -113,7 +152,14 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
+def _unclear(dumper: yaml.SafeDumper, value: yamltext.Unclear) -> yaml.ScalarNode:
+    """As it stood: without quotes and without a tag."""
+    tag = dumper.resolve(yaml.ScalarNode, value.text, (True, False))  # type: ignore[no-untyped-call]
+    return yaml.ScalarNode(tag, value.text)
+
+
 _Dumper.add_representer(str, _text)
+_Dumper.add_representer(yamltext.Unclear, _unclear)
 
 
 def _located(problem: Problem, lines: dict[str, int]) -> Problem:

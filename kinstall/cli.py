@@ -18,7 +18,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal may lack a character; that is no reason to end
-    chosen = _parser().parse_args(arguments)
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    if chosen.command != "wizard" and (chosen.wizard_answers or chosen.wizard_state):
+        parser.error(f"--answers and --state before {chosen.command} are the wizard's; write them after it")
     from kinstall.errors import EXIT_CANCELLED, EXIT_USAGE, KinstallError
     from kinstall.headless.stream import quiet_pipe
 
@@ -77,7 +80,11 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit codes: 0 done, 2 usage or invalid answers, 3 preflight, 4 a node failed, 5 cancelled, 6 verify.",
     )
     parser.add_argument("--version", action="version", version=f"kinstall {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+    for_wizard = parser.add_argument_group("the wizard (kinstall without a command)")
+    for_wizard.add_argument("--answers", metavar="FILE", dest="wizard_answers", help="answers to begin with")
+    for_wizard.add_argument("--state", metavar="DIR", dest="wizard_state", help="state folder of the cluster")
+    parser.set_defaults(command="wizard", parallel=PARALLEL)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
 
     def command(name: str, about: str, example: str) -> argparse.ArgumentParser:
         made = commands.add_parser(

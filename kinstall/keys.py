@@ -18,6 +18,14 @@ Path = tuple[str | int, ...]
 """A place in an answers file: mapping keys and list indices from the top."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
+_WORDS = re.compile(r"[A-Z]{2,}s\b|[A-Z]{2,}(?=[A-Z][a-z]|\b)|[A-Z]?[a-z]+|[0-9]+|[A-Z]+")
+_SHORT = {
+    **{word.lower(): word for word in ("API", "CA", "CIDR", "CNI", "DNS", "IP", "MTU", "OOM", "SSH", "SHA", "URL")},
+    "sans": "SANs",
+    "etcd": "etcd",
+    "coredns": "CoreDNS",
+    "ids": "IDs",
+}
 
 
 def written(path: Path) -> str:
@@ -62,6 +70,10 @@ class Key:
     guide: tuple[int, ...]
     default: Any
     """The default value, or MISSING where the key must be given."""
+    label: str
+    more: str
+    screen: str
+    group: str
 
     @property
     def required(self) -> bool:
@@ -84,23 +96,34 @@ def _key(each: Field[Any], hint: Any) -> Key:
     if optional:
         (hint,) = (part for part in get_args(hint) if part is not NoneType)
     default = each.default if each.default_factory is MISSING else each.default_factory()
+    told, name = each.metadata, each.metadata["key"] or _camel(each.name)
     return Key(
-        name=each.metadata["key"] or _camel(each.name),
+        name=name,
         attribute=each.name,
         type=hint,
         optional=optional,
-        help=each.metadata["help"],
-        choices=each.metadata["choices"],
-        secret=each.metadata["secret"],
-        since=each.metadata["since"],
-        guide=each.metadata["guide"],
+        help=told["help"],
+        choices=told["choices"],
+        secret=told["secret"],
+        since=told["since"],
+        guide=told["guide"],
         default=default,
+        label=told["label"] or label_of(name),
+        more=told["more"],
+        screen=told["screen"],
+        group=told["group"],
     )
 
 
 def _camel(name: str) -> str:
     first, *others = name.split("_")
     return first + "".join(part.capitalize() for part in others)
+
+
+def label_of(key: str) -> str:
+    """The key's words as a label: `nodeCIDRMaskSize` → `Node CIDR mask size`, `mtu` → `MTU`."""
+    words = [_SHORT.get(word.lower(), word.lower()) for word in _WORDS.findall(key)]
+    return " ".join([words[0][0].upper() + words[0][1:], *words[1:]])
 
 
 def element(of: Any) -> Any:

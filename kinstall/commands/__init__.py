@@ -5,5 +5,18 @@ from kinstall.commands.files import render, schema
 from kinstall.commands.rehearse import rehearse
 from kinstall.commands.report import report
 from kinstall.commands.trust import trust
+from kinstall.commands.wizard import wizard
 
-__all__ = ["plan", "preflight", "rehearse", "render", "replay", "report", "reset", "schema", "trust", "verify"]
+__all__ = [
+    "plan",
+    "preflight",
+    "rehearse",
+    "render",
+    "replay",
+    "report",
+    "reset",
+    "schema",
+    "trust",
+    "verify",
+    "wizard",
+]

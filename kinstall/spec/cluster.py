@@ -28,20 +28,28 @@ class ClusterSpec:
     """Everything kinstall needs to know about one cluster."""
 
     api_version: str = answer("format of this file", choices=(API_VERSION,), default=API_VERSION)
-    kubernetes_version: str = answer("the Kubernetes release", guide=(10,), default="1.37.2")
-    cluster_name: str = answer("short name, unique among your clusters", guide=(9,), default="kubernetes")
+    kubernetes_version: str = answer("the Kubernetes release", guide=(10,), screen="images", default="1.37.2")
+    cluster_name: str = answer(
+        "short name, unique among your clusters", guide=(9,), screen="networking", default="kubernetes"
+    )
     control_plane_endpoint: str = answer(
         "host:port under which the API is reached; left out: the first control plane's address and 6443",
         guide=(7,),
+        screen="networking",
+        label="API endpoint",
         default="",
     )
-    networking: Networking = answer("address ranges", default_factory=Networking)
-    security: Security = answer("how the API is protected", default_factory=Security)
-    images: Images = answer("container images", default_factory=Images)
-    downloads: Downloads = answer("release files", default_factory=Downloads)
-    ssh: Ssh = answer("login for all nodes", default_factory=Ssh)
-    preflight: Preflight = answer("checks before anything is changed", default_factory=Preflight)
-    components: Components = answer("overrides per component", default_factory=Components)
+    networking: Networking = answer("address ranges", screen="networking", default_factory=Networking)
+    security: Security = answer("how the API is protected", screen="security", default_factory=Security)
+    images: Images = answer("container images", screen="images", default_factory=Images)
+    downloads: Downloads = answer("release files", screen="images", group="Release files", default_factory=Downloads)
+    ssh: Ssh = answer("login for all nodes", screen="nodes", default_factory=Ssh)
+    preflight: Preflight = answer(
+        "checks before anything is changed", screen="nodes", group="Checks", default_factory=Preflight
+    )
+    components: Components = answer(
+        "overrides per component", screen="images", group="Components", default_factory=Components
+    )
     nodes: tuple[Node, ...] = answer("the machines")
 
     @property

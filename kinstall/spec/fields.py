@@ -14,12 +14,21 @@ def answer(
     secret: bool = False,
     since: str = "0.1",
     guide: tuple[int, ...] = (),
+    label: str = "",
+    more: str = "",
+    screen: str = "",
+    group: str = "",
     **options: Any,
 ) -> Any:
     """A field with its entry for the answers file: one-line help, the key where camelCase is not it, choices.
 
     `secret`: someone may write a secret here although only a reference is allowed; no message repeats the value.
     `since`: the first version of kinstall that reads it. `guide`: rows of docs/coverage.md it belongs to.
+
+    For the wizard: `label` where the key's own words are not it, `more` for a help that the line is too short for,
+    `screen` where the field is asked for (left out: where its section is), `group` for a heading under which fields
+    that few need are folded away.
     """
     told = {"help": help, "key": key, "choices": choices, "secret": secret, "since": since, "guide": guide}
-    return field(metadata=told, **options)
+    shown = {"label": label, "more": more, "screen": screen, "group": group}
+    return field(metadata={**told, **shown}, **options)

@@ -103,7 +103,9 @@ def test_phases_on_the_command_line_are_the_plans() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "COMMAND"),
+        ((), "the wizard needs a terminal"),
+        (("--answers", MINIMAL), "the wizard needs a terminal"),
+        (("--answers", MINIMAL, "plan", MINIMAL), "are the wizard's"),
         (("install",), "invalid choice: 'install'"),
         (("replay",), "ANSWERS"),
         (("replay", MINIMAL, "--until", "dinner"), "invalid choice: 'dinner'"),

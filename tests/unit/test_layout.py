@@ -105,7 +105,9 @@ def test_the_version_needs_only_the_standard_library() -> None:
     assert re.search(r"\d+\.\d+\.\d+", ran.stdout)
 
 
-@pytest.mark.parametrize("module", ["kinstall.cli", "kinstall.install", "kinstall.headless.display"])
+@pytest.mark.parametrize(
+    "module", ["kinstall.cli", "kinstall.commands", "kinstall.install", "kinstall.headless.display"]
+)
 def test_the_headless_path_never_imports_the_wizard(module: str) -> None:
     """A replay neither loads Textual nor the screens."""
     ran = python(f"import sys, {module}\nsys.exit('textual' in sys.modules or 'screens' in sys.modules)")

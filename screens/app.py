@@ -1,0 +1,242 @@
+"""The wizard: an application that fills an answers file, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.resources import files
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from kinstall.errors import InvalidAnswers, UsageError
+from screens import keeping
+from screens.background import Background
+from screens.dialogs import AskPath, Page, Question
+from screens.draft import Draft
+from screens.everything import AllAnswers
+from screens.fields import FieldRow, placing
+from screens.keeping import Unsaved
+from screens.services import Services
+from screens.step import StepScreen
+from screens.steps import NAMES, STEPS, neighbour
+
+_DRAIN_SECONDS = 0.1
+_KEEP_SECONDS = 2.0
+WIDE = 120
+"""Columns from which help and pictures stand beside the form."""
+
+
+class WizardApp(App[int]):
+    """Answers under work, services to the outside, and a screen per step. Ends with the exit code."""
+
+    CSS = files("screens").joinpath("wizard.tcss").read_text("utf-8")
+    TITLE = "kinstall"
+    SCREENS: ClassVar = {step.name: step.factory() for step in STEPS}
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012 - Textual's own class variable
+    COMMAND_PALETTE_BINDING = "f9"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+n", "next", "Next", priority=True),
+        Binding("ctrl+p", "back", "Back", priority=True),
+        Binding("f1", "more", "More", priority=True),
+        Binding("f2", "everything", "All answers"),
+        Binding("ctrl+s", "save", "Save", priority=True),
+        Binding("ctrl+q", "quit", "Quit", priority=True),
+    ]
+
+    def __init__(self, draft: Draft, services: Services, *, unsaved: Unsaved | None = None) -> None:
+        super().__init__()
+        self.theme = "ansi-dark"
+        self.draft, self.services = draft, services
+        self.background = Background()
+        self.about: FieldRow | None = None
+        self._unsaved = unsaved or Unsaved(draft.path)
+        self._kept = ""
+        self._repaint = False
+        draft.on_change.append(self._draft_changed)
+
+    # Beginning
+
+    async def on_mount(self) -> None:
+        self.set_interval(_DRAIN_SECONDS, self.background.drain)
+        self.set_interval(_KEEP_SECONDS, self.keep)
+        problem = next(iter(self.draft.problems), None) if self.draft.path else None
+        await self.push_screen(NAMES[0])
+        if problem:
+            await self.jump(problem.path)
+        self._offer_unsaved()
+
+    def _offer_unsaved(self) -> None:
+        kept = self._unsaved.read()
+        if not kept or kept == self.draft.text():
+            return
+        what = self.draft.path or "a new cluster"
+        self.push_screen(
+            Question(
+                f"There are unsaved answers for {what} from an earlier time.",
+                [("go-on", "Go on with them"), ("leave", "Begin without them; they are thrown away")],
+            ),
+            lambda chosen: self._continue(kept, chosen or ""),
+        )
+
+    def _continue(self, kept: str, chosen: str) -> None:
+        if chosen == "leave":
+            self._unsaved.forget()
+        else:
+            self.take_text(kept)
+
+    # The answers
+
+    def take_text(self, text: str) -> None:
+        """Make the answers what a text says; one that cannot be read is kept aside, and asked for again."""
+        try:
+            self.draft.replace(Draft.parse(text))
+        except InvalidAnswers as error:
+            self.draft.unread = text
+            self.notify(f"{error.problems[0]}. The text is kept: F2", title="All answers", severity="error")
+
+    def _draft_changed(self) -> None:
+        """Many changes in one go are shown once."""
+        if not self._repaint:
+            self._repaint = True
+            self.call_later(self._show_draft)
+
+    def _show_draft(self) -> None:
+        self._repaint = False
+        for screen in self.screen_stack:
+            if isinstance(screen, StepScreen) and screen.is_mounted:
+                screen.show_draft()
+
+    def keep(self) -> None:
+        """Keep half-filled work, where it differs from what is kept already."""
+        text = (self.draft.unread or self.draft.text()) if self.draft.dirty else ""
+        if text == self._kept:
+            return
+        self._kept = text
+        if not text:
+            self._unsaved.forget()
+        elif complaint := self._unsaved.keep(text):
+            self.notify(complaint, severity="warning")
+
+    # Going from step to step
+
+    @property
+    def step(self) -> StepScreen:
+        """The present step, also while a dialog is open above it."""
+        return next(screen for screen in reversed(self.screen_stack) if isinstance(screen, StepScreen))
+
+    async def action_next(self) -> None:
+        if isinstance(self.screen, StepScreen) and await self.screen.may_go_on():
+            await self.action_go(neighbour(self.screen.STEP, 1))
+
+    async def action_back(self) -> None:
+        if isinstance(self.screen, StepScreen):
+            await self.action_go(neighbour(self.screen.STEP, -1))
+
+    async def action_go(self, name: str) -> None:
+        """To a step by its name."""
+        if isinstance(self.screen, StepScreen) and name != self.screen.STEP and name in NAMES:
+            await self.switch_screen(name)
+
+    async def jump(self, path: str) -> None:
+        """To where a written path is asked for; where no step does, to its line among all answers."""
+        name = placing.screen_of(path)
+        if name:
+            await self.action_go(name)
+        if not name or not self.step.go_to(path):
+            await self.push_screen(AllAnswers(self.draft, path))
+
+    # Keys
+
+    def action_more(self) -> None:
+        """The longer help of the field that has the focus."""
+        if isinstance(self.screen, StepScreen):
+            self.push_screen(Page(*self.screen.page_of_help(self.about)))
+
+    def action_everything(self) -> None:
+        if isinstance(self.screen, StepScreen):
+            self.push_screen(AllAnswers(self.draft))
+
+    def action_save(self) -> None:
+        if isinstance(self.screen, StepScreen):
+            self.run_worker(self.save(), exclusive=True, group="save")
+
+    async def save(self, *, elsewhere: bool = False) -> bool:
+        """Write the answers, asking for a name where there is none yet; whether they were written."""
+        if self.draft.unread:
+            self.notify("All answers hold text that cannot be read: F2", severity="error")
+            return False
+        path = self.draft.path
+        if path and not elsewhere and not await self._may_replace(path):
+            elsewhere = True
+        if path is None or elsewhere:
+            suggested = path or Path(f"{self.draft.effective(('clusterName',))}.yaml")
+            path = await self.push_screen_wait(AskPath("Save the answers as", suggested))
+            if path is None:
+                return False
+        try:
+            keeping.write(path, self.draft.text())
+        except UsageError as error:
+            self.notify(str(error), severity="error")
+            return False
+        self._unsaved.forget()
+        self.draft.saved_as(path)
+        self._unsaved, self._kept = Unsaved(path), ""
+        self.notify(f"saved: {path}")
+        self._draft_changed()
+        return True
+
+    async def _may_replace(self, path: Path) -> bool:
+        """Ask before anything that the file says is lost."""
+        lost = [f"{problem.path or 'the file'}: {problem.message}" for problem in self.draft.lost_by_saving]
+        if self.draft.comments:
+            lost.append("its comments")
+        if not lost:
+            return True
+        text = f"A saved {path} will not have any more:\n  " + "\n  ".join(lost)
+        chosen = await self.push_screen_wait(
+            Question(text, [("another", "Save under another name"), ("replace", "Replace it all the same")])
+        )
+        return chosen == "replace"
+
+    async def action_quit(self) -> None:
+        if isinstance(self.screen, Question):
+            return
+        self.run_worker(self._quit(), exclusive=True, group="quit")
+
+    async def _quit(self) -> None:
+        question = self.step.quit_question()
+        if question:
+            chosen = await self.push_screen_wait(Question(question, [("stay", "Stay"), ("leave", "Leave")]))
+            if chosen != "leave":
+                return
+        if self.draft.dirty:
+            chosen = await self.push_screen_wait(
+                Question(
+                    "The answers are not saved.",
+                    [
+                        ("save", "Save them and quit"),
+                        ("keep", "Quit; they are kept and offered again"),
+                        ("throw", "Quit and throw them away"),
+                    ],
+                )
+            )
+            if not chosen or (chosen == "save" and not await self.save()):
+                return
+            if chosen == "throw":
+                self._unsaved.forget()
+            elif chosen == "keep":
+                self._kept = ""
+                self.keep()
+        self.background.cancel_all()
+        self.exit(0)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """What the command palette offers: the steps, and what the keys do."""
+        for step in STEPS:
+            yield SystemCommand(f"Go to {step.title}", "", lambda name=step.name: self.run_action(f"go('{name}')"))
+        yield SystemCommand("All answers", "as their file has them", self.action_everything)
+        yield SystemCommand("Save", "write the answers file", self.action_save)
+        yield SystemCommand("Quit", "asks where something is not saved", self.action_quit)

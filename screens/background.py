@@ -1,0 +1,105 @@
+"""What takes time, off the event loop: each job on a daemon thread of its own, its words through one queue.
+
+Threads only append to the queue; the app drains it on a timer. A blocked job neither delays a key nor holds the end of
+the program.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from kinstall.errors import KinstallError
+
+
+def _ignore(_: Any) -> None:
+    pass
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """Something under way. Its thread ends when it next looks at `stop`."""
+
+    name: str
+    on_item: Callable[[Any], None]
+    on_done: Callable[[Any], None]
+    on_error: Callable[[KinstallError], None]
+    stop: threading.Event = field(default_factory=threading.Event)
+    forgotten: bool = False
+    ended: bool = False
+
+    def cancel(self) -> None:
+        """Ask it to stop; what it says until then, and its end, are heard."""
+        self.stop.set()
+
+    def forget(self) -> None:
+        """Ask it to stop, and hear nothing of it any more."""
+        self.stop.set()
+        self.forgotten = True
+
+
+Work = Callable[[Callable[[Any], None], threading.Event], Any]
+"""work(tell, stop): `tell` hands an item over and returns at once; what it returns is handed over at the end."""
+
+
+class Background:
+    """Starts jobs and hears from them. All but `start`'s work runs where `drain` is called: on the event loop."""
+
+    def __init__(self, limit: int = 5000) -> None:
+        self._heard: deque[tuple[Job, str, Any]] = deque()
+        self._limit = limit
+        self.jobs: list[Job] = []
+
+    def start(
+        self,
+        name: str,
+        work: Work,
+        *,
+        on_item: Callable[[Any], None] = _ignore,
+        on_done: Callable[[Any], None] = _ignore,
+        on_error: Callable[[KinstallError], None] = _ignore,
+    ) -> Job:
+        """Run `work` on a thread. An earlier job of the same name is forgotten: its result would be about old answers.
+
+        An exception that is no KinstallError becomes one: no failure of a job ends the wizard.
+        """
+        for other in self.jobs:
+            if other.name == name:
+                other.forget()
+        job = Job(name, on_item, on_done, on_error)
+        self.jobs.append(job)
+
+        def run() -> None:
+            try:
+                result = work(lambda item: self._heard.append((job, "item", item)), job.stop)
+            except KinstallError as error:
+                self._heard.append((job, "error", error))
+            except Exception as error:
+                what = f"{name} ended unexpectedly: {type(error).__name__}"
+                self._heard.append((job, "error", KinstallError(what, "this is a fault of kinstall; please report it")))
+            else:
+                self._heard.append((job, "done", result))
+
+        threading.Thread(target=run, name=f"kinstall-{name}", daemon=True).start()
+        return job
+
+    def drain(self) -> None:
+        """Hand over what was heard since, at most `limit` items: the rest comes with the next call."""
+        for _ in range(min(len(self._heard), self._limit)):
+            job, kind, value = self._heard.popleft()
+            if kind != "item":
+                job.ended = True
+                self.jobs.remove(job)
+            if not job.forgotten:
+                {"item": job.on_item, "done": job.on_done, "error": job.on_error}[kind](value)
+
+    def running(self, name: str) -> bool:
+        """Whether a job of that name is under way and still of interest."""
+        return any(job.name == name and not job.forgotten for job in self.jobs)
+
+    def cancel_all(self) -> None:
+        for job in self.jobs:
+            job.cancel()

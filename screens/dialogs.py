@@ -1,0 +1,87 @@
+"""Questions before something is lost, a name to save under, and a page of help."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Footer, Input, Label, OptionList, Static
+from textual.widgets.option_list import Option
+
+
+class Question(ModalScreen[str]):
+    """A question with a few answers, (value, what is shown); Esc answers with "". The first is chosen already."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss('')", "Go back")]
+
+    def __init__(self, text: str, answers: Sequence[tuple[str, str]]) -> None:
+        super().__init__()
+        self.text, self.answers = text, answers
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static(self.text, markup=False)
+            yield OptionList(*(Option(label, id=value) for value, label in self.answers))
+            yield Static("↑ ↓ choose   Enter take it   Esc go back", classes="keys", markup=False)
+
+    @on(OptionList.OptionSelected)
+    def _chosen(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option.id or "")
+
+
+class AskPath(ModalScreen[Path | None]):
+    """Where to save. A file that is there already is replaced after Enter was pressed a second time."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Go back")]
+
+    def __init__(self, title: str, suggested: Path, *, own: Path | None = None) -> None:
+        """`own` is a file that may be replaced without asking: it holds the same answers."""
+        super().__init__()
+        self.heading, self.suggested, self.own = title, suggested, own
+        self._asked = ""
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Label(self.heading, markup=False)
+            yield Input(str(self.suggested), compact=True, select_on_focus=False)
+            yield Static(id="told", markup=False)
+            yield Static("Enter save   Esc go back", classes="keys", markup=False)
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        text = event.value.strip()
+        path = Path(text).expanduser()
+        told = self.query_one("#told", Static)
+        if not text or path.is_dir():
+            told.update("✗ name a file" if not text else f"✗ {path} is a directory; name a file in it")
+        elif path.exists() and path != self.own and self._asked != text:
+            self._asked = text
+            told.update(f"! {path} is there already; Enter again replaces it")
+        else:
+            self.dismiss(path)
+
+
+class Page(ModalScreen[None]):
+    """A text to read."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,q", "dismiss", "Go back")]
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__()
+        self.heading, self.text = title, text
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="page"):
+            yield Label(self.heading, classes="heading", markup=False)
+            with VerticalScroll():
+                yield Static(self.text, markup=False)
+            yield Static("Esc go back", classes="keys", markup=False)
+
+
+__all__ = ["AskPath", "Footer", "Page", "Question"]

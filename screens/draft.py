@@ -1,0 +1,257 @@
+"""The answers while they are being given: plain data under the answers file's own keys, valid or not yet.
+
+There is no second model: what is wrong with a draft is what kinstall.answers says about its data. A value that does
+not fit is kept as it was given, so that nothing is lost on the way from a file to the screens and back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import MISSING
+from pathlib import Path as FilePath
+from typing import Any
+
+from kinstall import answers
+from kinstall.answers import Examined
+from kinstall.findings import Problem
+from kinstall.keys import Path, element, holds, is_record, keys_of, written
+from kinstall.releases import known_versions
+from kinstall.spec import API_VERSION, ClusterSpec
+from kinstall.yamltext import Document, Unclear
+
+
+class Draft:
+    """Answers under work. `path` is the file they came from or were last written to, None for new ones."""
+
+    def __init__(self, data: dict[str, Any], path: FilePath | None = None, document: Document | None = None) -> None:
+        self._data = data
+        self._saved = deepcopy(data)
+        self._texts = dict(document.texts) if document else {}
+        # Problems of the text itself, such as a key that stands there twice: data cannot show them any more.
+        self._of_text = list(document.problems) if document else []
+        self._examined: Examined | None = None
+        self.path = path
+        self.comments = False
+        """Whether the file has comments, which a written one would not."""
+        self.unread = ""
+        """The answers as somebody edited them as text, where that text cannot be read; kept until it can."""
+        self.on_change: list[Callable[[], None]] = []
+
+    @classmethod
+    def new(cls) -> Draft:
+        """Answers to begin with: the format, the newest release, and no node yet."""
+        return cls({"apiVersion": API_VERSION, "kubernetesVersion": known_versions()[0], "nodes": []})
+
+    @classmethod
+    def parse(cls, text: str, path: FilePath | None = None) -> Draft:
+        """A draft of an answers file's text, with everything that it says.
+
+        Raises:
+            InvalidAnswers: the text is no mapping in YAML, so that there is nothing to show on a screen
+        """
+        document = answers.read(text, str(path or "answers.yaml"))
+        draft = cls(document.data, path, document)
+        draft.comments = any(line.lstrip().startswith("#") or " #" in line for line in text.splitlines())
+        return draft
+
+    @classmethod
+    def load(cls, path: FilePath) -> Draft:
+        """As parse(), of a file.
+
+        Raises:
+            InvalidAnswers: also where the file cannot be read
+        """
+        return cls.parse(answers.text_of(path), path)
+
+    # What it says
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """A copy of the answers."""
+        return deepcopy(self._data)
+
+    def has(self, path: Path) -> bool:
+        """Whether the answers say something at this place."""
+        return self._at(path) is not MISSING
+
+    def get(self, path: Path, default: Any = None) -> Any:
+        """A copy of what is said at the place, `default` where nothing is."""
+        found = self._at(path)
+        return default if found is MISSING else deepcopy(found)
+
+    def as_it_stands(self, path: Path, default: Any = None) -> Any:
+        """As get(), but a number with a point is the text that stood in the file (Unclear), 1.30 for example."""
+        return self._as_it_stood(self.get(path, default), path)
+
+    def effective(self, path: Path) -> Any:
+        """What holds at the place: what is said there, or the field's default as plain data."""
+        return self.get(path, default_at(path))
+
+    @property
+    def spec(self) -> ClusterSpec:
+        """The cluster as far as it is described; what does not fit is a placeholder (see `intact`)."""
+        return self.examined.spec
+
+    @property
+    def examined(self) -> Examined:
+        if self._examined is None:
+            lines = {"": 1}
+            self._examined = answers.examine(Document(self._data, lines, self._texts, self._of_text))
+        return self._examined
+
+    # What is wrong with it
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        return self.examined.problems
+
+    def problems_at(self, *paths: str) -> tuple[Problem, ...]:
+        """Problems of the places (written paths) and of what lies inside them."""
+        return tuple(problem for problem in self.problems if any(holds(path, problem.path) for path in paths))
+
+    def intact(self, *paths: str) -> bool:
+        """Whether `spec` holds what was said at the places, and no problem was found there."""
+        return not self.problems_at(*paths) and not any(
+            holds(broken, path) for broken in self.examined.broken for path in paths
+        )
+
+    # Changing it
+
+    def set(self, path: Path, value: Any) -> None:
+        """Say `value` at the place; mappings on the way are made. List elements must be there already.
+
+        A value that is the default again goes away, unless the answers said it before somebody began to change them.
+        """
+        if value == default_at(path) and type(value) is type(default_at(path)) and not self._said_before(path):
+            self.unset(path)
+            return
+        *parents, last = path
+        at: Any = self._data
+        record: Any = ClusterSpec
+        for part in parents:
+            if isinstance(at, dict) and not isinstance(at.get(part), (dict, list)):
+                _insert(at, record, part, {})
+            at = at[part]
+            record = _type_inside(record, part)
+        if isinstance(at, list):
+            at[int(last)] = deepcopy(value)
+        else:
+            _insert(at, record, last, deepcopy(value))
+        self._changed(path)
+
+    def unset(self, path: Path) -> None:
+        """Say nothing at the place any more; mappings that are empty by that go too."""
+        if not self.has(path):
+            return
+        *parents, last = path
+        at = self._at(tuple(parents))
+        del at[last]
+        while parents and at == {} and isinstance(parents[-1], str) and not self._said_before(tuple(parents)):
+            *parents, name = parents
+            at = self._at(tuple(parents))
+            del at[name]
+        self._changed(path)
+
+    def replace(self, other: Draft) -> None:
+        """Become what `other` says, for the same file: the whole was edited as text."""
+        self._data, self._texts, self._of_text = other._data, other._texts, other._of_text
+        self.comments, self.unread = self.comments or other.comments, ""
+        self._changed(())
+
+    def _changed(self, path: Path) -> None:
+        place = written(path)
+        self._texts = {key: text for key, text in self._texts.items() if not holds(place, key)}
+        self._of_text = [each for each in self._of_text if not holds(place, each.path)]
+        self._examined = None
+        for told in tuple(self.on_change):
+            told()
+
+    # Keeping it
+
+    @property
+    def dirty(self) -> bool:
+        """Whether it says something else than its file."""
+        return bool(self.unread) or self._data != self._saved
+
+    @property
+    def lost_by_saving(self) -> tuple[Problem, ...]:
+        """What the file says and a written one would not: what YAML itself did not allow to be read."""
+        return tuple(self._of_text)
+
+    def text(self) -> str:
+        """The answers as YAML, in the order in which they were said; a number as it stood in its file (1.30)."""
+        return answers.as_text(self._as_it_stood(self._data, ()))
+
+    def _as_it_stood(self, value: Any, path: Path) -> Any:
+        if isinstance(value, dict):
+            return {key: self._as_it_stood(inner, (*path, key)) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self._as_it_stood(inner, (*path, index)) for index, inner in enumerate(value)]
+        stood = self._texts.get(written(path)) if isinstance(value, float) else None
+        return Unclear(stood) if stood else value
+
+    def saved_as(self, path: FilePath) -> None:
+        """The text was written to `path`."""
+        self.path, self._saved, self.comments, self._of_text = path, deepcopy(self._data), False, []
+        self._examined = None
+
+    # Inside
+
+    def _at(self, path: Path) -> Any:
+        return _inside(self._data, path)
+
+    def _said_before(self, path: Path) -> bool:
+        return _inside(self._saved, path) is not MISSING
+
+
+def _inside(data: Any, path: Path) -> Any:
+    for part in path:
+        if isinstance(data, dict):
+            data = data.get(part, MISSING)
+        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+            data = data[part]
+        else:
+            return MISSING
+    return data
+
+
+def default_at(path: Path) -> Any:
+    """The default of the field at `path` as plain data; None where there is none."""
+    record: Any = ClusterSpec
+    default: Any = None
+    for part in path:
+        if is_record(record) and isinstance(part, str):
+            key = next((key for key in keys_of(record) if key.name == part), None)
+            if key is None:
+                return None
+            record, default = key.type, None if key.required else _plain(key.default)
+        else:
+            record, default = element(record), None
+    return default
+
+
+def _plain(value: Any) -> Any:
+    if is_record(type(value)):
+        return {}
+    return list(value) if isinstance(value, tuple) else deepcopy(value)
+
+
+def _type_inside(record: Any, part: str | int) -> Any:
+    """The type of what lies under `part` in a value of type `record`; None where it is not known."""
+    if is_record(record):
+        return next((key.type for key in keys_of(record) if key.name == part), None)
+    return element(record)
+
+
+def _insert(at: dict[str, Any], record: Any, name: Any, value: Any) -> None:
+    """Put a key where a reader of the file looks for it: in the order of the fields, as far as they are in order."""
+    if name in at or not is_record(record):
+        at[name] = value
+        return
+    order = {key.name: rank for rank, key in enumerate(keys_of(record))}
+    rank = order.get(name, len(order))
+    after = [key for key in at if order.get(key, -1) > rank]
+    moved = {key: at.pop(key) for key in list(at)[list(at).index(after[0]) :]} if after else {}
+    at[name] = value
+    at.update(moved)

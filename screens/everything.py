@@ -1,0 +1,77 @@
+"""All answers as the text of their file: for those who know what they want to write, and to paste."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Label, Static, TextArea
+
+from kinstall import answers
+from kinstall.errors import InvalidAnswers
+from screens.draft import Draft
+
+if TYPE_CHECKING:
+    from screens.app import WizardApp
+
+_SHOWN = 4
+
+
+class AllAnswers(ModalScreen[None]):
+    """The draft as YAML. What can be read is taken over at once; what cannot is kept and shown here again."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,f2", "leave", "Take over and go back", priority=True),
+        Binding("f8", "next_problem", "Next problem"),
+    ]
+
+    def __init__(self, draft: Draft, at: str = "") -> None:
+        """`at` is the written path where the cursor stands at first."""
+        super().__init__()
+        self.draft, self.at = draft, at
+
+    def compose(self) -> ComposeResult:
+        text = self.draft.unread or self.draft.text()
+        with Vertical(classes="page"):
+            yield Label("All answers, as their file has them", classes="heading", markup=False)
+            yield TextArea(text, show_line_numbers=True, compact=True, tab_behavior="focus", id="text")
+            yield Static(id="told", markup=False)
+            yield Static("Esc take over and go back   F8 next problem", classes="keys", markup=False)
+
+    def on_mount(self) -> None:
+        self._judge()
+        line = self._line_of(self.at)
+        if line:
+            self.query_one(TextArea).move_cursor((line - 1, 0), center=True)
+
+    @on(TextArea.Changed)
+    def _judge(self) -> None:
+        lines = [f"✗ line {problem.line}: {problem.path}: {problem.message}" for problem in self._problems()]
+        more = [f"  … and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+        self.query_one("#told", Static).update("\n".join(lines[:_SHOWN] + more) or "✓ a replay takes these answers")
+
+    def _problems(self) -> tuple:  # type: ignore[type-arg]
+        try:
+            return answers.examine(answers.read(self.query_one(TextArea).text)).problems
+        except InvalidAnswers as error:
+            return error.problems
+
+    def _line_of(self, path: str) -> int:
+        return next((problem.line for problem in self._problems() if path and problem.path == path), 0)
+
+    def action_next_problem(self) -> None:
+        area = self.query_one(TextArea)
+        lines = sorted({problem.line for problem in self._problems() if problem.line})
+        if lines:
+            here = area.cursor_location[0] + 1
+            area.move_cursor((next((line for line in lines if line > here), lines[0]) - 1, 0), center=True)
+
+    def action_leave(self) -> None:
+        text = self.query_one(TextArea).text
+        if text != (self.draft.unread or self.draft.text()):
+            cast("WizardApp", self.app).take_text(text)
+        self.dismiss()

@@ -1,0 +1,187 @@
+"""A field of the answers as a row: its label, what asks for it, what follows from the answer, what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input, Label, Static, TextArea
+
+from kinstall.findings import Problem
+from kinstall.keys import Key, Path, type_name, written
+from screens.draft import Draft
+from screens.fields.choice import Choice
+from screens.fields.values import NOTHING, Kind, complaint, kind_of, meant, shown
+
+_YES_NO = (("true", "yes"), ("false", "no"))
+
+
+class FieldRow(Vertical):
+    """Asks for the field `key` at `path` of the draft. What is typed goes into the draft at once."""
+
+    class Focused(Message):
+        """The row's widget got the focus: its help is wanted."""
+
+        def __init__(self, row: FieldRow) -> None:
+            super().__init__()
+            self.row = row
+
+    def __init__(self, draft: Draft, key: Key, path: Path, label: str = "") -> None:
+        super().__init__(id=row_id(path), classes="field")
+        self.draft, self.key, self.path = draft, key, path
+        self.kind = kind_of(key)
+        self.label = label or key.label
+
+    def compose(self) -> ComposeResult:
+        with Horizontal(classes="line"):
+            yield Label(self.label, classes="label")
+            yield self._widget()
+            yield Static(classes="hint", markup=False)
+        yield Static(classes="wrong", markup=False)
+
+    def _widget(self) -> Widget:
+        text = shown(self.key, self._value())
+        if self.kind in (Kind.CHOICE, Kind.SWITCH):
+            options = _YES_NO if self.kind is Kind.SWITCH else tuple((each, each) for each in self.key.choices)
+            return Choice(options, text)
+        if self.kind in (Kind.PAIRS, Kind.YAML):
+            area = TextArea(text, compact=True, highlight_cursor_line=False, placeholder=_empty(self.key))
+            area.styles.height = _height(text)
+            return area
+        return Input(text, compact=True, select_on_focus=False, placeholder=shown(self.key, _default(self.key)))
+
+    # The draft
+
+    def _value(self) -> Any:
+        return self.draft.as_it_stands(self.path, _default(self.key))
+
+    def _say(self, text: str, *, entered: bool = False) -> None:
+        """Put what was typed into the draft. `entered`: also where it shows the same already, as another type."""
+        if self._same(text) or (text == shown(self.key, self._value()) and not entered):
+            return
+        value = meant(self.key, text)
+        if value is NOTHING:
+            self.draft.unset(self.path)
+        else:
+            self.draft.set(self.path, value)
+
+    def _same(self, text: str) -> bool:
+        """Whether the text stands for what the draft says already."""
+        value, said = meant(self.key, text), self.draft.get(self.path, NOTHING)
+        return type(value) is type(said) and bool(value == said)
+
+    def show_draft(self) -> None:
+        """Show what the draft says, where what is typed does not stand for it already."""
+        text = shown(self.key, self._value())
+        choice, line, area = self._asking()
+        if choice:
+            choice.value = text
+        elif line and line.value != text and not self._same(line.value):
+            line.value = text
+        elif area and area.text != text and not self._same(area.text):
+            area.load_text(text)
+            area.styles.height = _height(text)
+
+    def _asking(self) -> tuple[Choice | None, Input | None, TextArea | None]:
+        widget = self.asking
+        return (
+            widget if isinstance(widget, Choice) else None,
+            widget if isinstance(widget, Input) else None,
+            widget if isinstance(widget, TextArea) else None,
+        )
+
+    @property
+    def asking(self) -> Widget:
+        """The widget that takes the answer."""
+        return self.query_one(".line").children[1]
+
+    # What is told beside and under it
+
+    def tell(self, hint: str, problems: tuple[Problem, ...]) -> None:
+        """Show what follows from the answer, and what is wrong with it."""
+        _update(self.query_one(".hint", Static), hint)
+        area = self._asking()[2]
+        unread = complaint(self.key, area.text) if area else ""
+        lines = [f"✗ {unread}"] if unread else [f"✗ {_sentence(problem, self.path)}" for problem in problems]
+        wrong = self.query_one(".wrong", Static)
+        _update(wrong, "\n".join(lines))
+        wrong.display = bool(lines)
+
+    def long_help(self) -> str:
+        """Everything that is declared about the field."""
+        key = self.key
+        default = shown(key, _default(key))
+        lines = [
+            f"{key.help[0].upper()}{key.help[1:]}.",
+            key.more,
+            f"In the answers file: {written(self.path)}, {type_name(key.type)}; read since kinstall {key.since}.",
+            f"Choices: {', '.join(key.choices)}." if key.choices else "",
+            f"Left out, it is {default}." if default else "",
+            f"Rows of the guide: {', '.join(map(str, key.guide))}." if key.guide else "",
+        ]
+        return "\n\n".join(line for line in lines if line)
+
+    # What somebody does
+
+    @on(Choice.Changed)
+    def _chosen(self, event: Choice.Changed) -> None:
+        event.stop()
+        self._say(event.value)
+
+    @on(Input.Changed)
+    def _typed_line(self, event: Input.Changed) -> None:
+        event.stop()
+        self._say(event.value)
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        if event.value:
+            self._say(event.value, entered=True)
+        self.screen.focus_next()
+
+    @on(TextArea.Changed)
+    def _typed_lines(self, event: TextArea.Changed) -> None:
+        event.stop()
+        area = event.text_area
+        area.styles.height = _height(area.text)
+        self._say(area.text)
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        self.post_message(self.Focused(self))
+
+
+def row_id(path: Path) -> str:
+    """The id of a field's row."""
+    return "field-" + "-".join(str(part) for part in path)
+
+
+def _default(key: Key) -> Any:
+    if key.required:
+        return None
+    return list(key.default) if isinstance(key.default, tuple) else key.default
+
+
+def _sentence(problem: Problem, path: Path) -> str:
+    """What is wrong, with the place inside the field where it is not the field itself."""
+    inside = problem.path.removeprefix(written(path)).lstrip(".")
+    text = f"{problem.message}; {problem.remedy}" if problem.remedy else problem.message
+    return f"{inside}: {text}" if inside else text
+
+
+def _empty(key: Key) -> str:
+    return "key: value, one on each line" if kind_of(key) is Kind.PAIRS else "none"
+
+
+def _height(text: str) -> int:
+    return min(max(text.count("\n") + 1, 1), 12)
+
+
+def _update(widget: Static, text: str) -> None:
+    """Repaint only where something else is to be said."""
+    if widget.content != text:
+        widget.update(text)

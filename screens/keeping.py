@@ -1,0 +1,73 @@
+"""Answers files as the wizard writes them, and half-filled work that it keeps for the next time."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from kinstall.errors import UsageError
+from kinstall.state import state_home
+
+_NEW = "new"
+
+
+def write(path: Path, text: str) -> None:
+    """Write an answers file, whole or not at all. One that is there keeps its mode, a link stays a link.
+
+    Raises:
+        UsageError: it cannot be written
+    """
+    target = path.expanduser().resolve()
+    try:
+        mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
+        _replace(target, text, mode)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}", "choose another name or folder") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Unsaved:
+    """Where work on one answers file (None: on new answers) is kept until it is saved: in the state home, 0600."""
+
+    answers: Path | None
+
+    @property
+    def path(self) -> Path:
+        name = sha256(str(self.answers.expanduser().absolute()).encode()).hexdigest()[:16] if self.answers else _NEW
+        return state_home() / "kinstall" / ".unsaved" / f"{name}.yaml"
+
+    def read(self) -> str:
+        """What was kept; empty where nothing was."""
+        try:
+            return self.path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
+            return ""
+
+    def keep(self, text: str) -> str:
+        """Keep the text; returns a sentence where that is impossible: it must not stop anybody's work."""
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _replace(self.path, text, 0o600)
+        except OSError as error:
+            return f"unsaved answers are not kept: {self.path}: {error.strerror}"
+        return ""
+
+    def forget(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+
+def _replace(path: Path, text: str, mode: int) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

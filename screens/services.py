@@ -1,0 +1,136 @@
+"""What the screens ask of the world outside: one protocol, and the real thing over the shared path.
+
+Every call blocks; screens make it through `app.background`. Tests put in services that answer from memory.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from kinstall.findings import Finding
+from kinstall.spec import ClusterSpec
+
+if TYPE_CHECKING:
+    # The engine and cryptography take longer to load than the first screen may take to appear.
+    from kinstall.engine.preview import PlannedChange
+    from kinstall.install import Options, Report
+    from kinstall.trust import Seen
+    from kinstall.verify import CheckResult
+
+Tell = Callable[[Any], None]
+Prompt = Callable[[str], str]
+"""Asks for a secret on the thread of a job: shows a text, returns what was typed."""
+
+
+class Services(Protocol):
+    """All raise kinstall.errors only."""
+
+    def probe(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt) -> Sequence[Finding]:
+        """Preflight on all nodes; `tell` gets findings as they come."""
+
+    def host_keys(self, spec: ClusterSpec, prompt: Prompt) -> Sequence[Seen]:
+        """The host key that each node shows, and whether it is trusted."""
+
+    def trust(self, spec: ClusterSpec, seen: Sequence[Seen]) -> None:
+        """Keep the keys that the operator consented to."""
+
+    def plan(
+        self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt
+    ) -> tuple[Sequence[Finding], Sequence[PlannedChange]]:
+        """What a run would change; `tell` gets sentences about how far it is."""
+
+    def replay(self, answers: Path, tell: Tell, stop: threading.Event, prompt: Prompt) -> Report:
+        """`kinstall replay` of that file; `tell` gets events and verify's results, secrets taken out."""
+
+    def verify(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt) -> Sequence[CheckResult]:
+        """Whether a cluster works; `tell` gets the results as they come."""
+
+    def report(self, spec: ClusterSpec, answers: Path) -> Path:
+        """Write the last run as one HTML page."""
+
+
+class RealServices:
+    """The shared path, with the state folder and the number of nodes at once of the command line."""
+
+    def __init__(self, state: str | None = None, parallel: int = 32) -> None:
+        self._state, self._parallel = state, parallel
+
+    def probe(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt) -> Sequence[Finding]:
+        from kinstall.install import run_preflight
+        from kinstall.session import given_up
+
+        options = self._options(spec, stop, prompt)
+        with options.session(spec) as session, given_up(session, stop):
+            _, findings = run_preflight(session, options.state)
+        tell(findings)
+        return findings
+
+    def host_keys(self, spec: ClusterSpec, prompt: Prompt) -> Sequence[Seen]:
+        from kinstall.session import target_of
+        from kinstall.transport.host_keys import HostKeys
+        from kinstall.trust import pending
+
+        options = self._options(spec, threading.Event(), prompt)
+        targets = {node.name: target_of(spec, node) for node in spec.nodes}
+        return pending(targets, HostKeys(options.state.known_hosts), options.secrets)
+
+    def trust(self, spec: ClusterSpec, seen: Sequence[Seen]) -> None:
+        from kinstall.state import StateFolder
+        from kinstall.trust import store
+
+        state = StateFolder.of(spec.cluster_name, self._state).prepare()
+        store(state.known_hosts, seen)
+
+    def plan(
+        self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt
+    ) -> tuple[Sequence[Finding], Sequence[PlannedChange]]:
+        from kinstall.install import plan_only
+
+        options = self._options(spec, stop, prompt)
+        options.command = "plan"
+        tell(f"asking {len(spec.nodes)} nodes what they have")
+        return plan_only(spec, options)
+
+    def replay(self, answers: Path, tell: Tell, stop: threading.Event, prompt: Prompt) -> Report:
+        from kinstall.answers import load
+        from kinstall.install import replay
+        from kinstall.runlog import RunLog, tee
+
+        spec = load(answers)
+        options = self._options(spec, stop, prompt)
+        options.state.prepare()
+        with RunLog(options.state.runs, "replay") as log:
+            options.sink = options.secrets.redactor.sink(tee(log, tell))
+            options.on_check = options.secrets.redactor.sink(tell)
+            return replay(spec, options)
+
+    def verify(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt) -> Sequence[CheckResult]:
+        from kinstall.install import verify_only
+
+        options = self._options(spec, stop, prompt)
+        options.on_check = options.secrets.redactor.sink(tell)
+        return verify_only(spec, options)
+
+    def report(self, spec: ClusterSpec, answers: Path) -> Path:
+        from kinstall.report import write
+        from kinstall.state import StateFolder
+
+        return write(StateFolder.of(spec.cluster_name, self._state), None, str(answers))
+
+    def _options(self, spec: ClusterSpec, stop: threading.Event, prompt: Prompt) -> Options:
+        from kinstall.install import Options
+        from kinstall.secrets import Secrets
+        from kinstall.session import open_session
+        from kinstall.state import StateFolder
+
+        state, secrets = StateFolder.of(spec.cluster_name, self._state).check(), Secrets(prompt=prompt)
+        return Options(
+            state=state,
+            session=lambda wanted: open_session(wanted, state, secrets, parallel=self._parallel),
+            cancel=stop,
+            parallel=self._parallel,
+            secrets=secrets,
+        )
