@@ -38,7 +38,7 @@ def node_object(node: Node, pod_cidr: str) -> Object:
     """The Node's labels and pod range, to be applied on the server side.
 
     Taints are not here: the list belongs to many (the node controller, `kubectl cordon`), and applying it would take
-    theirs away. The kubelet registers with the wanted ones; `taint_arguments` mends them later.
+    theirs away. The kubelet registers with the wanted ones; a step of the plan mends them later.
     """
     return {
         "apiVersion": "v1",

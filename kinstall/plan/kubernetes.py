@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from shlex import quote
 
 from assets import catalog, kubeconfig, objects, paths
 from assets.rendered import Rendered
@@ -11,8 +10,9 @@ from assets.yamltext import documents
 from kinstall import footprint
 from kinstall.causes import diagnose_program
 from kinstall.engine.steps import File, Script, Step, Unit, Wait
+from kinstall.plan import taints
 from kinstall.plan.common import ADMIN, APPLY, KUBECTL, OBJECTS, Inputs, applied, as_files, folders
-from kinstall.spec import ClusterSpec, Node
+from kinstall.spec import Node
 
 
 def kubelets(inputs: Inputs, node: Node, files: Mapping[str, tuple[Rendered, ...]]) -> tuple[Step, ...]:
@@ -54,30 +54,5 @@ def control_plane(inputs: Inputs) -> tuple[Step, ...]:
             inputs=(OBJECTS,),
             files=(("super-admin.conf", super_admin),),
         ),
-        *_taints(spec),
+        taints.step(spec),
     )
-
-
-def _taints(spec: ClusterSpec) -> tuple[Step, ...]:
-    """The kubelet sets a node's taints only when it makes the Node object; here they are made sure of.
-
-    Applying the list would take away what others put there (the node controller, `kubectl cordon`).
-    """
-    tainted = [node for node in spec.nodes if node.effective_taints]
-    if not tainted:
-        return ()
-    listing = (
-        '{range .items[*]}{"\\n"}{.metadata.name}{range .spec.taints[*]} {.key}={.value}:{.effect}{end}{" \\n"}{end}'
-    )
-    wanted = [(node.name, taint) for node in tainted for taint in objects.taint_arguments(node)]
-    check = [f"all=$({ADMIN} get nodes -o jsonpath={quote(listing)}) || exit 1"]
-    # The outer blanks keep a taint from being found inside a longer one.
-    check += [
-        f"printf '%s\\n' \"$all\" | grep {quote('^' + name + ' ')} | grep -qF {quote(' ' + taint + ' ')} || exit 1"
-        for name, taint in wanted
-    ]
-    run = [
-        f"{ADMIN} taint node {node.name} --overwrite {' '.join(quote(t) for t in objects.taint_arguments(node))}"
-        for node in tainted
-    ]
-    return (Script("taints", check="\n".join(check), run="\n".join(run)),)

@@ -205,19 +205,6 @@ def test_no_check_holds_because_the_api_is_silent(name: str, kubectl: str, keys:
     assert [step.id for step in steps if asked(step, tmp_path, kubectl)] == []
 
 
-def test_a_taint_is_found_only_as_a_whole(keys: Path, tmp_path: Path) -> None:
-    """Not inside a longer one, not on another node; what others added beside it does not matter."""
-    plan = build_plan(inputs_of(spec_of("minimal"), keys))
-    step = next(step for step in checks_with_kubectl(plan) if step.id == "script taints")
-    wanted = "node-role.kubernetes.io/control-plane=:NoSchedule"
-
-    def says(text: str) -> bool:
-        return asked(step, tmp_path, f"cat <<'END'\n\n{text}\nEND")
-
-    assert says(f"cp1 {wanted} ") and says(f"cp1 other=:NoExecute {wanted} \nw1 ")
-    assert not says(f"cp1 x{wanted} ") and not says(f"cp1 {wanted}2 ") and not says(f"w1 {wanted} \ncp1 ")
-
-
 def test_everything_is_pending_on_a_bare_node(keys: Path) -> None:
     """The diff takes every step of the real plans, and a unit restarts for each of its files."""
     plan = build_plan(inputs_of(spec_of("tuned"), keys))

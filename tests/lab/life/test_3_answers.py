@@ -67,19 +67,23 @@ def test_labels_arguments_and_names_are_applied(life: Life) -> None:
     assert cluster.replay().last["changed"] == 0
 
 
-def test_a_label_that_is_no_longer_wanted_goes(life: Life) -> None:
-    """What the answers do not name any more is taken away again, labels of others stay."""
+def test_labels_and_taints_that_are_no_longer_wanted_go(life: Life) -> None:
+    """What the answers do not name any more is taken away again, labels and taints of others stay."""
     cluster = life.cluster
     cluster.kubectl("label node w1 theirs=stays")
+    cluster.kubectl("taint node w2 theirs=stay:PreferNoSchedule")
     edited(life)
     ended = cluster.replay("--no-verify")
     assert ended.code == 0, ended
     assert set(ended.changed) == {
         ("cp1", "file /etc/kinstall/objects.yaml"),
         ("cp1", "script cluster objects"),
+        ("cp1", "script taints"),
         ("w2", "file /var/lib/kubelet/config.yaml"),
         ("w2", "unit kubelet.service"),
     }
+    assert cluster.kubectl("get node w2 -o jsonpath={.spec.taints[*].key}").split() == ["theirs"]
+    cluster.kubectl("taint node w2 theirs-")
     labels = cluster.kubectl("get node w1 -o jsonpath={.metadata.labels}")
     assert "zone" not in json.loads(labels)
     assert json.loads(labels)["theirs"] == "stays"

@@ -1,0 +1,143 @@
+"""The step that sets and removes taints, run by sh against a kubectl that keeps Nodes in a file."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from assets import paths
+from kinstall.plan import taints
+from kinstall.spec import CONTROL_PLANE, WORKER, ClusterSpec, Node, Taint
+
+ADDRESSES = {"cp1": "10.90.0.11", "w1": "10.90.0.12", "w11": "10.90.0.13"}
+ROLE = "node-role.kubernetes.io/control-plane=:NoSchedule"
+BATCH = Taint(key="only", value="batch", effect="PreferNoSchedule")
+
+# nodes: name → {"taints": [...], "ours": the annotation}; `calls` counts those that change something.
+KUBECTL = """\
+import json, pathlib, sys
+store = pathlib.Path(sys.argv[1])
+nodes = json.loads(store.read_text())
+words = [word for word in sys.argv[2:] if not word.startswith("--")]
+def told(taint): return taint.split("=")[0], taint.rpartition(":")[2]
+match words:
+    case ["get", "nodes", "-o", _]:
+        for name, node in nodes.items():
+            print(f"\\n{name} [{node['ours']}] {''.join(t + ' ' for t in node['taints'])}")
+    case ["taint", "node", name, *wanted]:
+        kept, node = nodes[name]["taints"], nodes[name]
+        gone = [told(w[:-1]) for w in wanted if w.endswith("-")]
+        come = [w for w in wanted if not w.endswith("-")]
+        if set(gone) & {told(w) for w in come}: sys.exit("can not both modify and remove")
+        if not {*gone} <= {told(t) for t in kept}: sys.exit("taint not found")
+        node["taints"] = [t for t in kept if told(t) not in [*gone, *(told(w) for w in come)]] + come
+    case ["annotate", "node", name, value]:
+        nodes[name]["ours"] = value.partition("=")[2]
+    case _:
+        sys.exit(f"unknown: {words}")
+store.write_text(json.dumps(nodes))
+"""
+
+
+class Api:
+    """Nodes that the fake kubectl below `folder` shows and changes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store, self.program = folder / "nodes.json", folder / "kubectl"
+        self.store.write_text(json.dumps({name: {"taints": [], "ours": ""} for name in ADDRESSES}))
+        (folder / "kubectl.py").write_text(KUBECTL)
+        self.program.write_text(f'#!/bin/sh\nexec {sys.executable} {folder}/kubectl.py {self.store} "$@"\n')
+        self.program.chmod(0o755)
+
+    def put(self, node: str, *wanted: str) -> None:
+        nodes = json.loads(self.store.read_text())
+        nodes[node]["taints"] += wanted
+        self.store.write_text(json.dumps(nodes))
+
+    def taints(self, node: str) -> list[str]:
+        found: list[str] = json.loads(self.store.read_text())[node]["taints"]
+        return found
+
+    def sh(self, code: str) -> subprocess.CompletedProcess[str]:
+        code = code.replace(paths.KUBECTL_BIN, str(self.program))
+        return subprocess.run(["sh", "-c", f"set -e\n{code}"], capture_output=True, text=True, check=False)
+
+    def fits(self, spec: ClusterSpec) -> bool:
+        return self.sh(taints.step(spec).check).returncode == 0
+
+    def bring(self, spec: ClusterSpec) -> None:
+        """Run the step, as a replay does where its check fails; it must hold then."""
+        assert not self.fits(spec)
+        ran = self.sh(taints.step(spec).run)
+        assert (ran.returncode, ran.stderr) == (0, ""), ran
+        assert self.fits(spec)
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Api:
+    return Api(tmp_path)
+
+
+def cluster(**tainted: tuple[Taint, ...]) -> ClusterSpec:
+    roles = {name: WORKER if name.startswith("w") else CONTROL_PLANE for name in ADDRESSES}
+    nodes = [Node(name=name, address=address, role=roles[name]) for name, address in ADDRESSES.items()]
+    return ClusterSpec(
+        nodes=tuple(replace(n, taints=tainted[n.name]) if n.name in tainted else n for n in nodes),
+    )
+
+
+def test_a_taint_that_is_no_longer_wanted_goes_and_others_stay(api: Api) -> None:
+    """What kinstall set is taken away when the answers do not name it any more; what somebody else set is not."""
+    api.put("w1", "node.kubernetes.io/unreachable=:NoExecute")
+    api.bring(cluster(w1=(BATCH,)))
+    assert api.taints("w1") == ["node.kubernetes.io/unreachable=:NoExecute", "only=batch:PreferNoSchedule"]
+    assert (api.taints("cp1"), api.taints("w11")) == ([ROLE], [])
+    api.bring(cluster(cp1=()))
+    assert api.taints("w1") == ["node.kubernetes.io/unreachable=:NoExecute"]
+    assert api.taints("cp1") == []
+    assert api.fits(cluster(cp1=()))
+
+
+def test_another_value_replaces_and_another_effect_is_another_taint(api: Api) -> None:
+    """kubectl refuses to change and remove a taint in one go: a new value is no removal."""
+    api.bring(cluster(w1=(BATCH,)))
+    api.bring(cluster(w1=(replace(BATCH, value="night"),)))
+    assert api.taints("w1") == ["only=night:PreferNoSchedule"]
+    api.bring(cluster(w1=(replace(BATCH, effect="NoExecute"), Taint(key="x", effect="NoSchedule"))))
+    assert api.taints("w1") == ["only=batch:NoExecute", "x=:NoSchedule"]
+
+
+def test_what_the_kubelet_set_or_somebody_took_away(api: Api) -> None:
+    """A Node that registered with its taints only needs the note that they are ours; a removed one is set again; one
+    that is gone already when it is no longer wanted is no failure."""
+    api.put("cp1", ROLE)
+    api.bring(cluster())
+    assert api.taints("cp1") == [ROLE]
+    api.sh(f"{paths.KUBECTL_BIN} taint node cp1 {ROLE}-")
+    api.bring(cluster())
+    api.sh(f"{paths.KUBECTL_BIN} taint node cp1 {ROLE}-")
+    api.bring(cluster(cp1=()))
+    assert api.taints("cp1") == []
+
+
+def test_a_taint_is_found_only_as_a_whole(api: Api) -> None:
+    """Not inside a longer one, not on another node, and not on one whose name begins alike."""
+    wanted = cluster(w1=(BATCH,))
+    api.bring(wanted)
+    api.sh(f"{paths.KUBECTL_BIN} taint node w1 only=batch:PreferNoSchedule-")
+    api.put("w1", "xonly=batch:PreferNoSchedule", "only=batch2:PreferNoSchedule")
+    api.put("w11", "only=batch:PreferNoSchedule")
+    assert not api.fits(wanted)
+
+
+def test_a_node_that_is_not_there_is_named(api: Api) -> None:
+    """Without its Node object nothing can be set, and the step says so."""
+    api.store.write_text(json.dumps({"cp1": {"taints": [], "ours": ""}}))
+    ran = api.sh(taints.step(cluster()).run)
+    assert ran.returncode != 0
+    assert "there is no Node w1" in ran.stdout
