@@ -8,6 +8,7 @@ from tests.lab.shell import LabError, run
 
 BRIDGE = "kinstall0"
 BRIDGE_ADDRESS = "10.90.0.1"
+BRIDGE_MAC = "02:90:00:00:00:01"
 PREFIX_LENGTH = 24
 CIDR = "10.90.0.0/24"
 
@@ -36,7 +37,9 @@ def mac(index: int) -> str:
 
 def create_bridge() -> None:
     if BRIDGE not in _links():
-        run(["ip", "link", "add", BRIDGE, "type", "bridge"])
+        # An address of its own: else it takes the lowest of its ports', another one whenever a host comes or goes, and
+        # the other hosts go on sending to the old one until their neighbour entries time out.
+        run(["ip", "link", "add", BRIDGE, "address", BRIDGE_MAC, "type", "bridge"])
     run(["ip", "address", "replace", f"{BRIDGE_ADDRESS}/{PREFIX_LENGTH}", "dev", BRIDGE])
     run(["ip", "link", "set", BRIDGE, "up"])
 
