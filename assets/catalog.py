@@ -48,7 +48,7 @@ def rendered_for(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInp
         kernel.modules_file(pod_network(spec).modules),
         kernel.sysctl_file(),
         container_runtime.containerd_config(spec, inputs.images.pause),
-        *container_runtime.mirrors(spec),
+        *container_runtime.mirrors(spec, inputs.mirrors),
         container_runtime.containerd_unit(),
     )
     network = (

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from assets import paths, units
+from assets.inputs import MirrorAccess
 from assets.rendered import Rendered, text
 from kinstall.spec import ClusterSpec
 
@@ -55,16 +58,27 @@ state = "/run/containerd"
     )
 
 
-def mirrors(spec: ClusterSpec) -> tuple[Rendered, ...]:
-    """One hosts.toml per mirrored registry. The mirror is asked instead of the registry, so nothing is sent past it.
+def mirrors(spec: ClusterSpec, access: Mapping[str, MirrorAccess]) -> tuple[Rendered, ...]:
+    """Per mirrored registry a hosts.toml, and the authority of the mirror's certificate where it is no public one.
 
-    containerd reads these files at every pull: no restart is needed. https://github.com/containerd/containerd/blob/main/docs/hosts.md
+    The mirror is asked instead of the registry, so nothing is sent past it. `access` has an entry for every mirror
+    with a user or an authority of its own. The header is sent with each request, and to a token service that the
+    mirror refers to: so pulls by the kubelet need no secret of their own. containerd reads these files at every pull:
+    no restart is needed. https://github.com/containerd/containerd/blob/main/docs/hosts.md
     """
     files = []
     for registry, mirror in sorted(spec.images.mirrors.items()):
-        endpoint = mirror.endpoint.rstrip("/")
-        content = f'server = "{endpoint}"\n\n[host."{endpoint}"]\n  capabilities = ["pull", "resolve"]\n'
-        files.append(text(f"{paths.CONTAINERD_CERTS}/{registry}/hosts.toml", content))
+        folder = f"{paths.CONTAINERD_CERTS}/{registry}"
+        needs = access[registry] if mirror.user or mirror.ca_file else MirrorAccess()
+        lines = [f'server = "{mirror.endpoint.rstrip("/")}"', 'capabilities = ["pull", "resolve"]']
+        if needs.ca:
+            files.append(Rendered(f"{folder}/ca.crt", needs.ca))
+            lines.append(f'ca = "{folder}/ca.crt"')
+        if needs.authorization:
+            lines += ["", "[header]", f'Authorization = "{needs.authorization}"']
+        secret = bool(needs.authorization)
+        content = "\n".join(lines) + "\n"
+        files.append(text(f"{folder}/hosts.toml", content, 0o600 if secret else 0o644, secret=secret))
     return tuple(files)
 
 

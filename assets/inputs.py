@@ -9,11 +9,20 @@ from kinstall.artefacts import ImageRefs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorAccess:
+    """What lets a node in at a mirror: an Authorization header's value, which is secret, and the authority's PEM."""
+
+    authorization: str = field(default="", repr=False)
+    ca: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeInputs:
     """`peers`: every other node's name → its pod range. `mtu`: of pod interfaces, 0 leaves the bridge's default.
 
     `resolv_conf` is the resolver file of pods with dnsPolicy Default (`/run/systemd/resolve/resolv.conf` only where
     systemd-resolved runs: its stub in /etc/resolv.conf would send CoreDNS's questions back to itself).
+    `mirrors`: registry → what its mirror wants, for those that want something.
     `ca_folders` are those of `static_pods.CA_FOLDERS` that exist on the node.
     """
 
@@ -23,3 +32,4 @@ class NodeInputs:
     mtu: int = 0
     resolv_conf: str = "/etc/resolv.conf"
     ca_folders: tuple[str, ...] = ()
+    mirrors: Mapping[str, MirrorAccess] = field(default_factory=dict)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
+from enum import StrEnum
+from posixpath import basename
 
 from kinstall.releases import release
 from kinstall.spec import ClusterSpec
@@ -11,15 +13,27 @@ from kinstall.spec import ClusterSpec
 ARCHITECTURES = ("amd64", "arm64")
 
 
+class Place(StrEnum):
+    """Where a release file comes from."""
+
+    SITE = "site"  # a node fetches it
+    FOLDER = "folder"  # the operator's machine has it, and sends it
+    TARBALL = "tarball"  # it is in the server tarball, out of which the operator's machine sends it
+
+
 @dataclass(frozen=True, slots=True)
 class ReleaseFile:
-    """A file of a release site. `site` is its key in `downloads`; `checksums` is the address of its checksum file."""
+    """A file of a release. `site` is its key in `downloads`; `checksums` is the place of its checksum file.
+
+    `url` is an address, a path on the operator's machine, or the tarball's with the member behind a #.
+    """
 
     name: str
     url: str
     checksums: str
     site: str
     arch: str
+    place: Place = Place.SITE
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +48,12 @@ class ImageRefs:
     coredns: str
     agnhost: str
 
+    def all(self) -> tuple[str, ...]:
+        return astuple(self)
+
 
 def release_files(spec: ClusterSpec, arch: str = "amd64") -> tuple[ReleaseFile, ...]:
-    """The files that nodes of this architecture (`amd64`, `arm64`) fetch, laid out as on the official sites."""
+    """The files that nodes of this architecture (`amd64`, `arm64`) get; sites are laid out as the official ones."""
     entry, wanted = release(spec.kubernetes_version), spec.downloads
     containerd = wanted.containerd_version or entry.containerd
     runc = wanted.runc_version or entry.runc
@@ -55,7 +72,29 @@ def release_files(spec: ClusterSpec, arch: str = "amd64") -> tuple[ReleaseFile, 
     name = f"cni-plugins-linux-{arch}-v{cni}.tgz"
     url = f"{wanted.cni_plugins}/v{cni}/{name}"
     found.append(ReleaseFile(name, url, f"{url}.sha256", "cniPlugins", arch))
-    return tuple(found)
+    return tuple(_placed(spec, file) for file in found)
+
+
+def _placed(spec: ClusterSpec, file: ReleaseFile) -> ReleaseFile:
+    """The file where the answers have it: in the tarball, if it is Kubernetes' own, or else in the folder."""
+    wanted = spec.downloads
+    if wanted.server_tarball and file.site == "kubernetes":
+        member = f"{tarball(spec, file.arch)}#kubernetes/server/bin/{file.name}"
+        return replace(file, url=member, checksums="", place=Place.TARBALL)
+    if wanted.folder:
+        home = for_arch(wanted.folder, file.arch)
+        checksums = f"{home}/{basename(file.checksums)}"
+        return replace(file, url=f"{home}/{file.name}", checksums=checksums, place=Place.FOLDER)
+    return file
+
+
+def tarball(spec: ClusterSpec, arch: str) -> str:
+    """Where the server tarball for an architecture is: a path on the operator's machine or an address."""
+    return for_arch(spec.downloads.server_tarball, arch)
+
+
+def for_arch(place: str, arch: str) -> str:
+    return place.replace("{arch}", arch)
 
 
 def pinned_digest(spec: ClusterSpec, file: ReleaseFile) -> str:
@@ -69,8 +108,9 @@ def pinned_digest(spec: ClusterSpec, file: ReleaseFile) -> str:
 
 
 def unpinned(spec: ClusterSpec, files: Iterable[ReleaseFile]) -> tuple[ReleaseFile, ...]:
-    """Those files that come over plain HTTP and have no pinned digest: nothing could vouch for them."""
-    return tuple(each for each in files if each.url.startswith("http://") and not pinned_digest(spec, each))
+    """Those files of sites that come over plain HTTP and have no pinned digest: nothing could vouch for them."""
+    plain = (each for each in files if each.place is Place.SITE and each.url.startswith("http://"))
+    return tuple(each for each in plain if not pinned_digest(spec, each))
 
 
 def image_refs(spec: ClusterSpec) -> ImageRefs:

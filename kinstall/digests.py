@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from kinstall.artefacts import ReleaseFile, pinned_digest, release_files
+from kinstall.artefacts import Place, ReleaseFile, pinned_digest, release_files
 from kinstall.errors import UsageError
 from kinstall.spec import ClusterSpec
 
@@ -43,12 +43,13 @@ def find(checksums: str, name: str) -> str:
 
 
 def resolve(spec: ClusterSpec, archs: Iterable[str], get: Callable[[str], str] = fetch) -> dict[str, dict[str, str]]:
-    """Architecture → release file's name → SHA-256 (hex).
+    """Architecture → release file's name → SHA-256 (hex), of all files that come from sites.
 
     Raises:
         UsageError: a digest is neither pinned nor to be had over TLS
     """
-    files = [file for arch in sorted(set(archs)) for file in release_files(spec, arch)]
+    every = [file for arch in sorted(set(archs)) for file in release_files(spec, arch)]
+    files = [file for file in every if file.place is Place.SITE]
     with ThreadPoolExecutor(max_workers=8) as pool:
         digests = list(pool.map(lambda file: pinned_digest(spec, file) or _over_tls(file, get), files))
     found: dict[str, dict[str, str]] = {}

@@ -8,9 +8,9 @@ import tempfile
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
-from kinstall.engine.steps import Download
 from kinstall.errors import UsageError
 
 _CHUNK = 1 << 20
@@ -40,28 +40,36 @@ def fetch_file(url: str, sha256: str, target: Path, mode: int = 0o600) -> None:
 
 
 class Depot:
-    """Files for nodes without curl and wget: each fetched once per run, kept until `close`."""
+    """Files that nodes are sent: those that this machine `has`, and for nodes without curl and wget those that it
+    fetches, each once per run and kept until `close`. May be used by several threads."""
 
     def __init__(self) -> None:
+        self._own: dict[str, Path] = {}
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._lock = threading.Lock()
 
-    def __call__(self, step: Download) -> Path:
-        """A local copy of what the step wants. One node waits while another's file is fetched: it is often the same.
+    def has(self, paths: Mapping[str, Path]) -> None:
+        """SHA-256 (hex) → a file of this machine, which stays where it is."""
+        self._own.update(paths)
+
+    def __call__(self, source: str, sha256: str) -> Path:
+        """A local copy of what `source` has. One node waits while another's file is fetched: it is often the same.
 
         Raises:
             UsageError: it could not be fetched
         """
+        if sha256 in self._own:
+            return self._own[sha256]
         with self._lock:
             if self._folder is None:
                 self._folder = tempfile.TemporaryDirectory(prefix="kinstall-")
-            path = Path(self._folder.name) / step.sha256
+            path = Path(self._folder.name) / sha256
             if not path.exists():
                 try:
-                    fetch_file(step.url, step.sha256, path)
+                    fetch_file(source, sha256, path)
                 except (OSError, ValueError) as error:
                     raise UsageError(
-                        f"{step.url} could not be fetched for the node: {getattr(error, 'reason', error)}",
+                        f"{source} could not be fetched for the node: {getattr(error, 'reason', error)}",
                         "the node has neither curl nor wget: install one there, or let this machine reach the address",
                     ) from None
             return path

@@ -6,11 +6,12 @@ import platform
 import sys
 from pathlib import Path
 
-from kinstall.artefacts import release_files
+from kinstall.artefacts import Place, release_files
 from kinstall.digests import resolve
 from kinstall.errors import KinstallError
 from kinstall.facts import ARCHITECTURES
 from kinstall.fetch import fetch_file
+from kinstall.sources import operators_file
 from kinstall.spec import ClusterSpec
 from kinstall.state import StateFolder
 
@@ -26,9 +27,13 @@ def fetch_kubectl(spec: ClusterSpec, state: StateFolder) -> str:
     file = next(each for each in release_files(spec, arch) if each.name == "kubectl")
     target = state.bin / "kubectl"
     try:
-        digest = resolve(spec, [arch])[arch]["kubectl"]
+        if file.place is Place.SITE:
+            url, digest = file.url, resolve(spec, [arch])[arch]["kubectl"]
+        else:
+            path, digest = operators_file(spec, file)
+            url = path.absolute().as_uri()
         if state.read(_stamp_path(target)) != _stamp(target, digest):
-            fetch_file(file.url, digest, target, 0o700)
+            fetch_file(url, digest, target, 0o700)
             state.write(_stamp_path(target), _stamp(target, digest))
     except (OSError, ValueError, KinstallError) as error:
         return f"kubectl could not be fetched from {file.url}: {getattr(error, 'reason', error)}"

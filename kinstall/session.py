@@ -18,6 +18,7 @@ from kinstall.fetch import Depot
 from kinstall.findings import Finding, Severity
 from kinstall.kubectl import fetch_kubectl
 from kinstall.secrets import Secrets
+from kinstall.sources import Sources, gather
 from kinstall.spec import ClusterSpec, Node
 from kinstall.state import StateFolder
 from kinstall.transport.channel import Channel
@@ -66,6 +67,7 @@ class Session:
     channels: Mapping[str, Channel]
     parallel: int = 32
     depot: Depot = field(default_factory=Depot)
+    _sources: Sources | None = None
     hosts: dict[str, Host] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -83,6 +85,13 @@ class Session:
         for channel in self.channels.values():
             channel.close()
         self.depot.close()
+
+    def sources(self, archs: Iterable[str]) -> Sources:
+        """What this machine contributes, looked at once per session; what it sends is in the depot then."""
+        if self._sources is None:
+            self._sources = gather(self.spec, archs, self.secrets)
+            self.depot.has(self._sources.paths)
+        return self._sources
 
     def ask(self) -> tuple[dict[str, Asked], list[Finding]]:
         """Every node's facts, all at once; a node that cannot be asked becomes a finding."""

@@ -14,7 +14,7 @@ from kinstall.engine.diff import Pending, entries_for, stale_marks
 from kinstall.engine.observation import Observation
 from kinstall.engine.prelude import EXIT_BUSY, EXIT_STOPPED, LOCK_SECONDS, SEPARATOR
 from kinstall.engine.record import Entry, Kind, undo_order
-from kinstall.engine.steps import Download, Step, Unit
+from kinstall.engine.steps import Download, Image, Step, Unit
 from kinstall.engine.undo import undo_program
 from kinstall.errors import NodeBusy, Unreachable
 from kinstall.transport.channel import Channel
@@ -69,9 +69,12 @@ class Host(Protocol):
 
 
 class ShellHost:
-    """A node that is reached through a channel and runs sh programs; `depot` has what it cannot fetch by itself."""
+    """A node that is reached through a channel and runs sh programs.
 
-    def __init__(self, name: str, channel: Channel, depot: Callable[[Download], Path] | None = None) -> None:
+    `depot` has what it cannot fetch by itself: called with where it comes from and its SHA-256 (hex).
+    """
+
+    def __init__(self, name: str, channel: Channel, depot: Callable[[str, str], Path] | None = None) -> None:
         self.name = name
         self.channel = channel
         self.depot = depot
@@ -114,11 +117,18 @@ class ShellHost:
         return self._follow(program, script.payload(work.todo, sent), listener, len(work.todo))
 
     def _sent(self, work: Work) -> dict[str, Path]:
-        """Digest → local file of what a node that cannot fetch shall get; others fetch by themselves."""
-        if self.depot is None or work.seen.tools & {"curl", "wget"}:
+        """Digest → local file of what the node cannot fetch: image archives, and files that only the operator has, or
+        that a node without a program for it would have to be given anyway."""
+        if self.depot is None:
             return {}
-        wanted = [p.step for p in work.todo if isinstance(p.step, Download)]
-        return {step.sha256: self.depot(step) for step in wanted}
+        fetches = bool(work.seen.tools & {"curl", "wget"})
+        wanted: dict[str, str] = {}
+        for step in (item.step for item in work.todo):
+            if isinstance(step, Download) and (step.sent or not fetches):
+                wanted[step.sha256] = step.url
+            elif isinstance(step, Image) and step.archive is not None:
+                wanted[step.archive.sha256] = step.archive.source
+        return {sha256: self.depot(source, sha256) for sha256, source in wanted.items()}
 
     def undo(self, entries: Sequence[Entry], run: str, listener: Listener) -> bool:
         return self._follow(undo_program(entries, run), (), listener, len(entries))

@@ -52,6 +52,19 @@ digest() {
 # A long command, in the background so that a TERM ends it (bg sets the trap).
 leaf() { [ -z "$t" ] || return 143; "$@" & wait $!; s=$?; [ -z "$t" ] || wait $!; return $s; }
 pull() { leaf ctr -n k8s.io images pull --hosts-dir /etc/containerd/certs.d "$1" && mark "$2" "$1"; } # REF MARK
+# right SHA256 FILE NAME: it is that file; or a sentence and 1.
+right() {
+  got=$(digest "$2") && got=${got%% *}
+  [ "$got" = "$1" ] || { echo "checksum of $3 is $got, not $1"; return 1; }
+}
+# load SHA256 NAME REF MARK: an image out of an archive that was sent, which is imported once, whatever is in it.
+import() { [ -e "$2.done" ] || { right "$1" "$2" "$3" && leaf ctr -n k8s.io images import "$2" && : >"$2.done"; }; }
+load() {
+  a=$S/sent/$1
+  { leaf flock 8 && import "$1" "$a" "the archive of $2" 8<&-; } 8<"$a" || return
+  [ "$2" = "$3" ] || { ctr -n k8s.io images tag --force "$2" "$3" && ctr -n k8s.io images rm "$2"; } || return
+  ctr -n k8s.io images label "$3" io.cri-containerd.pinned=pinned && mark "$4" "$3"
+}
 fetch() {
   if command -v curl >/dev/null 2>&1; then
     leaf curl -fsSL --retry 3 --retry-delay 1 --retry-connrefused --connect-timeout 10 \\
@@ -66,8 +79,7 @@ get() {
   mv -f -- "$S/sent/$2" "$3" 2>/dev/null || fetch "$1" "$3" 2>"$3.err" ||
     { s=$?; echo "could not fetch $1 (exit $s): $(tail -n 1 "$3.err")"; rm -f -- "$3" "$3.err"; return 1; }
   rm -f -- "$3.err"
-  got=$(digest "$3") && got=${got%% *}
-  [ "$got" = "$2" ] || { echo "checksum of $1 is $got, not $2"; rm -f -- "$3"; return 1; }
+  right "$2" "$3" "$1" || { rm -f -- "$3"; return 1; }
 }
 stamps() { printf '%s' "$1"; shift; stat -c ' %s:%Y:%Z' -- "$@" | while IFS= read -r l; do printf '%s' "$l"; done; }
 single() { # URL SHA256 PATH MODE MARK

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import unified_diff
 
 from kinstall.engine.diff import Action, Pending
-from kinstall.engine.steps import File
+from kinstall.engine.steps import Download, File, Image, Step
 
 MAX_DIFF_LINES = 400
 
@@ -16,7 +16,7 @@ MAX_DIFF_LINES = 400
 class PlannedChange:
     """One step that would be carried out. `detail`: what is otherwise on the node; `diff`: unified, without a secret.
 
-    `step` is the step's id (`file /etc/hosts`).
+    `step` is the step's id (`file /etc/hosts`). `source`: where a download or an image comes from.
     """
 
     node: str
@@ -26,6 +26,7 @@ class PlannedChange:
     detail: str = ""
     diff: str = ""
     secret: bool = False
+    source: str = ""
 
 
 def planned_changes(
@@ -49,7 +50,17 @@ def _planned(node: str, phase: str, item: Pending, contents: Mapping[str, bytes]
     secret = isinstance(step, File) and step.secret
     if isinstance(step, File) and not secret and step.path in contents:
         diff = file_diff(step.path, contents[step.path], step.content)
-    return PlannedChange(node, phase, step.id, item.action, item.detail, diff, secret)
+    return PlannedChange(node, phase, step.id, item.action, item.detail, diff, secret, _source(step))
+
+
+def _source(step: Step) -> str:
+    match step:
+        case Download():
+            return step.url
+        case Image():
+            return step.archive.source if step.archive else step.mirror
+        case _:
+            return ""
 
 
 def file_diff(path: str, before: bytes, after: bytes) -> str:

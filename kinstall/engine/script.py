@@ -211,7 +211,9 @@ def apply_program(
             parts.append(_directory(index, item.step))
     if unpacks:
         parts.append("rm -rf $D/files.*\n")
-        parts.append(f"tar -xpmf {stored} -C / 9>&- || {{ say 'fatal\tcould not unpack files'; exit 1; }}\n")
+        parts.append(
+            f"tar -xpmf {stored} -C / 9>&- || {{ say 'fatal\tcould not unpack files'; exit 1; }}\nrm -f {stored}\n"
+        )
         parts.extend(_file(index, step, backups) for index, step in files)
     parts.append(_rest(todo, providers, needs_reload, backups))
     parts.append("say done\n")
@@ -262,7 +264,7 @@ def _rest(todo: Sequence[Pending], providers: Sequence[Step], needs_reload: bool
                 parts.append(_download(index, step, backups))
                 running = Download
             case Image():
-                parts.append(f"b {index}; bg {index} pull {quote(step.ref)} {mark_name(step.id)}\n")
+                parts.append(f"b {index}; bg {index} {_image(step)} {mark_name(step.id)}\n")
                 running = Image
             case Unit():
                 parts.append(_unit(index, step, item.action, providers))
@@ -301,6 +303,12 @@ def _download(index: int, step: Download, backups: frozenset[str]) -> str:
         f'&& mark {mark} "$(stamps {step.sha256} {_words(step.destinations)})"; }}\n'
         f"b {index}; {keeps}bg {index} unpack_{index}\n"
     )
+
+
+def _image(step: Image) -> str:
+    if step.archive is None:
+        return f"pull {quote(step.ref)}"
+    return f"load {_words([step.archive.sha256, step.archive.name, step.ref])}"
 
 
 def _unit(index: int, step: Unit, action: Action, providers: Sequence[Step]) -> str:

@@ -53,7 +53,8 @@ class Download:
     """A file fetched by the node and checked against `sha256` (hex) while it arrives.
 
     Without `members` the file itself is put at `path`. With them it is a gzipped tar: each pair is the member's
-    name and its destination, and `path` only names the step.
+    name and its destination, and `path` only names the step. A `sent` one no node can fetch: `url` says where the
+    operator has it from.
     """
 
     path: str
@@ -61,6 +62,7 @@ class Download:
     sha256: str
     mode: int = 0o755
     members: tuple[tuple[str, str], ...] = ()
+    sent: bool = False
 
     @property
     def id(self) -> str:
@@ -76,10 +78,24 @@ class Download:
 
 
 @dataclass(frozen=True, slots=True)
+class Archive:
+    """An image archive that the operator sends: where it has it from, its SHA-256 (hex), the image's name in it."""
+
+    source: str
+    sha256: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
-    """A container image in containerd's k8s.io namespace, pulled through its configured mirrors."""
+    """A container image in containerd's k8s.io namespace: pulled through its configured mirrors, or from an archive.
+
+    `mirror` is shown to people. What comes from an archive is marked as pinned: the kubelet could not get it back.
+    """
 
     ref: str
+    mirror: str = ""
+    archive: Archive | None = None
 
     @property
     def id(self) -> str:

@@ -104,6 +104,7 @@ def show_plan(changes: Sequence[PlannedChange], nodes: Iterable[str], stream: Te
         width = max(len(change.action.value) for change in mine)
         for change in mine:
             detail = "a secret" if change.secret and change.action is Action.CHANGE else change.detail
+            detail = ", ".join(filter(None, (detail, change.source and f"from {change.source}")))
             line = Text(f"  {change.action.value:{width}}  {clean(change.step)}")
             out.line(line.append(f"  ({clean(detail)})", style="dim") if detail else line)
             out.diff(change.diff)

@@ -20,6 +20,7 @@ def run_preflight(session: Session, state: StateFolder) -> tuple[dict[str, Asked
     for name, each in asked.items():
         findings += preflight.check_node(spec, spec.node(name), each.facts, each.clock, fingerprint)
     findings += preflight.check_cluster(spec, facts, {name: each.clock for name, each in asked.items()})
+    findings += preflight.relaxed(spec, session.sources(each.facts.architecture for each in asked.values()).findings)
     return asked, findings
 
 

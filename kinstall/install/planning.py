@@ -23,6 +23,7 @@ from kinstall.pki_store import ensure_pki
 from kinstall.plan import Inputs, NodeFound, build_plan
 from kinstall.recovery import recover_pki
 from kinstall.session import Asked, Session
+from kinstall.sources import Sources
 from kinstall.spec import ClusterSpec
 
 
@@ -49,13 +50,15 @@ def prepare(session: Session, options: Options, asked: Mapping[str, Asked], pki:
         recover_pki(spec, session.hosts, pki)
     keys = ensure_pki(spec, pki, datetime.now(UTC), create_cas=not living)
     kept = {**options.state.read_nodes(), **{name: str(who["podCIDR"]) for name, who in recorded.items()}}
-    digests = resolve(spec, (each.facts.architecture for each in asked.values()), session.checksums)
+    archs = {each.facts.architecture for each in asked.values()}
+    sources, fetched = session.sources(archs), resolve(spec, archs, session.checksums)
     inputs = Inputs(
         spec=spec,
         pki=keys,
         ca_fingerprint=ca_fingerprint(keys.ca.certificate_pem),
         pod_cidrs=assign_pod_cidrs(spec, kept),
-        found={node.name: _found(spec, asked[node.name], node.address, digests) for node in spec.nodes},
+        mirrors=sources.mirrors,
+        found={node.name: _found(asked[node.name], node.address, fetched, sources) for node in spec.nodes},
     )
     plan = build_plan(inputs)
     surveys: dict[str, NodeSurvey] = {}
@@ -68,12 +71,14 @@ def prepare(session: Session, options: Options, asked: Mapping[str, Asked], pki:
     return Prepared(plan, inputs, surveys, run)
 
 
-def _found(spec: ClusterSpec, asked: Asked, address: str, digests: Mapping[str, Mapping[str, str]]) -> NodeFound:
+def _found(asked: Asked, address: str, fetched: Mapping[str, Mapping[str, str]], sources: Sources) -> NodeFound:
     facts = asked.facts
+    arch = facts.architecture
     own = facts.interface_of(address)
     return NodeFound(
-        arch=facts.architecture,
-        digests=digests[facts.architecture],
+        arch=arch,
+        digests={**fetched.get(arch, {}), **sources.digests.get(arch, {})},
+        archives=sources.archives.get(arch, {}),
         mtu=own[0].mtu if own else 0,
         resolv_conf=facts.resolv_conf,
         has_resolver=bool(facts.upstream_nameservers),

@@ -31,7 +31,7 @@ def build_plan(inputs: Inputs) -> Plan:
             phase("prepare", every, {n.name: prepare.steps(inputs, n, files[n.name]) for n in every}),
             phase("download", every, {n.name: artefacts.downloads(inputs, n) for n in every}, After("prepare")),
             phase("runtime", every, {n.name: artefacts.runtime(n, files[n.name]) for n in every}, After("download")),
-            phase("images", every, {n.name: artefacts.images(spec, n) for n in every}, After("runtime")),
+            phase("images", every, {n.name: artefacts.images(inputs, n) for n in every}, After("runtime")),
             phase(
                 "kubernetes",
                 every,

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from assets import catalog, paths
 from assets.rendered import Rendered
 from kinstall import footprint
-from kinstall.artefacts import ReleaseFile, image_refs, release_files
+from kinstall.artefacts import Place, ReleaseFile, image_refs, release_files
 from kinstall.engine.steps import Download, Image, Step, Unit
 from kinstall.plan.common import Inputs, as_files, folders
 from kinstall.plan.prepare import KERNEL_FILES
-from kinstall.spec import ClusterSpec, Node
+from kinstall.spec import Node
 
 
 def downloads(inputs: Inputs, node: Node) -> tuple[Step, ...]:
@@ -29,17 +29,18 @@ CONTAINERD_PROGRAMS = ("containerd", "containerd-shim-runc-v2", "ctr")
 
 
 def _download(file: ReleaseFile, digest: str) -> Download:
+    sent = file.place is not Place.SITE
     match file.site:
         case "containerd":
             members = tuple((f"bin/{name}", f"{paths.BIN}/{name}") for name in CONTAINERD_PROGRAMS)
-            return Download(file.name, file.url, digest, members=members)
+            return Download(file.name, file.url, digest, members=members, sent=sent)
         case "cniPlugins":
             members = tuple((name, f"{paths.CNI_BIN}/{name}") for name in CNI_PLUGINS)
-            return Download(file.name, file.url, digest, members=members)
+            return Download(file.name, file.url, digest, members=members, sent=sent)
         case "runc":
-            return Download(f"{paths.BIN}/runc", file.url, digest)
+            return Download(f"{paths.BIN}/runc", file.url, digest, sent=sent)
         case _:
-            return Download(f"{paths.BIN}/{file.name}", file.url, digest)
+            return Download(f"{paths.BIN}/{file.name}", file.url, digest, sent=sent)
 
 
 def runtime(node: Node, files: Mapping[str, tuple[Rendered, ...]]) -> tuple[Step, ...]:
@@ -54,10 +55,15 @@ def runtime(node: Node, files: Mapping[str, tuple[Rendered, ...]]) -> tuple[Step
     )
 
 
-def images(spec: ClusterSpec, node: Node) -> tuple[Step, ...]:
-    refs = image_refs(spec)
+def images(inputs: Inputs, node: Node) -> tuple[Step, ...]:
+    refs = image_refs(inputs.spec)
     wanted = [refs.pause, refs.coredns]
     if node.is_control_plane:
         wanted = [refs.pause, refs.etcd, refs.kube_apiserver, refs.kube_controller_manager, refs.kube_scheduler]
         wanted += [refs.coredns]
-    return tuple(Image(ref) for ref in wanted)
+    if inputs.spec.images.source == "archives":
+        # Verify's pods pull theirs where there is a registry to pull from.
+        found = inputs.found[node.name].archives
+        return tuple(Image(ref, archive=found[ref]) for ref in (*wanted, refs.agnhost))
+    mirrors = inputs.spec.images.mirrors
+    return tuple(Image(ref, mirrors[host].endpoint if (host := ref.split("/")[0]) in mirrors else "") for ref in wanted)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from shlex import quote
 
 from assets import catalog, paths
-from assets.inputs import NodeInputs
+from assets.inputs import MirrorAccess, NodeInputs
 from assets.pki import ClusterPki
 from assets.pod_network import pod_network
 from assets.rendered import Rendered
 from kinstall.artefacts import image_refs
-from kinstall.engine.steps import Directory, File
+from kinstall.engine.steps import Archive, Directory, File
 from kinstall.spec import ClusterSpec, Node
 
 IDENTITY = "/var/lib/kinstall/cluster.json"
@@ -29,11 +29,12 @@ APPLY = "apply --server-side --force-conflicts --field-manager=kinstall --valida
 class NodeFound:
     """What planning needs to know of a node beyond the spec; `arch` is Go's name (`amd64`).
 
-    `digests`: release file name → SHA-256 (hex).
+    `digests`: release file name → SHA-256 (hex). `archives`: image → where it is, if images come from archives.
     """
 
     arch: str
     digests: Mapping[str, str]
+    archives: Mapping[str, Archive] = field(default_factory=dict)
     mtu: int = 0
     resolv_conf: str = "/etc/resolv.conf"
     has_resolver: bool = False
@@ -42,13 +43,15 @@ class NodeFound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """Everything a plan follows from. `pod_cidrs` and `found` have an entry per node of the spec."""
+    """Everything a plan follows from. `pod_cidrs` and `found` have an entry per node of the spec, `mirrors` one per
+    mirrored registry with a user or an authority of its own."""
 
     spec: ClusterSpec
     pki: ClusterPki
     ca_fingerprint: str
     pod_cidrs: Mapping[str, str]
     found: Mapping[str, NodeFound]
+    mirrors: Mapping[str, MirrorAccess] = field(default_factory=dict)
 
 
 def node_files(inputs: Inputs, node: Node) -> dict[str, tuple[Rendered, ...]]:
@@ -65,6 +68,7 @@ def node_files(inputs: Inputs, node: Node) -> dict[str, tuple[Rendered, ...]]:
             mtu=pod_mtu(inputs.spec, found.mtu),
             resolv_conf=found.resolv_conf,
             ca_folders=found.ca_folders,
+            mirrors=inputs.mirrors,
         ),
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from kinstall.findings import Problem
 from kinstall.keys import holds
-from kinstall.rules import access, cluster, components, networking, nodes, security, sources
+from kinstall.rules import access, cluster, components, local_sources, networking, nodes, security, sources
 from kinstall.rules.view import View
 from kinstall.spec import ClusterSpec
 
@@ -16,10 +16,10 @@ _RULES = (
     *cluster.RULES,
     *networking.RULES,
     *security.RULES,
-    *security.RULES,
     *nodes.RULES,
     *access.RULES,
     *sources.RULES,
+    *local_sources.RULES,
     *components.RULES,
 )
 

@@ -10,6 +10,7 @@ from kinstall.findings import Problem
 from kinstall.keys import written
 from kinstall.rules import syntax
 from kinstall.rules.view import Rule, View, told
+from kinstall.spec import Mirror
 
 _SITES = ("kubernetes", "containerd", "runc", "cniPlugins")
 
@@ -21,10 +22,32 @@ def images(view: View) -> Iterator[Problem]:
         path = written(("images", "mirrors", host))
         yield from told(path, syntax.registry(host))
         yield from told(f"{path}.endpoint", syntax.url(mirror.endpoint))
+        yield from _access(path, mirror)
     for key, tag in (("etcd", wanted.etcd), ("coredns", wanted.coredns), ("pause", wanted.pause)):
         if tag:
             yield from told(f"images.{key}", syntax.tag(tag))
     yield from told("images.agnhost", syntax.tag(wanted.agnhost))
+
+
+def _access(path: str, mirror: Mirror) -> Iterator[Problem]:
+    """Who is let in, and how the mirror is recognized."""
+    yield from told(f"{path}.user", syntax.registry_user(mirror.user))
+    if mirror.password:
+        yield from told(f"{path}.password", syntax.secret_reference(mirror.password))
+    if mirror.user and not mirror.password:
+        yield Problem(f"{path}.user", "the user has no password", "write a reference to it under password")
+    if mirror.password and not mirror.user:
+        yield Problem(f"{path}.password", "nobody is named whose password this is", "write the name under user")
+    if not mirror.endpoint.startswith("http://"):
+        return
+    if mirror.user or mirror.password:
+        yield Problem(
+            f"{path}.endpoint",
+            "the password would travel in clear text",
+            "take an https:// address; caFile names the authority of a certificate of your own",
+        )
+    if mirror.ca_file:
+        yield Problem(f"{path}.caFile", "an http:// address has no certificate", "take an https:// address")
 
 
 def _sites(view: View) -> dict[str, str]:

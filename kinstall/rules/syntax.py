@@ -172,6 +172,20 @@ def key_file(text: str) -> Complaint | None:
     return None
 
 
+def local_path(text: str, *, braces: bool = False) -> Complaint | None:
+    """A path on the operator's machine; with `braces`, {arch} in it stands for an architecture."""
+    if "://" in text:
+        return "this is an address", "write a path on this machine"
+    if not text.isprintable() or text != text.strip():
+        return "the path has a line's end in it, or spaces around it", "write the path alone"
+    if text.endswith("/"):
+        return "the path ends in /", "leave the last / out"
+    rest = text.replace("{arch}", "") if braces else text
+    if "{" in rest or "}" in rest:
+        return "the path has braces in it", "only {arch} is known" if braces else "write the path itself"
+    return None
+
+
 def fingerprint(text: str) -> Complaint | None:
     """An SSH host key's SHA-256 fingerprint as ssh-keygen prints it."""
     if _FINGERPRINT.fullmatch(text):
@@ -186,6 +200,13 @@ def fingerprint(text: str) -> Complaint | None:
 def user(text: str) -> Complaint | None:
     """A login name. Never repeated: someone may write `name:password`."""
     return None if _USER.fullmatch(text) else ("this is no login name", "write the name alone")
+
+
+def registry_user(text: str) -> Complaint | None:
+    """A registry's user or robot account; empty is right. Never repeated: someone may write `name:password`."""
+    if ":" not in text and text.isprintable() and " " not in text:
+        return None
+    return "this is no user's name of a registry", "write the name alone, without : and spaces"
 
 
 def jump(text: str) -> Complaint | None:

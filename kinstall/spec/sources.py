@@ -12,12 +12,34 @@ class Mirror:
     """A registry that is asked instead of another one."""
 
     endpoint: str = answer("URL of the mirror, with http:// or https://", guide=(12,))
+    user: str = answer("user name there; empty: it wants none", since="0.2", guide=(12,), default="")
+    password: str = answer("reference to the user's password", secret=True, since="0.2", guide=(12,), default="")
+    ca_file: str = answer(
+        "path on this machine of the certificate (PEM) that vouches for the mirror's own; empty: what the nodes trust",
+        since="0.2",
+        guide=(12,),
+        default="",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Images:
     """Where container images come from, and which."""
 
+    source: str = answer(
+        "registry: nodes pull them; archives: they come out of files on this machine (archives, and serverTarball in "
+        "downloads), and nothing is pulled",
+        choices=("registry", "archives"),
+        since="0.2",
+        guide=(12,),
+        default="registry",
+    )
+    archives: str = answer(
+        "folder on this machine with image archives (docker save, or an OCI layout in a tar)",
+        since="0.2",
+        guide=(12,),
+        default="",
+    )
     image_repository: str = answer("prefix of Kubernetes' own images", guide=(12,), default="registry.k8s.io")
     mirrors: dict[str, Mirror] = answer("registry host → mirror", guide=(12,), default_factory=dict)
     etcd: str = answer("tag of the etcd image; empty: the release's own", guide=(13,), default="")
@@ -30,6 +52,20 @@ class Images:
 class Downloads:
     """Base addresses of release sites (or mirrors of the same layout), versions, and pinned digests."""
 
+    server_tarball: str = answer(
+        "path on this machine, or URL, of the release's kubernetes-server-linux-ARCH.tar.gz, which takes the place of "
+        "Kubernetes' release site; {arch} in it stands for amd64 or arm64",
+        since="0.2",
+        guide=(10, 12),
+        default="",
+    )
+    folder: str = answer(
+        "folder on this machine with the release files and their checksum files, which takes the place of the sites; "
+        "{arch} in it stands for amd64 or arm64",
+        since="0.2",
+        guide=(10,),
+        default="",
+    )
     kubernetes: str = answer("Kubernetes' release site", guide=(10,), default="https://dl.k8s.io")
     containerd: str = answer(
         "containerd's release site",

@@ -19,7 +19,7 @@ from kinstall.artefacts import release_files
 from kinstall.keys import keys_of
 from kinstall.preflight import CHECKS
 from kinstall.releases import known_versions
-from kinstall.spec import Networking, Security
+from kinstall.spec import Images, Networking, Security
 
 Data = dict[str, Any]
 
@@ -131,16 +131,29 @@ def _security(dice: _Dice, site: str) -> Data:
     )
 
 
+def _mirror(dice: _Dice) -> Data:
+    if dice.random.random() < 0.5:
+        return {"endpoint": "http://10.9.0.5:5000"}
+    login = {"user": dice.one("robot$pull", "no", "1e3"), "password": dice.reference()}
+    return _without_gaps(
+        {
+            "endpoint": "https://mirror.example.com/v2",
+            **(dice.maybe(lambda: login) or {}),
+            "caFile": dice.maybe(lambda: dice.one("~/our authority.pem", "0x10")),
+        }
+    )
+
+
 def _images(dice: _Dice) -> Data:
+    source = dice.maybe(lambda: dice.one(*_choices(Images, "source")))
     return _without_gaps(
         {
             "imageRepository": dice.maybe(lambda: dice.one("registry.example.com/kubernetes", "10.9.0.5:5000/k8s")),
             "mirrors": dice.maybe(
-                lambda: {
-                    host: {"endpoint": dice.one("http://10.9.0.5:5000", "https://mirror.example.com/v2")}
-                    for host in dice.some("registry.k8s.io", "registry.example.com:5000")
-                }
+                lambda: {host: _mirror(dice) for host in dice.some("registry.k8s.io", "registry.example.com:5000")}
             ),
+            "source": source,
+            "archives": "/srv/images of ours: #1" if source == "archives" else None,
             "etcd": dice.maybe(lambda: "3.6.8-0"),
             "coredns": dice.maybe(lambda: "v1.14.6"),
             "pause": dice.maybe(lambda: dice.one("3.10.2", "no")),
@@ -150,6 +163,9 @@ def _images(dice: _Dice) -> Data:
 
 
 def _downloads(dice: _Dice) -> Data:
+    if dice.random.random() < 0.3:
+        tarball = dice.one("~/kubernetes-server-linux-{arch}.tar.gz", "https://files.example.com/server.tgz")
+        return _without_gaps({"folder": "/srv/{arch}/files", "serverTarball": dice.maybe(lambda: tarball)})
     plain = dice.random.random() < 0.3
     base = dice.one("http://10.9.0.5:8000/sites", "http://files.example.com") if plain else "https://files.example.com"
     data = _without_gaps(

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from assets import catalog, kernel, paths, units
+from assets import catalog, container_runtime, kernel, paths, units
+from assets.inputs import MirrorAccess
 from assets.pki import ClusterPki
 from assets.yamltext import document, merge_patch
 from kinstall.spec import (
@@ -159,8 +160,27 @@ def test_a_mirror_is_asked_instead(pki: ClusterPki) -> None:
     file = files_of(spec, "w1", pki)[f"{paths.CONTAINERD_CERTS}/registry.k8s.io/hosts.toml"]
     assert tomllib.loads(file.content.decode()) == {
         "server": "http://192.0.2.1:5000",
-        "host": {"http://192.0.2.1:5000": {"capabilities": ["pull", "resolve"]}},
+        "capabilities": ["pull", "resolve"],
     }
+    assert (file.mode, file.secret) == (0o644, False)
+
+
+def test_a_mirror_with_a_login(pki: ClusterPki) -> None:
+    """The header and the authority are the mirror's; what holds the password is a secret that only root reads."""
+    mirror = Mirror(endpoint="https://192.0.2.1:5443", user="ops", password="env:X", ca_file="ca.pem")
+    spec = replace(SPEC, images=Images(mirrors={"registry.k8s.io": mirror}))
+    access = {"registry.k8s.io": MirrorAccess(authorization="Basic b3BzOng=", ca=b"an authority")}
+    config, authority = container_runtime.mirrors(spec, access)[::-1]
+    assert authority.content == b"an authority"
+    assert tomllib.loads(config.content.decode()) == {
+        "server": "https://192.0.2.1:5443",
+        "capabilities": ["pull", "resolve"],
+        "ca": authority.path,
+        "header": {"Authorization": "Basic b3BzOng="},
+    }
+    assert (config.mode, config.secret) == (0o600, True)
+    with pytest.raises(KeyError):  # never a file without the login that the answers name
+        container_runtime.mirrors(spec, {})
 
 
 def test_conflist(pki: ClusterPki) -> None:

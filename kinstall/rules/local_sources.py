@@ -1,0 +1,82 @@
+"""Files of the operator's machine in the place of sites and registries: a server tarball, files, image archives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from posixpath import basename
+
+from kinstall.artefacts import ARCHITECTURES, tarball
+from kinstall.findings import Problem
+from kinstall.rules import syntax
+from kinstall.rules.view import Rule, View, told
+from kinstall.spec import Downloads
+
+_SITES = {
+    "kubernetes": "kubernetes",
+    "containerd": "containerd",
+    "runc": "runc",
+    "cni_plugins": "cniPlugins",
+}
+
+
+def places(view: View) -> Iterator[Problem]:
+    downloads, images = view.spec.downloads, view.spec.images
+    for path, text in (("downloads.folder", downloads.folder), ("images.archives", images.archives)):
+        if text:
+            yield from told(path, syntax.local_path(text, braces=path == "downloads.folder"))
+    if place := downloads.server_tarball:
+        yield from told("downloads.serverTarball", _tarball(place))
+
+
+def _tarball(place: str) -> syntax.Complaint | None:
+    wrong = syntax.url(place.replace("{arch}", "amd64")) if "://" in place else syntax.local_path(place, braces=True)
+    if wrong is None and not place.endswith((".tar.gz", ".tgz")):
+        return "this does not end in .tar.gz", "name the file kubernetes-server-linux-{arch}.tar.gz of the release"
+    return wrong
+
+
+def tarball_is_vouched_for(view: View) -> Iterator[Problem]:
+    """As with sites: over plain HTTP only a pin says which file it shall be."""
+    place = view.spec.downloads.server_tarball
+    if not place.startswith("http://") or not view.untouched("downloads.sha256"):
+        return
+    names = dict.fromkeys(basename(tarball(view.spec, arch)) for arch in ARCHITECTURES)
+    if not any(name in view.spec.downloads.sha256 for name in names):
+        yield Problem(
+            "downloads.serverTarball",
+            "nothing vouches for what comes over plain HTTP: downloads.sha256 has no digest for " + next(iter(names)),
+            "pin it there, or name an https:// address or a file of this machine",
+        )
+
+
+def sites_that_are_not_asked(view: View) -> Iterator[Problem]:
+    """An address that is never asked would silently mean nothing."""
+    downloads = view.spec.downloads
+    usual = {each.name: each.default for each in fields(Downloads)}
+    for attribute, key in _SITES.items():
+        taker = "serverTarball" if key == "kubernetes" and downloads.server_tarball else "folder"
+        there = downloads.server_tarball if taker == "serverTarball" else downloads.folder
+        if there and getattr(downloads, attribute) != usual[attribute]:
+            yield Problem(
+                f"downloads.{key}", f"it is never asked: downloads.{taker} takes its place", "leave one of them out"
+            )
+
+
+def archives(view: View) -> Iterator[Problem]:
+    images, from_tarball = view.spec.images, view.spec.downloads.server_tarball
+    if not view.intact("images.source"):
+        return
+    if images.source == "archives" and not (images.archives or from_tarball):
+        yield Problem(
+            "images.source",
+            "nothing is named that has archives in it",
+            "name a folder under images.archives; downloads.serverTarball has those of the control plane",
+        )
+    if images.source == "registry" and images.archives:
+        yield Problem(
+            "images.archives", "nothing is taken from there while images are pulled", "set images.source: archives"
+        )
+
+
+RULES: tuple[Rule, ...] = (places, tarball_is_vouched_for, sites_that_are_not_asked, archives)

@@ -1,0 +1,155 @@
+"""The release's server tarball (kubernetes-server-linux-ARCH.tar.gz): fetched and unpacked once on the operator's
+machine, under its checksum, so that nodes are sent only what they need of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from posixpath import basename
+
+from kinstall.digests import fetch, find
+from kinstall.errors import UsageError
+from kinstall.fetch import fetch_file
+from kinstall.local_files import checked, digest_of
+
+HOME = "kubernetes/server/bin"
+PROGRAMS = ("kubelet", "kubectl", "kube-proxy")
+IMAGES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+_WANTED = (*PROGRAMS, *(f"{name}.{kind}" for name in IMAGES for kind in ("tar", "docker_tag")))
+_INDEX = "members.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """What is needed of a tarball, in a folder of this machine. `place` is where it came from, as in the answers."""
+
+    place: str
+    folder: Path
+    digests: Mapping[str, str]
+
+    def member(self, name: str) -> tuple[Path, str]:
+        """A program, `NAME.tar` or `NAME.docker_tag`: its path and its SHA-256 (hex)."""
+        return self.folder / name, self.digests[name]
+
+    @property
+    def release(self) -> str:
+        """The Kubernetes version that the images' tags name."""
+        tag = (self.folder / f"{IMAGES[0]}.docker_tag").read_text("utf-8", "replace")
+        return tag.strip().removeprefix("v")
+
+
+def unpacked(place: str, pins: Mapping[str, str]) -> Unpacked:
+    """The tarball at `place`, a path or a URL, unpacked. `pins`: file name → SHA-256 (hex).
+
+    Its checksum comes from the pins, over TLS from the address with .sha256 behind it, or from such a file beside it.
+
+    Raises:
+        UsageError: it cannot be had, nothing vouches for it, or it is no server tarball
+    """
+    name = basename(place)
+    digest = pins.get(name, "").lower()
+    remote = place.startswith(("http://", "https://"))
+    if remote and not digest:
+        digest = _over_tls(place, name)
+    folder = cache_folder()
+    if remote and (kept := _kept(place, folder / digest)):
+        return kept
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as scratch:
+        path = Path(scratch) / "tarball"
+        if remote:
+            try:
+                fetch_file(place, digest, path)
+            except (OSError, ValueError) as error:
+                raise UsageError(f"{place} could not be fetched: {getattr(error, 'reason', error)}") from None
+        else:
+            path, digest = checked(place, digest, f"{place}.sha256", name)
+            if kept := _kept(place, folder / digest):
+                return kept
+        _unpack(place, path, Path(scratch) / "members")
+        with suppress(OSError):  # another run was faster
+            (Path(scratch) / "members").rename(folder / digest)
+    kept = _kept(place, folder / digest)
+    if kept is None:
+        raise UsageError(f"{folder} cannot keep what is in {place}", "see whether there is room, and who owns it")
+    return kept
+
+
+def cache_folder() -> Path:
+    """Where unpacked tarballs are kept: a folder each, called by the tarball's checksum; any may be removed."""
+    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(home).expanduser() / "kinstall" / "server-tarballs"
+
+
+def _over_tls(url: str, name: str) -> str:
+    remedy = f"pin it under downloads.sha256: {{{name}: …}}"
+    try:
+        digest = find(fetch(f"{url}.sha256"), name)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise UsageError(f"the checksum of {url} could not be read from {url}.sha256: {reason}", remedy) from None
+    if not digest:
+        raise UsageError(f"{url}.sha256 holds no SHA-256", remedy)
+    return digest
+
+
+def _kept(place: str, folder: Path) -> Unpacked | None:
+    try:
+        digests = json.loads((folder / _INDEX).read_text())
+    except (OSError, ValueError):
+        return None
+    return Unpacked(place, folder, digests)
+
+
+def _unpack(place: str, path: Path, folder: Path) -> None:
+    """Write the wanted members below `folder`, and an index of their checksums."""
+    folder.mkdir(mode=0o700)
+    left = {f"{HOME}/{name}": [name] for name in _WANTED}
+    try:
+        while left:  # a second time for what is only a link to something that was passed by
+            left = _one_pass(path, folder, left)
+    except (OSError, EOFError, tarfile.TarError) as error:
+        raise UsageError(f"{place} cannot be unpacked: {error}", "fetch it again") from None
+    missing = [name for name in _WANTED if not (folder / name).is_file()]
+    if missing:
+        raise UsageError(
+            f"{place} is no server tarball: {HOME}/{missing[0]} is not in it",
+            "take kubernetes-server-linux-ARCH.tar.gz",
+        )
+    (folder / _INDEX).write_text(json.dumps({name: digest_of(folder / name) for name in _WANTED}))
+
+
+def _one_pass(path: Path, folder: Path, wanted: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Write the members of `wanted` (member → names to write it under); returns those that links lead to."""
+    more: dict[str, list[str]] = {}
+    with tarfile.open(path, "r|*") as archive:
+        for member in archive:
+            names = wanted.get(member.name.removeprefix("./"))
+            if not names:
+                continue
+            if member.islnk():
+                target = folder / basename(member.linkname)
+                if target.is_file():
+                    for name in names:
+                        os.link(target, folder / name)
+                else:
+                    more.setdefault(member.linkname.removeprefix("./"), []).extend(names)
+                continue
+            content = archive.extractfile(member) if member.isfile() else None
+            if content is None:
+                continue
+            with (folder / names[0]).open("wb") as file:
+                shutil.copyfileobj(content, file, 1 << 20)
+                if file.tell() != member.size:
+                    raise EOFError(f"it ends inside {member.name}")
+            for name in names[1:]:
+                os.link(folder / names[0], folder / name)
+    return more
