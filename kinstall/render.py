@@ -12,11 +12,13 @@ from kinstall.addressing import assign_pod_cidrs
 from kinstall.errors import UsageError
 from kinstall.pki_store import ensure_pki
 from kinstall.plan import Inputs, NodeFound, node_files
+from kinstall.sources import made_up
 from kinstall.spec import ClusterSpec
 
 
 def render(spec: ClusterSpec, folder: Path) -> list[Path]:
-    """Write every node's files below `folder`/NODE (0700), made with throw-away keys and without authorities' keys.
+    """Write every node's files below `folder`/NODE (0700), made with throw-away keys and without authorities' keys;
+    passwords of mirrors are made up too.
 
     Nothing of a host is known then: facts stand at their usual values.
 
@@ -29,12 +31,14 @@ def render(spec: ClusterSpec, folder: Path) -> list[Path]:
     folder.chmod(0o700)
     with tempfile.TemporaryDirectory(prefix="kinstall-") as scratch:
         keys = ensure_pki(spec, Path(scratch) / "pki", datetime.now(UTC), create_cas=True)
+        contributed = made_up(spec, ["amd64"])
         found = NodeFound(arch="amd64", digests={})
         inputs = Inputs(
             spec=spec,
             pki=keys,
             ca_fingerprint=ca_fingerprint(keys.ca.certificate_pem),
             pod_cidrs=assign_pod_cidrs(spec, {}),
+            mirrors=contributed.mirrors,
             found={node.name: found for node in spec.nodes},
         )
         written: list[Path] = []

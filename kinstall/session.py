@@ -86,13 +86,6 @@ class Session:
             channel.close()
         self.depot.close()
 
-    def sources(self, archs: Iterable[str]) -> Sources:
-        """What this machine contributes, looked at once per session; what it sends is in the depot then."""
-        if self._sources is None:
-            self._sources = gather(self.spec, archs, self.secrets)
-            self.depot.has(self._sources.paths)
-        return self._sources
-
     def ask(self) -> tuple[dict[str, Asked], list[Finding]]:
         """Every node's facts, all at once; a node that cannot be asked becomes a finding."""
 
@@ -115,6 +108,13 @@ class Session:
         sent = time.time()
         channel.execute(facts_program(), on_line=lines.append, timeout=60)
         return Asked(parse(lines), (sent, time.time()))
+
+    def sources(self, archs: Iterable[str]) -> Sources:
+        """What this machine contributes, looked at once per session; what it sends is in the depot then."""
+        if self._sources is None:
+            self._sources = gather(self.spec, archs, self.secrets)
+            self.depot.has(self._sources.paths)
+        return self._sources
 
     def checksums(self, url: str) -> str:
         """A release site's checksum file. Raises OSError and ValueError."""

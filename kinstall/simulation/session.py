@@ -17,6 +17,7 @@ from kinstall.simulation.checks import unknowable
 from kinstall.simulation.faults import Fault, Misfortune
 from kinstall.simulation.host import Disk, SimulatedHost
 from kinstall.simulation.machine import Machine, bare_facts, subnet_of
+from kinstall.sources import Sources, made_up
 from kinstall.spec import ClusterSpec
 from kinstall.state import StateFolder
 from kinstall.transport.channel import discard
@@ -112,6 +113,9 @@ class SimulatedSession(Session):
         node = self.spec.node(host.name)
         facts = bare_facts(self.spec, node, self.world.machine, self.subnet, self.world.disks[host.name], now)
         return Asked(facts, (now, now))
+
+    def sources(self, archs: Iterable[str]) -> Sources:
+        return made_up(self.spec, archs)
 
     def checksums(self, url: str) -> str:
         """A digest per address: nothing is fetched, and the same address always serves the same file."""

@@ -95,7 +95,7 @@ def _preload(lab: Lab, hosts: list[Host], home: Path) -> None:
     files = [
         container_runtime.containerd_config(spec, pause),
         container_runtime.containerd_unit(),
-        *container_runtime.mirrors(spec),
+        *container_runtime.mirrors(spec, {}),
     ]
     for host in hosts:
         for file in files:

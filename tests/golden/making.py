@@ -11,6 +11,7 @@ from kinstall.answers import load
 from kinstall.artefacts import release_files
 from kinstall.engine.steps import File, Plan
 from kinstall.plan import Inputs, NodeFound, build_plan
+from kinstall.sources import made_up
 from kinstall.spec import ClusterSpec
 from tests.golden.masks import described_pki, readable
 from tests.golden.plan_text import plan_text
@@ -28,6 +29,7 @@ def found_on_every_node(spec: ClusterSpec) -> NodeFound:
     """Facts as of a Debian machine with systemd-resolved; a digest is that of the file's name."""
     return NodeFound(
         arch="amd64",
+        archives=made_up(spec, ["amd64"]).archives.get("amd64", {}),
         digests={file.name: sha256(file.name.encode()).hexdigest() for file in release_files(spec, "amd64")},
         mtu=1500,
         resolv_conf="/run/systemd/resolve/resolv.conf",
@@ -47,6 +49,7 @@ def plan_of(spec: ClusterSpec) -> Plan:
             pki=pki,
             ca_fingerprint="SHA-256 of the authority's certificate",
             pod_cidrs=assign_pod_cidrs(spec, {}),
+            mirrors=made_up(spec, ["amd64"]).mirrors,
             found={node.name: found for node in spec.nodes},
         )
     )
