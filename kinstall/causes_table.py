@@ -126,7 +126,7 @@ KNOWN: tuple[Known, ...] = (
     _known(
         r"(?:/v2/|manifests).*x509: certificate signed by unknown authority",
         "the registry's certificate is signed by an authority that the node does not know",
-        "install that authority's certificate on the node, or use a mirror it trusts",
+        "name its certificate under images.mirrors (caFile), or use a mirror that nodes trust",
     ),
     _known(
         r"(?:image|pull|resolve|manifests).*lookup (?P<host>\S+?)(?: on \S+)?: "
@@ -145,9 +145,10 @@ KNOWN: tuple[Known, ...] = (
         "push it there, or name a tag that exists (images in the answers)",
     ),
     _known(
-        r"(?:pull|authoriz).*(?:401 Unauthorized|403 Forbidden|pull access denied|insufficient_scope)",
+        r"(?:pull|authoriz|resolve).*(?:401 Unauthorized|403 Forbidden|pull access denied|insufficient_scope"
+        r"|no basic auth credentials|no supported auth scheme|failed to find supported auth scheme)",
         "the registry refuses to serve the image",
-        "check its name, or let the nodes pull without a login",
+        "check user and password under images.mirrors, and the image's name",
     ),
     _known(
         r"exec: \"runc\": executable file not found",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from assets import paths
 from assets.firewall import GATEWAY_PORT
 from assets.pod_network import pod_network
 from kinstall.checks import Check, View
@@ -21,6 +22,8 @@ CONTROL_PLANE_PORTS = {
 GATEWAY_PORTS = {GATEWAY_PORT: "kubectl"}
 NODE_PORTS = {10250: "kubelet", 10248: "kubelet", 10256: "kube-proxy", 10249: "kube-proxy"}
 SERVICE_NODE_PORTS = range(30000, 32768)
+OWN_LINKS = ("cni0", paths.OVERLAY_DEVICE)
+"""Links with an address of the pods' range on a node of this cluster."""
 
 
 def ports_of(view: View) -> dict[int, str]:
@@ -124,7 +127,7 @@ def ranges(view: View) -> Iterator[Finding]:
     facts, net, found = view.facts, view.spec.networking, False
     for field, wanted in (("podSubnet", net.pods), ("serviceSubnet", net.services)):
         for name, interface in facts.addresses:
-            if interface.ip in wanted and not (view.own and name == "cni0"):
+            if interface.ip in wanted and not (view.own and name in OWN_LINKS):
                 found = True
                 yield view.error(
                     "ranges",

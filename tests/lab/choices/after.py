@@ -15,7 +15,7 @@ A module of tests has one cluster, which its tests look at in the order of the f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,19 +41,20 @@ def installed(
     lab: api.Lab,
     home: Path,
     count: int,
-    changes: Mapping[str, Any] | None = None,
+    changes: Mapping[str, Any] | Callable[[api.Lab], Mapping[str, Any]] | None = None,
     env: Mapping[str, str] | None = None,
-) -> Iterator[Chosen]:
+) -> Generator[Chosen]:
     """The first replay on `count` bare hosts (cp1, w1, w2 …), for a fixture: at its end the hosts are powered off.
 
-    `changes` is a JSON merge patch over the answers that fit the lab; `env` holds secrets that it refers to.
+    `changes` is a JSON merge patch over the answers that fit the lab, or a function of the lab, once it is up, that has
+    more of it made and returns one. `env` holds secrets that it refers to.
     """
     hosts = lab.bare_hosts(count)
     try:
         # Some programs of the distribution write only when they start for the second time.
         api.in_parallel(Host.power_cycle, hosts)
         before = {host.name: host.snapshot() for host in hosts}
-        cluster = Cluster(lab, hosts, home, changes, env)
+        cluster = Cluster(lab, hosts, home, changes(lab) if callable(changes) else changes, env)
         yield Chosen(cluster, before, cluster.replay())
     finally:
         api.in_parallel(Host.power_off, hosts)

@@ -1,0 +1,162 @@
+"""Images from a mirror that wants a user and has an authority of its own; the release before the newest; overlay."""
+
+from __future__ import annotations
+
+import base64
+import json
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab.api import Lab
+from tests.lab.choices import after
+from tests.lab.choices.after import Chosen
+from tests.lab.cluster import wait_until
+
+VERSION = "1.36.3"
+NODES = ("cp1", "w1", "w2")
+HOSTS_TOML = "/etc/containerd/certs.d/registry.k8s.io/hosts.toml"
+POD = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: NAME, namespace: default}
+spec:
+  nodeName: w1
+  terminationGracePeriodSeconds: 0
+  containers: [{name: it, image: "registry.k8s.io/e2e-test-images/agnhost:2.66.1", imagePullPolicy: Always}]
+"""
+
+
+def _changes(lab: Lab) -> dict[str, Any]:
+    private = lab.release(VERSION).private_registry()
+    mirror = {"endpoint": private["url"], "user": private["user"], "password": f"file:{private['passwordFile']}"}
+    return {
+        "kubernetesVersion": VERSION,
+        "networking": {"podNetwork": "overlay"},
+        "images": {"mirrors": {"registry.k8s.io": {**mirror, "caFile": private["caFile"]}}},
+    }
+
+
+_ARGUMENTS: set[bytes] = set()
+
+
+@pytest.fixture(scope="module")
+def chosen(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chosen]:
+    """The installation, during which the arguments of all processes, here and on the hosts, are looked at."""
+    done = threading.Event()
+
+    def sample() -> None:
+        while not done.wait(0.05):
+            for path in Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    _ARGUMENTS.add(path.read_bytes())
+                except OSError:
+                    continue  # it ended meanwhile
+
+    watcher = threading.Thread(target=sample)
+    watcher.start()
+    try:
+        cluster = after.installed(lab, tmp_path_factory.mktemp("private-mirror"), 3, _changes)
+        found = next(cluster)
+    finally:
+        done.set()
+        watcher.join()
+    yield found
+    cluster.close()
+
+
+def _needles(lab: Lab) -> tuple[bytes, bytes]:
+    """The password, and the header's value that it is in."""
+    private = lab.private_registry()
+    password = Path(private["passwordFile"]).read_bytes().strip()
+    return password, base64.b64encode(private["user"].encode() + b":" + password)
+
+
+@pytest.mark.covers(4, 12)
+def test_it_is_installed(chosen: Chosen) -> None:
+    """Every node runs the release, and every check of verify passed."""
+    after.is_well(chosen)
+    versions = chosen.cluster.kubectl("get nodes -o jsonpath={.items[*].status.nodeInfo.kubeletVersion}")
+    assert versions.split() == [f"v{VERSION}"] * 3
+
+
+@pytest.mark.covers(12)
+def test_the_kubelet_pulls_with_the_login(chosen: Chosen) -> None:
+    """A pod that always pulls starts; with another password in the node's file it does not, and a replay mends it."""
+    cluster, host = chosen.cluster, chosen.cluster.host("w1")
+    phase = "get pod {} -o jsonpath={{.status.phase}}"
+    cluster.kubectl("apply -f -", stdin=POD.replace("NAME", "with"))
+    wait_until(lambda: cluster.kubectl(phase.format("with")) == "Running", "a pod that pulled its image")
+    host.run(f"sed -i 's/Basic .*\"/Basic bm9ib2R5Om5vbmU=\"/' {HOSTS_TOML}")
+    cluster.kubectl("apply -f -", stdin=POD.replace("NAME", "without"))
+    why = "get pod without -o jsonpath={.status.containerStatuses[0].state.waiting.reason}"
+    wait_until(lambda: cluster.kubectl(why) in ("ErrImagePull", "ImagePullBackOff"), "a pull that is refused")
+    ended = cluster.replay()
+    assert (ended.code, ended.changed) == (0, [("w1", f"file {HOSTS_TOML}")]), ended
+    cluster.kubectl("delete pod without --wait")
+    cluster.kubectl("apply -f -", stdin=POD.replace("NAME", "without"))
+    wait_until(lambda: cluster.kubectl(phase.format("without")) == "Running", "a pod with the login")
+    cluster.kubectl("delete pod with without --wait")
+
+
+def test_the_password_is_nowhere_else(lab: Lab, chosen: Chosen) -> None:
+    """Not in output, logs, state folder, plan or arguments; on the hosts in one file, which only root reads."""
+    needles = _needles(lab)
+
+    def holds(data: bytes) -> bool:
+        return any(needle in data for needle in needles)
+
+    cluster = chosen.cluster
+    assert not holds(f"{chosen.first.out}{chosen.first.err}".encode())
+    shown = [cluster.run("plan", *words) for words in ((), ("--output", "json"))]
+    assert not any(holds(f"{each.out}{each.err}".encode()) for each in shown)
+    kept = [path for path in cluster.state.rglob("*") if path.is_file()]
+    assert any(path.suffix == ".log" for path in kept)
+    assert [path for path in kept if holds(path.read_bytes())] == []
+    everything = b"\n".join(_ARGUMENTS)
+    assert b"images\0pull" in everything, "the samples are too few"
+    assert not holds(everything)
+    words = " ".join(f"-e {needle.decode()}" for needle in needles)
+    for host in cluster.hosts:
+        files = "find / /run /dev/shm -xdev -type f -size -1024k -print0"
+        found = host.run(f"{files} | xargs -0 grep -lF {words} 2>/dev/null || :").stdout
+        assert found.split() == [HOSTS_TOML]
+        assert stat.S_IMODE((host.root / HOSTS_TOML.lstrip("/")).stat().st_mode) == 0o600
+        assert not holds(host.run("journalctl --no-pager -o cat").stdout.encode())
+
+
+def test_a_login_that_is_missing(chosen: Chosen, lab: Lab) -> None:
+    """Preflight says that there is no password, with the code for it, and nothing is touched."""
+    cluster, answers = chosen.cluster, chosen.cluster.answers.read_text()
+    reference = f"file:{lab.private_registry()['passwordFile']}"
+    assert reference in answers
+    cluster.answers.write_text(answers.replace(reference, "env:KINSTALL_NOT_THERE"))
+    try:
+        before = {host.name: host.run("stat -c %z /var/lib/kinstall/record").stdout for host in cluster.hosts}
+        ended = cluster.run("replay")
+        assert ended.code == 3, ended
+        assert "KINSTALL_NOT_THERE" in ended.out + ended.err
+        told = json.loads(cluster.run("preflight", "--output", "json").out)
+        assert "sources" in {each["check"] for each in told["findings"] if each["severity"] == "error"}
+        assert before == {host.name: host.run("stat -c %z /var/lib/kinstall/record").stdout for host in cluster.hosts}
+    finally:
+        cluster.answers.write_text(answers)
+
+
+def test_nothing_is_left_to_do(chosen: Chosen) -> None:
+    """A second replay changes nothing."""
+    after.nothing_to_do(chosen)
+
+
+def test_all_hosts_lose_power(chosen: Chosen) -> None:
+    """Off and on again: verify passes."""
+    after.lose_power(chosen)
+
+
+def test_reset_leaves_nothing(chosen: Chosen) -> None:
+    """The hosts are as before; the login and the authority are gone with the rest."""
+    after.reset(chosen)

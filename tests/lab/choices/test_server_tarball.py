@@ -1,0 +1,138 @@
+"""The server tarball, and folders of files and of image archives: hosts without any route to a mirror or a registry."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab.api import Lab
+from tests.lab.choices import after
+from tests.lab.choices.after import Chosen
+
+VERSION = "1.35.4"
+_OWN = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+
+
+def _changes(lab: Lab) -> dict[str, Any]:
+    carried = lab.offline(VERSION)
+    sites = dict.fromkeys(("kubernetes", "containerd", "runc", "cniPlugins", "sha256"))
+    return {
+        "kubernetesVersion": VERSION,
+        "downloads": {**sites, "serverTarball": carried["tarball"], "folder": carried["binaries"]},
+        "images": {"mirrors": None, "source": "archives", "archives": carried["archives"]},
+    }
+
+
+@pytest.fixture(scope="module")
+def cut_off(lab: Lab) -> Iterator[None]:
+    """Nothing that these hosts send to the mirror or a registry arrives, as long as the tests run."""
+    hosts = lab.bare_hosts(2)
+    table = f"inet kinstall_lab_cut_{os.getpid()}"
+    addresses, ports = ", ".join(host.address for host in hosts), "8000, 5000, 5443"
+    rules = f"""table {table} {{ chain input {{
+        type filter hook input priority -10; policy accept;
+        ip saddr {{ {addresses} }} tcp dport {{ {ports} }} drop
+    }} }}"""
+    subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["nft", "delete", "table", *table.split()], check=True)
+
+
+@pytest.fixture(scope="module")
+def chosen(lab: Lab, cut_off: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chosen]:
+    yield from after.installed(lab, tmp_path_factory.mktemp("tarball"), 2, _changes)
+
+
+@pytest.mark.covers(10, 12)
+def test_it_is_installed(lab: Lab, chosen: Chosen) -> None:
+    """Every node runs the release, every check of verify passed, and nobody but the operator had anything to give."""
+    after.is_well(chosen)
+    versions = chosen.cluster.kubectl("get nodes -o jsonpath={.items[*].status.nodeInfo.kubeletVersion}")
+    assert versions.split() == [f"v{VERSION}"] * 2
+    for host in chosen.cluster.hosts:
+        for port in (8000, 5000, 5443):
+            assert host.run(f"timeout 2 bash -c '</dev/tcp/10.90.0.1/{port}'", check=False).status != 0
+    kubectl = chosen.cluster.state / "bin/kubectl"
+    assert VERSION in subprocess.run([kubectl, "version", "--client"], capture_output=True, text=True).stdout
+
+
+@pytest.mark.covers(12)
+def test_images_are_called_by_their_plain_names(chosen: Chosen) -> None:
+    """The names with the architecture are gone, and the kubelet's cleaning up leaves the images alone."""
+    for host, names in zip(chosen.cluster.hosts, (_OWN, ()), strict=True):
+        listed = host.run("ctr -n k8s.io images ls").stdout.splitlines()
+        found = {line.split()[0]: line for line in listed if line.startswith("registry.k8s.io/")}
+        assert not [name for name in found if "-amd64:" in name]
+        for name in names:
+            assert f"registry.k8s.io/{name}:v{VERSION}" in found
+        assert len(found) == len(names) + (4 if names else 3), sorted(found)
+        assert all("io.cri-containerd.pinned=pinned" in line for line in found.values())
+
+
+def test_nothing_of_the_sending_stays(chosen: Chosen) -> None:
+    """What was sent lies in its place, and nowhere a second time."""
+    for host in chosen.cluster.hosts:
+        assert sorted(host.run("ls -A /var/lib/kinstall").stdout.split()) == [
+            "backup",
+            "cluster.json",
+            "marks",
+            "record",
+            "saved",
+        ]
+
+
+def test_the_plan_says_where_things_come_from(chosen: Chosen) -> None:
+    """An image that somebody removed would come out of its archive, a program out of the tarball; a replay does it."""
+    cluster, host = chosen.cluster, chosen.cluster.host("w1")
+    host.run("ctr -n k8s.io images rm registry.k8s.io/e2e-test-images/agnhost:2.66.1; rm /usr/local/bin/kube-proxy")
+    sources = {change["step"]: change["source"] for change in cluster.plan()["changes"] if change["source"]}
+    assert {step: Path(source).name for step, source in sources.items()} == {
+        "image registry.k8s.io/e2e-test-images/agnhost:2.66.1": "agnhost.tar",
+        "download /usr/local/bin/kube-proxy": "kube-proxy",
+    }
+    assert ".tar.gz#kubernetes/server/bin/" in sources["download /usr/local/bin/kube-proxy"]
+    ended = cluster.replay()
+    assert ended.code == 0, ended
+    assert {step for _, step in ended.changed} == {*sources, "unit kube-proxy.service"}
+
+
+def test_an_archive_that_is_missing(chosen: Chosen, tmp_path: Path) -> None:
+    """Preflight names the image that no archive holds, and nothing is touched."""
+    cluster, answers = chosen.cluster, chosen.cluster.answers.read_text()
+    (folder,) = (line.split()[-1] for line in answers.splitlines() if line.startswith("  archives:"))
+    for path in Path(folder).iterdir():
+        if path.name != "etcd.tar":
+            (tmp_path / path.name).symlink_to(path)
+    cluster.answers.write_text(answers.replace(folder, str(tmp_path)))
+    try:
+        ended = cluster.run("preflight", "--output", "json")
+        assert ended.code == 3, ended
+        told = [each for each in json.loads(ended.out)["findings"] if each["severity"] == "error"]
+        assert [each["check"] for each in told] == ["sources"]
+        assert "holds registry.k8s.io/etcd:" in told[0]["message"]
+        assert cluster.run("replay").code == 3
+    finally:
+        cluster.answers.write_text(answers)
+
+
+def test_nothing_is_left_to_do(chosen: Chosen) -> None:
+    """A second replay changes nothing."""
+    after.nothing_to_do(chosen)
+
+
+def test_all_hosts_lose_power(chosen: Chosen) -> None:
+    """Off and on again: verify passes."""
+    after.lose_power(chosen)
+
+
+def test_reset_leaves_nothing(chosen: Chosen) -> None:
+    """The hosts are as before."""
+    after.reset(chosen)
