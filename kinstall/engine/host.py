@@ -104,6 +104,9 @@ class ShellHost:
     def apply(self, work: Work, listener: Listener) -> bool:
         entries = entries_for(work.todo, work.seen)
         sent = self._sent(work)
+        if sent:
+            size = sum(path.stat().st_size for path in sent.values())
+            listener.waits(f"it is sent {max(1, size >> 20)} MiB, which it cannot fetch")
         program = script.apply_program(
             work.todo,
             work.providers,

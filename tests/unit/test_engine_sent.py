@@ -44,8 +44,17 @@ def kept(folder: Path, name: str, content: bytes) -> tuple[str, Path]:
     return sha256(content).hexdigest(), folder / name
 
 
-def bring(node: LocalNode, depot: Depot, *steps: Step) -> Heard:
-    host, heard = ShellHost("local", node, depot), Heard()
+class Noticing(Heard):
+    def __init__(self) -> None:
+        super().__init__()
+        self.notices: list[str] = []
+
+    def waits(self, reason: str) -> None:
+        self.notices.append(reason)
+
+
+def bring(node: LocalNode, depot: Depot, *steps: Step) -> Noticing:
+    host, heard = ShellHost("local", node, depot), Noticing()
     seen = host.observe(steps, "r1")
     host.apply(Work(pending(steps, seen), steps, seen, "r1"), heard)
     return heard
@@ -59,6 +68,7 @@ def test_a_file_that_only_the_operator_has(node: LocalNode, tmp_path: Path) -> N
     step = Download("/mnt/bin/kubelet", "/srv/files/kubelet", digest, sent=True)
     heard = bring(node, depot, step)
     assert heard.ends == {0: 0}, heard.words
+    assert heard.notices == ["it is sent 1 MiB, which it cannot fetch"]
     assert node.path("/mnt/bin/kubelet").read_bytes() == path.read_bytes() and node.mode("/mnt/bin/kubelet") == 0o755
     assert sorted(each.name for each in node.path("/var/lib/kinstall").iterdir()) == ["backup", "marks", "record"]
     assert not pending([step], ShellHost("local", node).observe([step]))

@@ -200,6 +200,12 @@ RELAXED: list[tuple[str, Mapping[str, Any], ClusterSpec, int]] = [
     ("ports", {"cluster": OWN, **listening(6443, process="kube-apiserver")}, SPEC, 0),
     ("ports", {"cluster": OWN, **listening(10257, process="kube-controller")}, SPEC, 0),
     ("ranges", {"cluster": OWN, **route("10.244.1.0/24", "10.90.0.12")}, SPEC, 0),
+    (
+        "ranges",
+        {"cluster": OWN, "addresses": (*GOOD.addresses, ("kinstall-vxlan", IPv4Interface("10.244.1.0/32")))},
+        SPEC,
+        0,
+    ),
     ("leftovers", {"cluster": OWN, "paths": ("/var/lib/etcd/member",)}, SPEC, 0),
     ("leftovers", {"recorded": True, "paths": ("/etc/kubernetes/pki/ca.crt",)}, SPEC, 0),
     ("container-runtime", {"cluster": OWN, **unit("containerd")}, SPEC, 0),
