@@ -168,25 +168,32 @@ def _file(spec: ClusterSpec, file: ReleaseFile, from_tarball: Unpacked | None) -
 
 def _archives(spec: ClusterSpec, archs: Iterable[str], tarballs: Mapping[str, Unpacked], found: Sources) -> None:
     known: list[tuple[Archive, frozenset[str]]] = []
+    others: list[tuple[Archive, frozenset[str]]] = []
     before = len(found.findings)
     if spec.images.archives:
         with found.telling():
             for path in image_archives.files_in(spec.images.archives):
                 with found.telling():
-                    known += _in_folder(spec, path, found)
+                    others += _in_folder(spec, path, found)
+    known += others
     for each in tarballs.values():
         with found.telling():
             known += _in_tarball(each, found)
     if len(found.findings) > before:
         return  # what else is missing may be in there
     for arch in archs:
+        taken: set[str] = set()
         for ref in image_refs(spec).all():
             names = image_archives.names_for(ref, spec.images.image_repository, arch)
+            taken.update(names)
             match = next((each for name in names for each, has in known if each.name == name and arch in has), None)
             if match is None:
                 found.tell(_missing(spec, ref, arch, [each.name for each, _ in known]))
             else:
                 found.archives.setdefault(arch, {})[ref] = match
+        for archive, has in others:  # whatever else lies there: a pod network's images, an application's
+            if arch in has and archive.name not in taken:
+                found.archives.setdefault(arch, {})[archive.name] = archive
 
 
 def _missing(spec: ClusterSpec, ref: str, arch: str, names: Iterable[str]) -> UsageError:

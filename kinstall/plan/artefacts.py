@@ -64,6 +64,7 @@ def images(inputs: Inputs, node: Node) -> tuple[Step, ...]:
     if inputs.spec.images.source == "archives":
         # Verify's pods pull theirs where there is a registry to pull from.
         found = inputs.found[node.name].archives
-        return tuple(Image(ref, archive=found[ref]) for ref in (*wanted, refs.agnhost))
+        others = [ref for ref in found if ref not in refs.all()]
+        return tuple(Image(ref, archive=found[ref]) for ref in (*wanted, refs.agnhost, *others))
     mirrors = inputs.spec.images.mirrors
     return tuple(Image(ref, mirrors[host].endpoint if (host := ref.split("/")[0]) in mirrors else "") for ref in wanted)

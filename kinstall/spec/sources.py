@@ -35,13 +35,18 @@ class Images:
         default="registry",
     )
     archives: str = answer(
-        "folder on this machine with image archives (docker save, or an OCI layout in a tar)",
+        "folder on this machine with image archives (docker save, or an OCI layout in a tar); what is in them beyond "
+        "the cluster's own images every node gets too",
         since="0.2",
         guide=(12,),
         default="",
     )
     image_repository: str = answer("prefix of Kubernetes' own images", guide=(12,), default="registry.k8s.io")
-    mirrors: dict[str, Mirror] = answer("registry host → mirror", guide=(12,), default_factory=dict)
+    mirrors: dict[str, Mirror] = answer(
+        "registry host → mirror; a registry that wants a login itself is its own mirror",
+        guide=(12,),
+        default_factory=dict,
+    )
     etcd: str = answer("tag of the etcd image; empty: the release's own", guide=(13,), default="")
     coredns: str = answer("tag of the CoreDNS image; empty: the release's own", guide=(40,), default="")
     pause: str = answer("tag of the pause image; empty: the release's own", guide=(12,), default="")

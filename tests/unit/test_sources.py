@@ -263,6 +263,20 @@ def test_every_image_has_its_archive(tmp_path: Path) -> None:
         assert sha256(found.paths[archive.sha256].read_bytes()).hexdigest() == archive.sha256
 
 
+def test_images_of_the_operators_own(tmp_path: Path) -> None:
+    """What else the folder's archives hold, of the right architecture, is taken under its own name."""
+    spec = with_archives(tmp_path)
+    server_tarball(tmp_path)
+    others(tmp_path / "images", spec)
+    tar(tmp_path / "images/own.tar", layout("example.com/cni/agent:v1"))
+    tar(tmp_path / "images/other.tar", layout("example.com/cni/agent:v2", arch="arm64"))
+    tar(tmp_path / "images/short.tar", saved("app:1"))
+    found = gather(spec, ["amd64"], Secrets()).archives["amd64"]
+    own = set(found) - set(image_refs(spec).all())
+    assert own == {"example.com/cni/agent:v1", "docker.io/library/app:1"}
+    assert all(found[name].name == name for name in own)
+
+
 def test_images_of_another_prefix(tmp_path: Path) -> None:
     """The official names in the archives stand for those of the answers' own repository."""
     spec = with_archives(tmp_path, image_repository="registry.example.com/k8s")

@@ -89,5 +89,5 @@ def reset(chosen: Chosen) -> None:
     ended = chosen.cluster.reset()
     assert ended.code == 0, ended
     told = {host.name: snapshot.difference(chosen.before[host.name], host.snapshot()) for host in hosts}
-    assert told == {host.name: [] for host in hosts}
+    assert told == {host.name: [] for host in hosts}, told
     assert [host.run(_OURS).stdout for host in hosts] == ["" for _ in hosts]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,19 +16,49 @@ import pytest
 from tests.lab.api import Lab
 from tests.lab.choices import after
 from tests.lab.choices.after import Chosen
+from tests.lab.cluster import wait_until
 
 VERSION = "1.35.4"
-_OWN = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+OWN = "example.com/ours/application:1"
+_CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+POD = f"""\
+apiVersion: v1
+kind: Pod
+metadata: {{name: application, namespace: default}}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers: [{{name: it, image: "{OWN}", imagePullPolicy: IfNotPresent}}]
+"""
 
 
-def _changes(lab: Lab) -> dict[str, Any]:
+def _changes(lab: Lab, folder: Path) -> dict[str, Any]:
     carried = lab.offline(VERSION)
     sites = dict.fromkeys(("kubernetes", "containerd", "runc", "cniPlugins", "sha256"))
     return {
         "kubernetesVersion": VERSION,
         "downloads": {**sites, "serverTarball": carried["tarball"], "folder": carried["binaries"]},
-        "images": {"mirrors": None, "source": "archives", "archives": carried["archives"]},
+        "images": {
+            "mirrors": None,
+            "source": "archives",
+            "archives": str(_with_one_more(Path(carried["archives"]), folder)),
+        },
     }
+
+
+def _with_one_more(archives: Path, folder: Path) -> Path:
+    """The folder with those archives in it, and one of an application's image: pause under another name."""
+    for path in archives.iterdir():
+        (folder / path.name).symlink_to(path)
+    with tarfile.open(archives / "pause.tar") as source, tarfile.open(folder / "application.tar", "w") as copy:
+        for member in source:
+            content = source.extractfile(member)
+            assert content
+            data = content.read()
+            if member.name == "manifest.json":
+                data = json.dumps([{**json.loads(data)[0], "RepoTags": [OWN]}]).encode()
+                member.size = len(data)
+            copy.addfile(member, io.BytesIO(data))
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +67,8 @@ def cut_off(lab: Lab) -> Iterator[None]:
     hosts = lab.bare_hosts(2)
     table = f"inet kinstall_lab_cut_{os.getpid()}"
     addresses, ports = ", ".join(host.address for host in hosts), "8000, 5000, 5443"
-    rules = f"""table {table} {{ chain input {{
-        type filter hook input priority -10; policy accept;
-        ip saddr {{ {addresses} }} tcp dport {{ {ports} }} drop
-    }} }}"""
+    drop = f"ip saddr {{ {addresses} }} tcp dport {{ {ports} }} drop"
+    rules = f"table {table} {{\nchain input {{\ntype filter hook input priority -10\n{drop}\n}}\n}}\n"
     subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True)
     try:
         yield
@@ -48,7 +78,8 @@ def cut_off(lab: Lab) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def chosen(lab: Lab, cut_off: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chosen]:
-    yield from after.installed(lab, tmp_path_factory.mktemp("tarball"), 2, _changes)
+    archives = tmp_path_factory.mktemp("archives")
+    yield from after.installed(lab, tmp_path_factory.mktemp("tarball"), 2, lambda lab: _changes(lab, archives))
 
 
 @pytest.mark.covers(10, 12)
@@ -66,15 +97,26 @@ def test_it_is_installed(lab: Lab, chosen: Chosen) -> None:
 
 @pytest.mark.covers(12)
 def test_images_are_called_by_their_plain_names(chosen: Chosen) -> None:
-    """The names with the architecture are gone, and the kubelet's cleaning up leaves the images alone."""
-    for host, names in zip(chosen.cluster.hosts, (_OWN, ()), strict=True):
-        listed = host.run("ctr -n k8s.io images ls").stdout.splitlines()
-        found = {line.split()[0]: line for line in listed if line.startswith("registry.k8s.io/")}
-        assert not [name for name in found if "-amd64:" in name]
-        for name in names:
-            assert f"registry.k8s.io/{name}:v{VERSION}" in found
-        assert len(found) == len(names) + (4 if names else 3), sorted(found)
+    """The names with the architecture are gone, a worker has no image of the control plane, and the kubelet's cleaning
+    up leaves all of them alone."""
+    for host, own in zip(chosen.cluster.hosts, (_CONTROL_PLANE, ()), strict=True):
+        listed = host.run("ctr -n k8s.io images ls").stdout.splitlines()[1:]
+        found = {line.split()[0]: line for line in listed if not line.startswith("sha256:")}
+        stems = {name.rpartition(":")[0].rpartition("/")[2] for name in found}
+        assert stems == {"pause", "coredns", "agnhost", "application", *own}
         assert all("io.cri-containerd.pinned=pinned" in line for line in found.values())
+        for name in own[1:]:
+            assert f"registry.k8s.io/{name}:v{VERSION}" in found
+
+
+@pytest.mark.covers(12)
+def test_an_application_of_the_operators_own(chosen: Chosen) -> None:
+    """A pod runs the image that lay among the archives."""
+    cluster = chosen.cluster
+    cluster.kubectl("apply -f -", stdin=POD)
+    phase = "get pod application -o jsonpath={.status.phase}"
+    wait_until(lambda: cluster.kubectl(phase) == "Running", "a pod of an image that was sent")
+    cluster.kubectl("delete pod application --wait")
 
 
 def test_nothing_of_the_sending_stays(chosen: Chosen) -> None:
