@@ -87,6 +87,9 @@ def apiserver(spec: ClusterSpec, node: Node) -> tuple[str, ...]:
         "requestheader-extra-headers-prefix": "X-Remote-Extra-",
         "proxy-client-cert-file": f"{paths.PKI}/{Leaf.FRONT_PROXY_CLIENT}.crt",
         "proxy-client-key-file": f"{paths.PKI}/{Leaf.FRONT_PROXY_CLIENT}.key",
+        # It ends within seconds of being told to. Otherwise open watches, which never end by themselves, keep it until
+        # the kubelet kills it after half a minute, in which nobody is answered.
+        "shutdown-send-retry-after": "true",
     }
     return ("kube-apiserver", *flags(own, spec.components.kube_apiserver.extra_args))
 

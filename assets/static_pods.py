@@ -92,7 +92,9 @@ def _etcd(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInputs) ->
         live=_Probe("/livez", "127.0.0.1", commands.ETCD_METRICS_PORT, "HTTP"),
         startup=ready,
         ready=ready,
-        certificates=_used(pki, node, (Signer.ETCD,), (Leaf.ETCD_SERVER, Leaf.ETCD_PEER)),
+        # Not its own certificates: etcd reads them anew for every handshake. Were it started anew together with the API
+        # server, that one would find no etcd, end, and be held back by the kubelet for minutes.
+        certificates=_used(pki, node, (Signer.ETCD,), ()),
     )
 
 
