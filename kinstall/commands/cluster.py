@@ -81,6 +81,7 @@ def reset(chosen: argparse.Namespace) -> int:
     with (
         RunLog(options.state.runs, "reset") as log,
         make_sink(chosen.output, sys.stdout, sys.stdout.isatty()) as shown,
+        interruptible(options.cancel),
     ):
         options.sink = options.secrets.redactor.sink(tee(log, shown))
         failures = reset_nodes(spec, options, nodes)

@@ -24,7 +24,7 @@ from kinstall.engine.events import (
     StepFinished,
     StepStarted,
 )
-from kinstall.engine.host import Host, Work, recorded
+from kinstall.engine.host import Host, Work
 from kinstall.engine.observation import Observation
 from kinstall.engine.steps import Phase, Plan, Scope, Step, Wait
 from kinstall.errors import KinstallError, NodeBusy, TransportError, Unreachable
@@ -330,56 +330,3 @@ class _Telling:
 
     def waits(self, reason: str) -> None:
         self.runner.sink(Notice(self.node, reason))
-
-
-def undo_all(
-    hosts: Mapping[str, Host], sink: Sink, *, run: str, explain: Explain, parallel: int = 32
-) -> dict[str, str]:
-    """Undo on each node what its record says, the last first. Returns node → sentence for those that failed."""
-    failures: dict[str, str] = {}
-
-    def one(host: Host) -> None:
-        seen = host.observe((), run, lambda reason: sink(Notice(host.name, reason)))
-        entries = recorded(seen)
-        sink(PhaseStarted(host.name, "undo", len(entries), len(entries)))
-        listener = _Undoing(host.name, [f"{e.kind} {e.subject}" for e in entries], sink)
-        started = time.monotonic()
-        good = host.undo(entries, run, listener)
-        sink(PhaseFinished(host.name, "undo", Outcome.CHANGED if good else Outcome.FAILED, time.monotonic() - started))
-        if not good:
-            failures[host.name] = listener.failure or f"{host.name}: not everything could be undone"
-
-    for name, result in for_each(hosts, one, parallel).items():
-        if isinstance(result, KinstallError):
-            failures[name] = str(result)
-    return failures
-
-
-class _Undoing:
-    """Turns an undo program's progress into events."""
-
-    def __init__(self, node: str, names: Sequence[str], sink: Sink) -> None:
-        self.node, self.names, self.sink = node, names, sink
-        self.words: list[str] = []
-        self.failure = ""
-
-    def began(self, index: int) -> None:
-        self.words = []
-        self.sink(StepStarted(self.node, "undo", self.names[index]))
-
-    def said(self, index: int, line: str) -> None:
-        self.words.append(line)
-        self.sink(OutputLine(self.node, "undo", self.names[index] if index < len(self.names) else "", line))
-
-    def ended(self, index: int, status: int) -> None:
-        message = self.words[-1] if status and self.words else ""
-        if status:
-            self.failure = self.failure or f"{self.node}: could not undo {self.names[index]}: {message}"
-        self.sink(
-            StepFinished(
-                self.node, "undo", self.names[index], Outcome.FAILED if status else Outcome.CHANGED, 0.0, message
-            )
-        )
-
-    def waits(self, reason: str) -> None:
-        self.sink(Notice(self.node, reason))

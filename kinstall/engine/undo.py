@@ -14,6 +14,7 @@ trap '' HUP PIPE
 bad=0
 b() { own || halt; say "begin	$1"; }
 e() { say "end	$1	$2"; [ "$2" = 0 ] || bad=1; }
+own || halt
 exec 9>$D/lock
 lock -x
 """
@@ -22,9 +23,10 @@ lock -x
 def undo_program(entries: Sequence[Entry], run: str) -> str:
     """A program that undoes `entries`, in the given order (see `record.undo_order`).
 
-    One that fails does not keep the others from being undone; kinstall's own folder goes only when all succeeded.
+    The node must be the run's already. One entry that fails does not keep the others from being undone; kinstall's own
+    folder goes only when all succeeded.
     """
-    parts = [HEAD, f"R={quote(run)}; umask 077; mkdir -p $D; printf '%s\\n' \"$R\" >$D/owner; umask 022\n", _UNDO]
+    parts = [HEAD, f"R={quote(run)}\n", _UNDO]
     for index, entry in enumerate(entries):
         parts.append(f"b {index}; (\n{_undo(entry)}\n) </dev/null 9>&- 2>&1; e {index} $?\n")
     parts.append(

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from assets import paths
 from kinstall.engine.events import Outcome, RunFinished, RunStarted
-from kinstall.engine.runner import undo_all
-from kinstall.errors import UsageError
-from kinstall.install.options import Options, explain, new_run
+from kinstall.engine.undoing import undo_all
+from kinstall.errors import Cancelled, UsageError
+from kinstall.install.options import Options, new_run
 from kinstall.session import Session
 from kinstall.spec import ClusterSpec
 
@@ -19,6 +19,7 @@ def reset(spec: ClusterSpec, options: Options, nodes: Sequence[str]) -> dict[str
 
     Raises:
         UsageError: a name is no node of the answers
+        Cancelled: it ended early; running it again continues
     """
     unknown = sorted(set(nodes) - {node.name for node in spec.nodes})
     if unknown:
@@ -34,14 +35,18 @@ def reset(spec: ClusterSpec, options: Options, nodes: Sequence[str]) -> dict[str
         )
         if not all_of_them:
             _forget_nodes(session, nodes)
-        failures = undo_all(targets, options.sink, run=run, explain=explain, parallel=options.parallel)
-        outcome = Outcome.FAILED if failures else Outcome.CHANGED
-        done = len(targets) - len(failures)
-        options.sink(RunFinished(outcome, done, 0, len(failures), time.monotonic() - started))
-    kept = {name: cidr for name, cidr in options.state.read_nodes().items() if name not in nodes or name in failures}
+        undone = undo_all(targets, options.sink, run=run, cancel=options.cancel, parallel=options.parallel)
+        left = undone.failures.keys() | undone.stopped
+        outcome = Outcome.FAILED if undone.failures else Outcome.CANCELLED if undone.stopped else Outcome.CHANGED
+        done, failed = len(targets) - len(left), len(undone.failures)
+        options.sink(RunFinished(outcome, done, 0, failed, time.monotonic() - started))
+    kept = {name: cidr for name, cidr in options.state.read_nodes().items() if name not in nodes or name in left}
     if options.state.exists():
         options.state.write_nodes(kept)
-    return failures
+    if undone.stopped and not undone.failures:
+        where = ", ".join(sorted(undone.stopped))
+        raise Cancelled(f"stopped at a step boundary on {where}", "the same command continues where it stopped")
+    return undone.failures
 
 
 def _forget_nodes(session: Session, nodes: Sequence[str]) -> None:

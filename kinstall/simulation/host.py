@@ -148,6 +148,8 @@ class SimulatedHost:
         self._reach()
         good = True
         for index, entry in enumerate(entries):
+            if self.owner != run:
+                return False
             listener.began(index)
             trouble = self.undoing(entry)
             for line in trouble.lines if trouble else ():

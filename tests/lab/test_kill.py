@@ -43,10 +43,10 @@ def cluster(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
 
 
 class Live:
-    """A replay that runs; `events` are those read so far."""
+    """A replay (or another command) that runs; `events` are those read so far."""
 
-    def __init__(self, cluster: Cluster, *words: str) -> None:
-        self.process = cluster.start("replay", "--output", "json", *words)
+    def __init__(self, cluster: Cluster, *words: str, command: str = "replay") -> None:
+        self.process = cluster.start(command, "--output", "json", *words)
         self.events: list[dict[str, Any]] = []
 
     def until(self, wanted: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
@@ -143,9 +143,25 @@ def test_killed_in_each_phase(cluster: Cluster) -> None:
     assert cluster.plan()["changes"] == []
 
 
+def test_an_interrupted_reset(cluster: Cluster) -> None:
+    """Ctrl+C while the nodes are undone: each ends its step, exit 5 and no failure; the same command does the rest."""
+    run = Live(cluster, "--yes", "demo", command="reset")
+    run.until_step("undo")
+    run.process.send_signal(signal.SIGINT)
+    ended = run.end()
+    assert ended.code == EXIT_CANCELLED, ended
+    assert (ended.last["outcome"], ended.last["failed"]) == ("cancelled", 0)
+    assert "the same command continues" in ended.err
+    assert all(nothing_runs(cluster, node) for node in ("cp1", "w1", "w2"))
+    assert cluster.host("cp1").run("test -s /var/lib/kinstall/record", check=False).status == 0
+    again = cluster.reset()
+    assert again.code == 0, again
+    gone = "ls -d /var/lib/kinstall /etc/kubernetes /usr/local/bin/kubelet"
+    assert [cluster.host(node).run(gone, check=False).stdout for node in ("cp1", "w1", "w2")] == ["", "", ""]
+
+
 def test_an_orphan_ends_at_its_next_step(cluster: Cluster, slow: Callable[[int], None]) -> None:
     """The program of a killed run ends the step that it is in, begins no other one, and lets the lock go."""
-    assert cluster.reset().code == 0
     slow(5)
     run = Live(cluster, "--until", "prepare")
     run.until_step(step=SLOW, node="w1")

@@ -12,6 +12,7 @@ import pytest
 from kinstall.engine.diff import Action, Pending, pending
 from kinstall.engine.host import ShellHost
 from kinstall.engine.observation import Observation
+from kinstall.engine.record import undo_order
 from kinstall.engine.script import apply_program, observe_program
 from kinstall.engine.steps import Directory, Download, File, Image, Script, Step, Unit, Wait
 from tests.unit.applying import Heard, bring, left, undo
@@ -178,6 +179,21 @@ def test_a_stopped_run_leaves_the_rest(node: LocalNode) -> None:
     ShellHost("local", node).stop("r1")
     thread.join(10)
     assert results == [False] and heard.ends == []
+
+
+def test_a_stopped_undo_goes_on_later(node: LocalNode) -> None:
+    """It ends after the entry that it is in, keeps the record, and begins nothing where it is not the owner."""
+    first = Script("first", "", "true", undo="echo first >>/mnt/log")
+    stops = "echo second >>/mnt/log; [ -e /mnt/once ] || echo stopped >/run/kinstall/owner; : >/mnt/once"
+    second = Script("second", "", "true", undo=stops)
+    assert bring(node, first, second)[0]
+    assert not undo(node, first, second)
+    assert node.read("/mnt/log") == "second\n"
+    entries = undo_order(ShellHost("local", node).observe(()).record)
+    assert not ShellHost("local", node).undo(entries, "not the owner", Heard())
+    assert node.read("/mnt/log") == "second\n"
+    assert undo(node, first, second) and not node.path("/var/lib/kinstall").exists()
+    assert node.read("/mnt/log") == "second\nsecond\nfirst\n"
 
 
 def test_an_image_that_cannot_be_pulled_fails_by_name(node: LocalNode) -> None:

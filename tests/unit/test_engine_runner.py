@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from kinstall.engine.events import Event, Notice, OutputLine, PhaseFinished, PhaseStarted, StepFinished
-from kinstall.engine.runner import RunResult, for_each, survey_node, undo_all
+from kinstall.engine.runner import RunResult, for_each, survey_node
 from kinstall.engine.steps import After, File, Phase, Plan, Scope, Script, Step, Unit, Wait
 from kinstall.errors import KinstallError, Unreachable
 from kinstall.simulation import SimulatedHost
@@ -299,18 +299,6 @@ def check_counts(drawn: Plan, events: list[Event], result: RunResult) -> None:
     assert result.changed + result.ok + result.failed <= drawn.total()
     if not result.failures and not any(value == "skipped" for value in ends(events).values()):
         assert result.changed + result.ok == drawn.total()
-
-
-def test_undoing_tells_each_step_and_keeps_failures_apart() -> None:
-    """A node that cannot be undone, or reached, gets its sentence; the others are undone."""
-    nodes, events = hosts(), list[Event]()
-    files = Plan((Phase("a", {name: (File("/mnt/a", b"a"),) for name in NODES}),))
-    run_plan(files, nodes)
-    nodes["w1"].faults["/mnt/a"] = [1]
-    nodes["w2"].faults["/mnt/a"] = [Unreachable("w2", "gone")]
-    failures = undo_all(nodes, events.append, run="r2", explain=lambda step, lines: "")
-    assert sorted(failures) == ["w1", "w2"] and "could not undo file /mnt/a" in failures["w1"]
-    assert nodes["cp"].disk.record == () and nodes["w1"].disk.record != ()
 
 
 def test_work_on_all_nodes_gives_each_its_result() -> None:

@@ -246,6 +246,19 @@ def test_a_node_whose_reset_failed_keeps_its_range(world: World) -> None:
     assert list(json.loads((world.folder / "state" / "nodes.json").read_text())) == ["w1"]
 
 
+def test_a_reset_that_is_stopped_keeps_what_it_did_not_undo(world: World) -> None:
+    """Cancelled before a node's turn: exit 5, the last event says so, and the ranges of what is left are kept."""
+    replay(SPEC, world.options())
+    options = world.options()
+    options.cancel.set()
+    with pytest.raises(Cancelled, match="cp1, w1, w2") as stopped:
+        reset(SPEC, options, [node.name for node in SPEC.nodes])
+    assert stopped.value.exit_code == 5 and "the same command continues" in stopped.value.remedy
+    assert isinstance(world.events[-1], RunFinished) and world.events[-1].outcome == "cancelled"
+    assert sorted(json.loads((world.folder / "state" / "nodes.json").read_text())) == ["cp1", "w1", "w2"]
+    assert reset(SPEC, world.options(), [node.name for node in SPEC.nodes]) == {}
+
+
 def test_resetting_a_stranger_is_refused(world: World) -> None:
     """A name that the answers do not have is a slip of the hand."""
     with pytest.raises(UsageError, match="w9 is no node"):

@@ -9,7 +9,6 @@ import pytest
 
 from kinstall.answers import parse
 from kinstall.engine.diff import pending
-from kinstall.engine.runner import undo_all
 from kinstall.engine.steps import (
     Directory,
     Download,
@@ -22,6 +21,7 @@ from kinstall.engine.steps import (
     Unit,
     Wait,
 )
+from kinstall.engine.undoing import Undone, undo_all
 from kinstall.errors import UsageError
 from kinstall.preflight import check_cluster, check_node, errors
 from kinstall.simulation import Fault, Machine, World, bare_facts, parse_fault, store
@@ -88,7 +88,7 @@ def test_undoing_leaves_a_bare_host() -> None:
     """Files, folders, units and the record are gone; a second run has everything to do again."""
     node = MemoryHost("n")
     first = run_plan(plan(*STEPS), {"n": node}).changed
-    assert undo_all({"n": node}, lambda event: None, run="r2", explain=lambda step, lines: "") == {}
+    assert undo_all({"n": node}, lambda event: None, run="r2") == Undone()
     assert set(node.disk.paths) == set(FOLDERS) and node.disk.record == () and node.disk.contents == {}
     assert run_plan(plan(*STEPS), {"n": node}, run="r3").changed == first
 

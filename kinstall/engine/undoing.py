@@ -1,0 +1,101 @@
+"""Undoes on all nodes at once what their records say, every step told as an event."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from kinstall.engine.events import (
+    Notice,
+    Outcome,
+    OutputLine,
+    PhaseFinished,
+    PhaseStarted,
+    Sink,
+    StepFinished,
+    StepStarted,
+)
+from kinstall.engine.host import Host, recorded
+from kinstall.engine.runner import for_each
+from kinstall.errors import KinstallError, NodeBusy
+
+
+@dataclass(slots=True)
+class Undone:
+    """How it went: node → sentence for those that failed, and the nodes where it was stopped before its end."""
+
+    failures: dict[str, str] = field(default_factory=dict)
+    stopped: set[str] = field(default_factory=set)
+
+
+def undo_all(
+    hosts: Mapping[str, Host], sink: Sink, *, run: str, cancel: threading.Event | None = None, parallel: int = 32
+) -> Undone:
+    """Undo on each node what its record says, the last first. `cancel` ends it at the next step of each node."""
+    cancel, ended = cancel or threading.Event(), Undone()
+
+    def one(host: Host) -> None:
+        started, outcome = time.monotonic(), Outcome.CANCELLED
+        if cancel.is_set():
+            ended.stopped.add(host.name)
+            return
+        try:
+            seen = host.observe((), run, lambda reason: sink(Notice(host.name, reason)))
+        except NodeBusy:
+            if not cancel.is_set():
+                raise
+            ended.stopped.add(host.name)
+            return
+        entries = recorded(seen)
+        sink(PhaseStarted(host.name, "undo", len(entries), len(entries)))
+        listener = _Undoing(host.name, [f"{e.kind} {e.subject}" for e in entries], sink)
+        if host.undo(entries, run, listener):
+            outcome = Outcome.CHANGED
+        elif cancel.is_set() and not listener.failure:
+            ended.stopped.add(host.name)
+        else:
+            outcome = Outcome.FAILED
+            ended.failures[host.name] = listener.failure or f"{host.name}: not everything could be undone"
+        sink(PhaseFinished(host.name, "undo", outcome, time.monotonic() - started))
+
+    def stop() -> None:
+        cancel.wait()
+        for_each(hosts, lambda host: host.stop(run), len(hosts))
+
+    threading.Thread(target=stop, daemon=True).start()
+    for name, result in for_each(hosts, one, parallel).items():
+        if isinstance(result, KinstallError):
+            ended.failures[name] = str(result)
+    return ended
+
+
+class _Undoing:
+    """Turns an undo program's progress into events."""
+
+    def __init__(self, node: str, names: Sequence[str], sink: Sink) -> None:
+        self.node, self.names, self.sink = node, names, sink
+        self.words: list[str] = []
+        self.failure = ""
+
+    def began(self, index: int) -> None:
+        self.words = []
+        self.sink(StepStarted(self.node, "undo", self.names[index]))
+
+    def said(self, index: int, line: str) -> None:
+        self.words.append(line)
+        self.sink(OutputLine(self.node, "undo", self.names[index] if index < len(self.names) else "", line))
+
+    def ended(self, index: int, status: int) -> None:
+        message = self.words[-1] if status and self.words else ""
+        if status:
+            self.failure = self.failure or f"{self.node}: could not undo {self.names[index]}: {message}"
+        self.sink(
+            StepFinished(
+                self.node, "undo", self.names[index], Outcome.FAILED if status else Outcome.CHANGED, 0.0, message
+            )
+        )
+
+    def waits(self, reason: str) -> None:
+        self.sink(Notice(self.node, reason))
