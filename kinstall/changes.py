@@ -80,15 +80,18 @@ def removed_nodes(recorded_names: Iterable[str], spec: ClusterSpec) -> list[Prob
     ]
 
 
-def moved_nodes(before: Iterable[Node], spec: ClusterSpec) -> list[Problem]:
-    """Nodes that the answers now look for at another address: no host there would know that it is another one."""
-    found = []
-    for node in before:
-        now = next((each for each in spec.nodes if each.name == node.name), node)
-        if now.address != node.address:
-            message = f"{now.address} in the answers, but {node.name} was set up at {node.address}"
-            found.append(Problem(f"nodes[{spec.nodes.index(now)}].address", message, _MOVE))
-    return found
+def moved_nodes(before: Mapping[str, str], spec: ClusterSpec) -> list[Problem]:
+    """Nodes that the answers now look for at another address than `before` (name → address, "" where unknown) has: no
+    host there would know that it is another one."""
+    return [
+        Problem(
+            f"nodes[{index}].address",
+            f"{node.address} in the answers, but {node.name} was set up at {before[node.name]}",
+            _MOVE,
+        )
+        for index, node in enumerate(spec.nodes)
+        if (before.get(node.name) or node.address) != node.address
+    ]
 
 
 def _same(recorded: Any, wanted: Any) -> bool:

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+from shlex import quote
+
+from assets import paths
 from assets.x509 import ca_fingerprint
 from kinstall import preflight
 from kinstall.findings import Finding
 from kinstall.install.options import Options
-from kinstall.living import refuse_changes
+from kinstall.living import own_records, refuse_changes
 from kinstall.session import Asked, Session, require
 from kinstall.state import StateFolder
+
+_LISTING = (
+    '{range .items[*]}{.metadata.name}|{.status.addresses[?(@.type=="InternalIP")].address}|'
+    '{.metadata.managedFields[*].manager}{"\\n"}{end}'
+)
+_MEMBERS = f"""\
+HOME=/run/kinstall/home {paths.KUBECTL_BIN} --kubeconfig={paths.ADMIN_CONF} --request-timeout=5s get nodes \\
+  --show-managed-fields -o jsonpath={quote(_LISTING)} 2>/dev/null
+"""
 
 
 def run_preflight(session: Session, state: StateFolder) -> tuple[dict[str, Asked], list[Finding]]:
@@ -33,9 +46,24 @@ def judged(session: Session, options: Options) -> tuple[dict[str, Asked], list[F
     """
     asked, findings = run_preflight(session, options.state)
     told = {name: each.facts.cluster for name, each in asked.items() if each.facts.cluster}
-    refuse_changes(session.spec, options.state, told, known_fingerprint(options.state))
+    own = own_records(session.spec, told, known_fingerprint(options.state))
+    # A workstation that has seen the cluster before knows its nodes; any other has to be told.
+    members = {} if options.state.read_nodes() else _members(session, own)
+    refuse_changes(session.spec, options.state, own, members)
     require(findings)
     return asked, findings
+
+
+def _members(session: Session, living: Container[str]) -> dict[str, str]:
+    """Node name → address ("" where it has none yet) of the nodes that kinstall set up, as the API of a control plane
+    among `living` has them; empty where there is none, or none that answers."""
+    planes = [node.name for node in session.spec.control_planes if node.name in living]
+    lines: list[str] = []
+    for plane in planes[:1]:
+        session.channels[plane].execute(_MEMBERS, on_line=lines.append, timeout=30)
+    nodes = [line.split("|") for line in lines]
+    # Some have two addresses; the first is the one that they registered with.
+    return {name: addresses.partition(" ")[0] for name, addresses, by in nodes if "kinstall" in by.split()}
 
 
 def known_fingerprint(state: StateFolder) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kinstall.changes import identity, immutable_changes, removed_nodes
+from kinstall.changes import identity, immutable_changes, moved_nodes, removed_nodes
 from kinstall.spec import ClusterSpec, Networking, Node, Security
 
 SPEC = ClusterSpec(
@@ -105,3 +105,10 @@ def test_removed_nodes() -> None:
     assert removed_nodes(["w1", "cp1"], SPEC) == []
     (problem,) = removed_nodes(["cp1", "w1", "w2"], SPEC)
     assert str(problem).startswith("nodes: w2 belongs to the cluster and is missing in the answers; put it back")
+
+
+def test_moved_nodes() -> None:
+    """A node that is looked for elsewhere is named at its place; an address that nobody knows yet is none."""
+    assert moved_nodes({"cp1": "10.90.0.11", "w1": "", "w9": "10.90.0.99"}, SPEC) == []
+    (problem,) = moved_nodes({"w1": "10.90.0.77"}, SPEC)
+    assert str(problem).startswith("nodes[1].address: 10.90.0.12 in the answers, but w1 was set up at 10.90.0.77")

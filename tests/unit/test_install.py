@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +27,7 @@ from kinstall.simulation import Machine, SimulatedSession
 from kinstall.simulation import World as SimulatedWorld
 from kinstall.spec import CONTROL_PLANE, WORKER, ClusterSpec, Networking, Node
 from kinstall.state import StateFolder
+from kinstall.transport.channel import discard
 from tests.unit.memory_host import MemoryHost
 
 SPEC = ClusterSpec(
@@ -38,7 +41,8 @@ SPEC = ClusterSpec(
 
 
 class World(SimulatedWorld):
-    """The nodes of a spec, in memory; `programs`: what the last session ran on them besides steps."""
+    """The nodes of a spec, in memory; `programs`: what the last session ran on them besides steps; `api`: the lines
+    that a question for the cluster's Nodes is answered with."""
 
     def __init__(self, folder: Path, spec: ClusterSpec = SPEC) -> None:
         super().__init__()
@@ -46,6 +50,7 @@ class World(SimulatedWorld):
         self.nodes = {node.name: MemoryHost(node.name) for node in spec.nodes}
         self.programs: dict[str, list[str]] = {}
         self.events: list[Event] = []
+        self.api: list[str] = []
 
     def host(self, name: str, given_up: threading.Event) -> Host:
         node = self.nodes.setdefault(name, MemoryHost(name))
@@ -55,7 +60,17 @@ class World(SimulatedWorld):
     def session(self, spec: ClusterSpec) -> SimulatedSession:
         opened = super().session(spec)
         self.programs = {name: channel.programs for name, channel in opened.silent.items()}
+        for channel in opened.silent.values():
+            channel.execute = self._answering(channel.execute)  # type: ignore[method-assign]
         return opened
+
+    def _answering(self, execute: Callable[..., int]) -> Callable[..., int]:
+        def answer(program: str, *rest: Any, on_line: Callable[[str], None] = discard, **more: Any) -> int:
+            for line in self.api if "get nodes" in program else ():
+                on_line(line)
+            return execute(program, *rest, **more)
+
+        return answer
 
     def options(self) -> Options:
         self.events = []
@@ -197,6 +212,24 @@ def test_what_cannot_change_under_a_living_cluster_is_refused_by_name(
     with pytest.raises(InvalidAnswers, match=path):
         replay(changed, world.options())
     assert {name: node.applied for name, node in world.nodes.items()} == applied
+
+
+def test_a_workstation_that_never_saw_the_cluster_asks_its_api_for_the_nodes(world: World) -> None:
+    """With only the answers and the keys: a node that moved or is missing is refused all the same; nodes that somebody
+    else brought into the cluster are no business of the answers. One that has seen it does not ask."""
+    replay(SPEC, world.options())
+    world.api = ["cp1|10.90.0.11|kubelet kinstall", "w1|10.90.0.12 fd00::12|kinstall", "w2||kinstall", "w8|10.9.0.9|x"]
+    assert replay(SPEC, world.options()).result.changed == 0
+    assert not any("get nodes" in program for program in world.programs["cp1"])
+    for name in ("nodes.json", "answers.yaml"):
+        (world.folder / "state" / name).unlink()
+    moved = replace(SPEC, nodes=(SPEC.nodes[0], replace(SPEC.nodes[1], address="10.90.0.77")))
+    world.nodes["w1"], world.disks["w1"] = (fresh := MemoryHost("w1")), fresh.disk
+    with pytest.raises(InvalidAnswers) as refused:
+        replay(moved, world.options())
+    assert [problem.path for problem in refused.value.problems] == ["nodes", "nodes[1].address"]
+    assert "w2 belongs to the cluster" in refused.value.problems[0].message
+    assert "w1 was set up at 10.90.0.12" in refused.value.problems[1].message
 
 
 def test_a_living_clusters_keys_are_never_made_anew(world: World) -> None:

@@ -134,6 +134,25 @@ def test_refused_by_name_before_anything_runs(life: Life, what: str) -> None:
     edited(life)
 
 
+def test_a_workstation_that_never_saw_the_cluster_asks_its_api(life: Life) -> None:
+    """With only the answers and the keys, a node that moved is noticed all the same: the API has its address."""
+    cluster, own = life.cluster, life.cluster.state
+    data = edited(life)
+    data["nodes"][2].update(address=life.spare.address, hostKey=life.spare.host_key)
+    write(life, data)
+    cluster.state = cluster.home / "another-workstation"
+    cluster.state.mkdir(mode=0o700)
+    copytree(own / "pki", cluster.state / "pki", copy_function=_copy)
+    try:
+        ended = cluster.run("plan", "--output", "json")
+    finally:
+        cluster.state = own
+        edited(life)
+    assert ended.code == 2, ended
+    (problem,) = json.loads(ended.err)["problems"]
+    assert problem.startswith("nodes[2].address") and f"w2 was set up at {cluster.host('w2').address}" in problem
+
+
 def _state(life: Life) -> dict[str, bytes]:
     """What the operator's folder holds but for the logs of runs."""
     folder = life.cluster.state
