@@ -7,9 +7,9 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +67,14 @@ class Lab:
 
     def up(self, count: int = DEFAULT_HOSTS) -> "Lab":
         """Have at least `count` hosts running, and the mirror and the registry. What already runs is left alone."""
-        return self._have(range(1, count + 1))
+        with self._founded(range(1, count + 1)) as hosts:
+            _boot([host for host in hosts if host.pid is None])
+        return self
 
-    def _have(self, indexes: range) -> "Lab":
-        """Have these hosts running. Others stay as they are: somebody may just have powered them off."""
+    @contextmanager
+    def _founded(self, indexes: range) -> Iterator[list[Host]]:
+        """The lock of the lab, with everything there that these hosts need but their being on. Others stay as they are:
+        somebody may just have powered them off."""
         if not (indexes and indexes[0] >= 1 and indexes[-1] <= MAX_HOSTS):
             raise LabError(f"between 1 and {MAX_HOSTS} hosts, not {indexes[-1] if indexes else 0}")
         if reason := why_not():
@@ -84,11 +88,7 @@ class Lab:
             services.start(self._logs, self._served.sites, self._served.storage)
             for index in indexes:
                 self._add(index, built.tree)
-            stopped = [host for host in self.hosts if host.index in indexes and host.pid is None]
-            if stopped:
-                with waiting_for(f"booting {', '.join(host.name for host in stopped)}"):
-                    in_parallel(Host.power_on, stopped)
-        return self
+            yield [host for host in self.hosts if host.index in indexes]
 
     def down(self) -> None:
         """Take everything away again, whatever state an earlier `up` was in when it ended."""
@@ -173,12 +173,15 @@ class Lab:
 
     def bare_hosts(self, count: int) -> list[Host]:
         """`count` hosts as they were after their first boot, from `first_host()` on."""
-        indexes = range(first_host(), first_host() + count)
-        self._have(indexes)
-        chosen = [host for host in self.hosts if host.index in indexes]
-        with waiting_for(f"resetting {', '.join(host.name for host in chosen)}"):
-            in_parallel(Host.reset_disk, chosen)
-        return chosen
+        with self._founded(range(first_host(), first_host() + count)) as hosts:
+            off = [host for host in hosts if host.pid is None]
+        # They are this process's own, so others need not wait for them.
+        in_parallel(Host.remove_disk, off)
+        _boot(off)
+        if on := [host for host in hosts if host not in off]:
+            with waiting_for(f"resetting {', '.join(host.name for host in on)}"):
+                in_parallel(Host.reset_disk, on)
+        return hosts
 
     def downloads(self) -> dict[str, str]:
         """For an answers file's `downloads`: the download sites' places on the mirror."""
@@ -241,6 +244,12 @@ class Lab:
         mine = [point for point in points if Path(re.sub(r"\\040", " ", point)).is_relative_to(self.directory)]
         for point in reversed(mine):
             run(["umount", point])
+
+
+def _boot(hosts: Sequence[Host]) -> None:
+    if hosts:
+        with waiting_for(f"booting {', '.join(host.name for host in hosts)}"):
+            in_parallel(Host.power_on, hosts)
 
 
 def in_parallel(action: Callable[[Host], None], hosts: Iterable[Host]) -> None:
