@@ -166,22 +166,24 @@ def answers_everywhere(cluster: Cluster, nodes: Sequence[str]) -> None:
     everyone = {name for name, _ in pods.values()}
     for node in nodes:
         host = cluster.host(node)
-        for pod, ip in pods.values():
-            direct = host.run(f"curl -sS --max-time 5 http://{ip}:8080/hostname")
-            assert direct.stdout == pod, f"from {node} to {ip}"
-        seen = {_ask(host, f"http://{address}/hostname") for _ in range(12)}
-        turn = 0
-        while seen != everyone and turn < 60:  # each connection picks a pod by chance
-            seen.add(_ask(host, f"http://{address}/hostname"))
-            turn += 1
+        direct = _ask(host, *(f"http://{ip}:8080/hostname" for _, ip in pods.values()), options="")
+        assert direct == [pod for pod, _ in pods.values()], f"from {node}"
+        # Each connection picks a pod by chance.
+        seen = set(_ask(host, *[f"http://{address}/hostname"] * 12))
+        for _ in range(5):
+            seen |= set() if seen == everyone else set(_ask(host, *[f"http://{address}/hostname"] * 12))
         assert seen == everyone, f"through {address} from {node}"
-        for other in nodes:
-            assert _ask(host, f"http://{cluster.host(other).address}:30080/hostname") in everyone
+        ports = _ask(host, *(f"http://{cluster.host(other).address}:30080/hostname" for other in nodes))
+        assert set(ports) <= everyone and len(ports) == len(nodes)
 
 
-def _ask(host: Host, url: str) -> str:
-    """An answer, which kube-proxy may owe a moment after a pod came."""
-    return host.run(f"curl -sS --max-time 5 --retry 5 --retry-delay 1 --retry-all-errors {url}").stdout
+_RETRY = "--retry 5 --retry-delay 1 --retry-all-errors"  # kube-proxy may owe an answer a moment after a pod came
+
+
+def _ask(host: Host, *urls: str, options: str = _RETRY) -> list[str]:
+    """An answer from each, over a connection of its own."""
+    curl = f"curl -sS --max-time 5 -w '\\n' {options}"
+    return host.run("set -e\n" + "\n".join(f"{curl} {url}" for url in urls)).stdout.split()
 
 
 def is_well(cluster: Cluster) -> dict[tuple[str, str], str]:
