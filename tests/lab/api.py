@@ -183,6 +183,11 @@ class Lab:
                 in_parallel(Host.reset_disk, on)
         return hosts
 
+    def cut_off(self) -> None:
+        """Cut the power of the hosts that `bare_hosts` gave out."""
+        own = range(first_host(), first_host() + HOSTS_EACH)
+        in_parallel(Host.power_off, [host for host in self.hosts if host.index in own and host.pid is not None])
+
     def downloads(self) -> dict[str, str]:
         """For an answers file's `downloads`: the download sites' places on the mirror."""
         return description.downloads()
