@@ -79,6 +79,8 @@ def assign_pod_cidrs(spec: ClusterSpec, kept: Mapping[str, str]) -> dict[str, st
 def _claimed(spec: ClusterSpec, kept: Mapping[str, str]) -> dict[str, IPv4Network]:
     """The ranges of the nodes that already have one, each checked against podSubnet and the others."""
     owners: dict[str, IPv4Network] = {}
+    # As numbers: every range is compared with every other, and there may be a thousand.
+    spans = {name: _span(IPv4Network(cidr)) for name, cidr in kept.items()}
     for node in spec.nodes:
         cidr = kept.get(node.name) or node.pod_cidr
         if not cidr:
@@ -89,13 +91,20 @@ def _claimed(spec: ClusterSpec, kept: Mapping[str, str]) -> dict[str, IPv4Networ
                 f"{node.name}: its pod range {cidr} lies outside podSubnet {spec.networking.pod_subnet}",
                 "podSubnet cannot change under a living cluster",
             )
-        for other, theirs in {**owners, **{n: IPv4Network(c) for n, c in kept.items() if n != node.name}}.items():
-            if network.overlaps(theirs):
+        first, last = _span(network)
+        for other, (start, end) in spans.items():
+            if start <= last and first <= end and other != node.name:
                 raise UsageError(
-                    f"{node.name}: its pod range {cidr} overlaps {other}'s {theirs}", "give one of them another podCIDR"
+                    f"{node.name}: its pod range {cidr} overlaps {other}'s {owners.get(other) or kept[other]}",
+                    "give one of them another podCIDR",
                 )
         owners[node.name] = network
+        spans[node.name] = first, last
     return owners
+
+
+def _span(network: IPv4Network) -> tuple[int, int]:
+    return int(network.network_address), int(network.broadcast_address)
 
 
 def _free(networking: Networking, taken: set[IPv4Network]) -> Iterator[IPv4Network]:

@@ -102,7 +102,7 @@ class NodeFacts:
 
     def route_to(self, address: str) -> Route | None:
         """The main table's most specific route to an address."""
-        target = IPv4Address(address)
+        target = _address(address)
         fitting = [route for route in self.routes if route.table == "main" and target in route.destination]
         return max(fitting, key=lambda route: route.destination.prefixlen, default=None)
 
@@ -116,6 +116,9 @@ class NodeFacts:
         holding = [s for s in self.spaces if s.path == "/" or path == s.path or path.startswith(f"{s.path}/")]
         return max(holding, key=lambda space: len(space.path), default=None)
 
+
+_address = cache(IPv4Address)
+"""Each of a thousand nodes is asked for its route to every other."""
 
 CA_FOLDERS = (
     "/etc/ssl/certs",

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
 from assets import x509
-from assets.pki import CA_COMMON_NAMES, ClusterPki, KeyPair, Leaf, LeafRequest, Signer, SigningKey, wanted_leaves
+from assets.pki import CA_COMMON_NAMES, ClusterPki, KeyPair, LeafRequest, Signer, SigningKey, wanted_leaves
 from kinstall.errors import KinstallError
 from kinstall.spec import ClusterSpec
 
@@ -34,10 +35,11 @@ def ensure_pki(spec: ClusterSpec, folder: Path, now: datetime, create_cas: bool)
     _private_folder(folder)
     authorities = {signer: _authority(spec, folder, signer, now, create_cas) for signer in Signer}
     service_accounts = _service_accounts(spec, folder, create_cas)
-    leaves: dict[tuple[str, Leaf], KeyPair] = {}
-    for node in (None, *spec.nodes):
-        for request in wanted_leaves(spec, node):
-            leaves[request.node, request.name] = _leaf(spec, folder, request, authorities, now)
+    wanted = [request for node in (None, *spec.nodes) for request in wanted_leaves(spec, node)]
+    # Several at once: each file is synced to the disk, which is most of the time that many nodes' leaves take.
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        pairs = list(pool.map(lambda request: _leaf(spec, folder, request, authorities, now), wanted))
+    leaves = {(request.node, request.name): pair for request, pair in zip(wanted, pairs, strict=True)}
     return ClusterPki(authorities, service_accounts, leaves)
 
 

@@ -131,7 +131,7 @@ def test_fifty_megabytes_are_refused_unread(tmp_path: Path) -> None:
 )
 def test_hostile_texts_end_soon(text: str) -> None:
     """What is built to keep a parser busy, or to end it with an overflow of its stack, is refused in seconds."""
-    begun = time.monotonic()
+    begun = time.process_time()  # not the clock's: other programs may keep the machine busy
     with pytest.raises(InvalidAnswers):
         answers.parse(text)
-    assert time.monotonic() - begun < 15
+    assert time.process_time() - begun < 15
