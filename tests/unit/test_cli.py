@@ -231,3 +231,14 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         ran.stdout.close()
         assert ran.stderr.read() == b""
         assert ran.wait(20) == 0
+
+
+def test_packages_in_the_current_directory_are_not_ours(tmp_path: Path) -> None:
+    """`python -m kinstall` from a folder that holds another `assets` and `screens`."""
+    for name in ("assets", "screens", "pathlib"):
+        (tmp_path / f"{name}.py").write_text('raise SystemExit("hijacked")')
+    ran = subprocess.run(
+        [sys.executable, "-m", "kinstall", "plan", MINIMAL, "--show-defaults"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0 and "podSubnet" in ran.stdout, ran
