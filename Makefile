@@ -33,12 +33,16 @@ lint: environment
 	@$(PY) -m mypy --no-error-summary
 	@$(VENV)/bin/lint-imports --no-logo > $(VENV)/lint-imports.log || { cat $(VENV)/lint-imports.log; exit 1; }
 
-bench: environment ## measure against the peers: make bench ONLY=w1,cluster
+bench: environment ## measure against the peers: make bench ONLY=w1,cluster,rehearse,start
 	@packaging/environment.sh .venv-bench packaging/requirements-bench.txt
 	@$(PY) -m tests.bench $(if $(ONLY),--only $(ONLY))
 
 docs: environment ## write docs/answers.md and docs/coverage.md anew, from the types and the tests
 	@$(PY) -m tests.docs
+
+pyz: environment ## dist/kinstall.pyz, one file that needs only Python: make pyz PLATFORMS=all
+	@packaging/environment.sh .venv-pyz packaging/requirements-pyz.txt
+	@.venv-pyz/bin/python packaging/pyz.py $(if $(PLATFORMS),--platforms $(PLATFORMS))
 
 lock: environment ## resolve the dependencies of pyproject.toml anew into packaging/requirements*.txt
 	@packaging/lock.sh $(PY)

@@ -17,3 +17,4 @@ lock() { # NAME SOURCE OPTION …
 lock requirements.txt pyproject.toml
 lock requirements-dev.txt pyproject.toml --extra dev
 lock requirements-bench.txt packaging/peers.in
+lock requirements-pyz.txt packaging/pyz.in

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.bench import cluster, figures, w1
+from tests.bench import cluster, figures, rehearse, startup, w1
 from tests.bench.figures import Row
 from tests.bench.quiet import Quiet
 from tests.lab.shell import LabError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PEERS = REPOSITORY / ".venv-bench/bin"
-PARTS = ("w1", "cluster")
+PARTS = ("w1", "cluster", "rehearse", "start")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -35,6 +35,10 @@ def main(arguments: list[str] | None = None) -> int:
             rows += w1.measure(sizes, chosen.runs, chosen.peer_runs, REPOSITORY, PEERS, quiet)
         if "cluster" in wanted:
             rows += cluster.measure(chosen.runs, chosen.peer_runs, quiet)
+        if "rehearse" in wanted:
+            rows += rehearse.measure(chosen.runs, REPOSITORY, quiet)
+        if "start" in wanted:
+            rows += startup.measure(chosen.runs, REPOSITORY, quiet)
     except LabError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
@@ -43,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     docs = REPOSITORY / "docs"
     rows += _kept(docs / "bench.json", wanted)
-    targets = [*w1.targets(rows), *cluster.targets(rows)]
+    targets = [*w1.targets(rows), *cluster.targets(rows), *rehearse.targets(rows)]
     print(figures.aligned(figures.ROW_HEAD, figures.row_words(rows)))
     print()
     print(figures.aligned(figures.TARGET_HEAD, [target.words for target in targets]))

@@ -123,6 +123,20 @@ routes as soon as the nodes' ranges are known, and the wait for CoreDNS. The hos
 gets a Corefile without `forward` right after init. "Second replay" finds nothing to do, and ends with its checks.
 
 """,
+    "rehearse": """\
+## A rehearsal
+
+`kinstall rehearse` from bare simulated hosts to the end: keys and certificates, every file of every node, the plan, the
+run with its lines and its log. It is all that a replay costs on the operator's machine, without SSH.
+
+""",
+    "start": """\
+## The single file
+
+`kinstall.pyz` beside the environment that `make` builds for the same checkout (`.venv/bin/kinstall`). The first start
+unpacks to an empty home; all others find it there. `rehearse` is the built-in example, and imports nearly everything.
+
+""",
 }
 
 
@@ -138,7 +152,7 @@ def page(machine: str, kubernetes: str, rows: Sequence[Row], targets: Sequence[T
 
 
 def section_of(row: Row) -> str:
-    return "cluster" if row.group == "cluster" else "w1"
+    return {"cluster": "cluster", "rehearsal": "rehearse", "start": "start"}.get(row.group, "w1")
 
 
 def as_data(machine: dict[str, Any], kubernetes: str, rows: Sequence[Row], targets: Sequence[Target]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from tests.lab.demo import answers_for
 from tests.lab.hosts import Host
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+CHECKOUT = (sys.executable, "-m", "kinstall")
 LIMIT = 420
 """Seconds after which a command counts as hanging."""
 
@@ -56,7 +57,8 @@ class Ended:
 class Cluster:
     """An answers file and a state folder below `home`, for the given hosts (cp1 is the first, then w1, w2 …).
 
-    `env` is in the environment of every command: secrets that the answers refer to.
+    `env` is in the environment of every command: secrets that the answers refer to. `program` is the command line that
+    kinstall's words follow: this checkout, or the single file.
     """
 
     def __init__(
@@ -66,8 +68,10 @@ class Cluster:
         home: Path,
         changes: Mapping[str, Any] | None = None,
         env: Mapping[str, str] | None = None,
+        program: Sequence[str] = CHECKOUT,
     ) -> None:
         self.lab = lab
+        self.program = list(program)
         self.hosts = list(hosts)
         self.home = home
         self.env = dict(env or {})
@@ -88,7 +92,7 @@ class Cluster:
     def command(self, *words: str) -> list[str]:
         """The command line of `kinstall WORD answers.yaml --state … WORDS…`."""
         first, *rest = words
-        return [sys.executable, "-m", "kinstall", first, str(self.answers), "--state", str(self.state), *rest]
+        return [*self.program, first, str(self.answers), "--state", str(self.state), *rest]
 
     def start(self, *words: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """Start a command and leave it running, in a process group of its own."""

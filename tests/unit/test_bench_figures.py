@@ -2,7 +2,8 @@
 
 import json
 
-from tests.bench import cluster, figures, w1
+from kinstall.answers import parse
+from tests.bench import cluster, figures, rehearse, w1
 from tests.bench.figures import Row, Target
 from tests.bench.w1_steps import STEPS, plan, tasks
 
@@ -47,3 +48,12 @@ def test_the_small_tasks_are_what_the_page_says() -> None:
     assert (len(sizes), min(sizes), max(sizes)) == (40, 1024, 4096)
     assert sum(bool(task.check) for task in tasks()) == 20
     assert plan(("a", "b")).total() == 2 * STEPS
+
+
+def test_a_rehearsals_answers_are_valid_at_every_size() -> None:
+    """Pod ranges and addresses for a thousand nodes; its figures have a section and targets of their own."""
+    for size in rehearse.SIZES:
+        assert len(parse(rehearse.answers(size)).nodes) == size
+    row = Row(rehearse.GROUP, rehearse.KINSTALL, "1,000 nodes", (20.0,), 200.0)
+    assert figures.section_of(row) == "rehearse"
+    assert [(target.value, target.met) for target in rehearse.targets([row])] == [(20.0, True), (200.0, True)]

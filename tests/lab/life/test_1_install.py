@@ -24,6 +24,14 @@ def test_bare_hosts_become_a_cluster(life: Life) -> None:
     assert {e["step"].split()[-1] for e in checked if e["step"].startswith("pod to pod")} == set(NODES)
 
 
+def test_it_was_the_single_file_that_did_it(life: Life) -> None:
+    """kinstall.pyz, unpacked once into a folder of its own; what this checkout holds had no part in it."""
+    assert life.cluster.program[1].endswith("/kinstall.pyz")
+    unpacked = life.cluster.home / "unpacked"
+    assert len(list(unpacked.glob("*/venvs/4/*/*/lib/python3*/site-packages/kinstall/cli.py"))) == 1
+    assert life.installed.err.startswith(f"kinstall: first start: unpacking to {unpacked}/")
+
+
 @pytest.mark.covers(29, 38)
 def test_verify_names_what_it_saw(life: Life) -> None:
     """Each check of each node says what it saw; only the outside name is left out, with the reason."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 from tests.lab import api
 from tests.lab.cluster import Cluster, Ended, wait_until
 from tests.lab.hosts import Host
+from tests.lab.pyz import pyz
 
 SYSCTL_FILE = "/etc/sysctl.d/90-kinstall.conf"
 THEIR_SYSCTLS = "# somebody's own, which kinstall's file replaces\nvm.max_map_count = 262144\n"
@@ -86,8 +89,10 @@ class Life:
 
 
 def begin(lab: api.Lab, home: Path) -> Life:
-    """Four hosts as somebody left them, and the installation on three of them."""
-    four = lab.bare_hosts(4)
+    """Four hosts as somebody left them, and the installation on three of them by the single file, kinstall.pyz."""
+    with ThreadPoolExecutor(1) as pool:  # built meanwhile, if it is not there yet
+        file = pool.submit(pyz)
+        four = lab.bare_hosts(4)
     for host in four:
         host.run("cat > /etc/nftables.conf", stdin=THEIR_RULES)
         theirs = f"cat > {SYSCTL_FILE} && chmod 0600 {SYSCTL_FILE} && touch -d 2020-02-02 {SYSCTL_FILE}"
@@ -95,7 +100,8 @@ def begin(lab: api.Lab, home: Path) -> Life:
         host.run("systemctl enable -q --now nftables.service")
     # Some programs of the distribution write only when they start for the second time.
     api.in_parallel(Host.power_cycle, four)
-    cluster = Cluster(lab, four[:3], home)
+    unpacked = {"PEX_ROOT": str(home / "unpacked")}
+    cluster = Cluster(lab, four[:3], home, env=unpacked, program=(sys.executable, str(file.result())))
     before = {host.name: host.snapshot() for host in four}
     shells = {host.name: open_shell(host) for host in four}
     installed = cluster.replay()
