@@ -47,7 +47,7 @@ def rendered_for(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInp
     runtime = (
         kernel.modules_file(pod_network(spec).modules),
         kernel.sysctl_file(),
-        container_runtime.containerd_config(spec, inputs.images.pause),
+        container_runtime.containerd_config(spec, node, inputs.images.pause),
         *container_runtime.mirrors(spec, inputs.mirrors),
         container_runtime.containerd_unit(),
     )
@@ -64,7 +64,7 @@ def rendered_for(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInp
         kubelet.kubelet_config(spec, node, inputs),
         kubelet.kubelet_unit(spec, node),
         kube_proxy.kube_proxy_config(spec, node),
-        kube_proxy.kube_proxy_unit(spec),
+        kube_proxy.kube_proxy_unit(spec, node),
     )
     return {
         RUNTIME: runtime,

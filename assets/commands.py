@@ -27,8 +27,8 @@ def flags(own: Mapping[str, str], extra: Mapping[str, str]) -> tuple[str, ...]:
 
 def etcd(spec: ClusterSpec, node: Node) -> tuple[str, ...]:
     """One member of the cluster that all control planes form together when they first start."""
-    client, peer = f"https://{node.address}:{ETCD_CLIENT_PORT}", f"https://{node.address}:{ETCD_PEER_PORT}"
-    members = [f"{one.name}=https://{one.address}:{ETCD_PEER_PORT}" for one in spec.control_planes]
+    client, peer = f"https://{node.internal_ip}:{ETCD_CLIENT_PORT}", f"https://{node.internal_ip}:{ETCD_PEER_PORT}"
+    members = [f"{one.name}=https://{one.internal_ip}:{ETCD_PEER_PORT}" for one in spec.control_planes]
     own = {
         "name": node.name,
         "data-dir": paths.ETCD_DATA,
@@ -52,12 +52,12 @@ def etcd(spec: ClusterSpec, node: Node) -> tuple[str, ...]:
         "watch-progress-notify-interval": "5s",
         "feature-gates": "InitialCorruptCheck=true",
     }
-    return ("etcd", *flags(own, spec.components.etcd.extra_args))
+    return ("etcd", *flags(own, spec.components_of(node).etcd.extra_args))
 
 
 def apiserver(spec: ClusterSpec, node: Node) -> tuple[str, ...]:
     own = {
-        "advertise-address": node.address,
+        "advertise-address": node.internal_ip,
         "secure-port": str(API_PORT),
         "etcd-servers": f"https://127.0.0.1:{ETCD_CLIENT_PORT}",
         "etcd-cafile": paths.ETCD_CA_CERT,
@@ -91,10 +91,10 @@ def apiserver(spec: ClusterSpec, node: Node) -> tuple[str, ...]:
         # the kubelet kills it after half a minute, in which nobody is answered.
         "shutdown-send-retry-after": "true",
     }
-    return ("kube-apiserver", *flags(own, spec.components.kube_apiserver.extra_args))
+    return ("kube-apiserver", *flags(own, spec.components_of(node).kube_apiserver.extra_args))
 
 
-def controller_manager(spec: ClusterSpec) -> tuple[str, ...]:
+def controller_manager(spec: ClusterSpec, node: Node) -> tuple[str, ...]:
     own = {
         **_own_kubeconfig(paths.CONTROLLER_MANAGER_CONF),
         "client-ca-file": paths.CA_CERT,
@@ -112,13 +112,13 @@ def controller_manager(spec: ClusterSpec) -> tuple[str, ...]:
         "allocate-node-cidrs": "false",
         "cluster-cidr": spec.networking.pod_subnet,
     }
-    extra = spec.components.kube_controller_manager.extra_args
+    extra = spec.components_of(node).kube_controller_manager.extra_args
     return ("kube-controller-manager", *flags(own, extra))
 
 
-def scheduler(spec: ClusterSpec) -> tuple[str, ...]:
+def scheduler(spec: ClusterSpec, node: Node) -> tuple[str, ...]:
     own = _own_kubeconfig(paths.SCHEDULER_CONF)
-    return ("kube-scheduler", *flags(own, spec.components.kube_scheduler.extra_args))
+    return ("kube-scheduler", *flags(own, spec.components_of(node).kube_scheduler.extra_args))
 
 
 def _own_kubeconfig(path: str) -> dict[str, str]:

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from assets import paths, units
 from assets.inputs import MirrorAccess
 from assets.rendered import Rendered, text
-from kinstall.spec import ClusterSpec
+from kinstall.spec import ClusterSpec, Node
 
 RUNTIME = "plugins.'io.containerd.cri.v1.runtime'"
 IMAGES = "plugins.'io.containerd.cri.v1.images'"
 
 
-def containerd_config(spec: ClusterSpec, pause: str) -> Rendered:
+def containerd_config(spec: ClusterSpec, node: Node, pause: str) -> Rendered:
     """config.toml in version 3, which every containerd 2.x reads. `pause` is the sandbox image's full reference."""
-    own = spec.components.containerd
+    own = spec.components_of(node).containerd
     return text(
         paths.CONTAINERD_CONFIG,
         f"""\

@@ -79,7 +79,7 @@ def _no_gateway(spec: ClusterSpec) -> str:
     that masquerades: should somebody flush one, the other is gone as well."""
     if spec.security.mode != "http":
         return ""
-    planes = ", ".join(node.address for node in spec.control_planes)
+    planes = ", ".join(node.internal_ip for node in spec.control_planes)
     return f"""\
     chain forward {{
         type filter hook forward priority filter - 10; policy accept;

@@ -64,7 +64,7 @@ delete table ip {TABLE}
 table ip {TABLE} {{
     chain input {{
         type filter hook input priority filter - 10; policy accept;
-        ip daddr {node.address} tcp dport {PORT} jump gateway
+        ip daddr {node.internal_ip} tcp dport {PORT} jump gateway
     }}
     chain gateway {{
         ip saddr {spec.networking.pod_subnet} drop
@@ -76,7 +76,7 @@ table ip {TABLE} {{
 
 def accepted_hosts(spec: ClusterSpec, node: Node) -> str:
     """The Host headers that are answered, as a regular expression: a browser that was lured here sends others."""
-    names = dict.fromkeys((node.address, spec.endpoint_host))
+    names = dict.fromkeys((node.internal_ip, spec.endpoint_host))
     return ",".join(f"^{re.escape(name)}$" for name in names)
 
 
@@ -85,7 +85,7 @@ def _unit(spec: ClusterSpec, node: Node) -> Rendered:
         paths.KUBECTL_BIN,
         "proxy",
         f"--kubeconfig={paths.GATEWAY_CONF}",
-        f"--address={node.address}",
+        f"--address={node.internal_ip}",
         f"--port={PORT}",
         f"--accept-hosts={accepted_hosts(spec, node)}",
     )
@@ -105,7 +105,7 @@ def _unit(spec: ClusterSpec, node: Node) -> Rendered:
                 ("RestartSec", "5"),
                 # A second fence, where the kernel has one per unit: it stands even while all rules are flushed.
                 ("IPAddressDeny", "any"),
-                ("IPAddressAllow", " ".join(("localhost", node.address, *trusted(spec)))),
+                ("IPAddressAllow", " ".join(("localhost", node.internal_ip, *trusted(spec)))),
                 ("NoNewPrivileges", "yes"),
                 ("PrivateTmp", "yes"),
                 ("ProtectSystem", "strict"),

@@ -7,7 +7,7 @@ from typing import Any
 from assets import paths, units
 from assets.commands import flags
 from assets.rendered import Rendered, text
-from assets.yamltext import document, merge_patch
+from assets.yamltext import document
 from kinstall.spec import ClusterSpec, Node
 
 
@@ -23,7 +23,7 @@ def kube_proxy_config(spec: ClusterSpec, node: Node) -> Rendered:
     config: dict[str, Any] = {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
-        "bindAddress": node.address,
+        "bindAddress": node.internal_ip,
         "clientConnection": {"kubeconfig": paths.KUBE_PROXY_CONF},
         "clusterCIDR": spec.networking.pod_subnet,
         "healthzBindAddress": "0.0.0.0:10256",
@@ -31,13 +31,13 @@ def kube_proxy_config(spec: ClusterSpec, node: Node) -> Rendered:
         "metricsBindAddress": "127.0.0.1:10249",
         "mode": spec.networking.proxy_mode,
     }
-    return text(paths.KUBE_PROXY_CONFIG, document(merge_patch(config, spec.components.kube_proxy.config)))
+    return text(paths.KUBE_PROXY_CONFIG, document(spec.components_of(node).kube_proxy.over(config)))
 
 
-def kube_proxy_unit(spec: ClusterSpec) -> Rendered:
+def kube_proxy_unit(spec: ClusterSpec, node: Node) -> Rendered:
     """The unit: it starts without an API server and without a Node object, and keeps trying."""
     own = {"config": paths.KUBE_PROXY_CONFIG}
-    command = units.command_line((paths.KUBE_PROXY_BIN, *flags(own, spec.components.kube_proxy.extra_args)))
+    command = units.command_line((paths.KUBE_PROXY_BIN, *flags(own, spec.components_of(node).kube_proxy.extra_args)))
     return units.unit(
         paths.unit_file(paths.KUBE_PROXY_UNIT),
         {

@@ -67,7 +67,7 @@ def _component(path: str, spec: ClusterSpec, node: Node, pki: ClusterPki, leaf: 
 
 
 def _local(node: Node) -> str:
-    return f"https://{node.address}:{API_PORT}"
+    return f"https://{node.internal_ip}:{API_PORT}"
 
 
 def _shared(spec: ClusterSpec) -> str:

@@ -9,7 +9,7 @@ from assets.commands import flags
 from assets.inputs import NodeInputs
 from assets.pki import Leaf
 from assets.rendered import Rendered, text
-from assets.yamltext import document, merge_patch
+from assets.yamltext import document
 from kinstall.spec import ClusterSpec, Node
 
 
@@ -53,11 +53,11 @@ def kubelet_config(spec: ClusterSpec, node: Node, inputs: NodeInputs) -> Rendere
         config["syncFrequency"] = "10s"
     taints = [
         {"key": taint.key, **({"value": taint.value} if taint.value else {}), "effect": taint.effect}
-        for taint in node.effective_taints
+        for taint in spec.taints_of(node)
     ]
     if taints:
         config["registerWithTaints"] = taints
-    return text(paths.KUBELET_CONFIG, document(merge_patch(config, spec.components.kubelet.config)))
+    return text(paths.KUBELET_CONFIG, document(spec.components_of(node).kubelet.over(config)))
 
 
 def kubelet_unit(spec: ClusterSpec, node: Node) -> Rendered:
@@ -66,9 +66,9 @@ def kubelet_unit(spec: ClusterSpec, node: Node) -> Rendered:
         "config": paths.KUBELET_CONFIG,
         "kubeconfig": paths.KUBELET_CONF,
         "hostname-override": node.name,
-        "node-ip": node.address,
+        "node-ip": node.internal_ip,
     }
-    command = units.command_line((paths.KUBELET_BIN, *flags(own, spec.components.kubelet.extra_args)))
+    command = units.command_line((paths.KUBELET_BIN, *flags(own, spec.components_of(node).kubelet.extra_args)))
     # The kubelet prefers the certificate it rotated itself. Where ours was renewed after that (new authority, or a
     # node that slept past the rotated one's end), the newer file shall win.
     ours, rotated = f"{paths.PKI}/{Leaf.KUBELET_CLIENT}.crt", paths.KUBELET_CURRENT_CERT

@@ -28,13 +28,13 @@ def bootstrap_objects() -> tuple[Object, ...]:
     )
 
 
-def node_labels(node: Node) -> dict[str, str]:
+def node_labels(spec: ClusterSpec, node: Node) -> dict[str, str]:
     """The answers' labels and the role, which the kubelet may not set itself."""
     role = {"node-role.kubernetes.io/control-plane": ""} if node.is_control_plane else {}
-    return {**node.labels, **role}
+    return {**spec.labels_of(node), **role}
 
 
-def node_object(node: Node, pod_cidr: str) -> Object:
+def node_object(spec: ClusterSpec, node: Node, pod_cidr: str) -> Object:
     """The Node's labels and pod range, to be applied on the server side.
 
     Taints are not here: the list belongs to many (the node controller, `kubectl cordon`), and applying it would take
@@ -43,19 +43,19 @@ def node_object(node: Node, pod_cidr: str) -> Object:
     return {
         "apiVersion": "v1",
         "kind": "Node",
-        "metadata": {"name": node.name, "labels": node_labels(node)},
+        "metadata": {"name": node.name, "labels": node_labels(spec, node)},
         "spec": {"podCIDR": pod_cidr, "podCIDRs": [pod_cidr]},
     }
 
 
 def node_objects(spec: ClusterSpec, cidrs: dict[str, str]) -> tuple[Object, ...]:
     """`node_object` of all nodes; `cidrs`: node name → pod range."""
-    return tuple(node_object(node, cidrs[node.name]) for node in spec.nodes)
+    return tuple(node_object(spec, node, cidrs[node.name]) for node in spec.nodes)
 
 
-def taint_arguments(node: Node) -> tuple[str, ...]:
+def taint_arguments(spec: ClusterSpec, node: Node) -> tuple[str, ...]:
     """The wanted taints as `kubectl taint node NAME --overwrite` takes them: `key=value:effect`."""
-    return tuple(f"{taint.key}={taint.value}:{taint.effect}" for taint in node.effective_taints)
+    return tuple(f"{taint.key}={taint.value}:{taint.effect}" for taint in spec.taints_of(node))
 
 
 def _binding(name: str, role: str, kind: str, subject: str) -> Object:

@@ -127,7 +127,7 @@ def _node_leaves(node: Node) -> tuple[LeafRequest, ...]:
             "system:nodes",
             server=True,
             dns_names=(node.name,),
-            addresses=(node.address,),
+            addresses=(node.internal_ip,),
             path=f"{paths.PKI}/kubelet",
         ),
         LeafRequest(
@@ -152,7 +152,7 @@ def _control_plane_leaves(spec: ClusterSpec, node: Node) -> tuple[LeafRequest, .
             server=True,
             client=True,
             dns_names=("localhost", node.name),
-            addresses=(node.address, "127.0.0.1", "::1"),
+            addresses=(node.internal_ip, "127.0.0.1", "::1"),
             signer=Signer.ETCD,
             path=f"{paths.PKI}/{name}",
         )
@@ -191,6 +191,7 @@ def _apiserver(spec: ClusterSpec, node: Node) -> LeafRequest:
     )
     addresses = (
         spec.networking.api_service_ip,
+        node.internal_ip,
         node.address,
         "127.0.0.1",
         *(name for name in given if is_address(name)),

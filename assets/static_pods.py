@@ -111,9 +111,9 @@ def _apiserver(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInput
         command=commands.apiserver(spec, node),
         mounts=(_Mount("k8s-certs", paths.PKI, "Directory"), *_ca_mounts(inputs)),
         requests={"cpu": "250m"},
-        live=_Probe("/livez", node.address, API_PORT),
-        startup=_Probe("/livez", node.address, API_PORT),
-        ready=_Probe("/readyz", node.address, API_PORT),
+        live=_Probe("/livez", node.internal_ip, API_PORT),
+        startup=_Probe("/livez", node.internal_ip, API_PORT),
+        ready=_Probe("/readyz", node.internal_ip, API_PORT),
         certificates=(*_used(pki, node, Signer, leaves), pki.service_accounts.public_pem),
     )
 
@@ -124,7 +124,7 @@ def _controller_manager(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: 
     return _Component(
         name="kube-controller-manager",
         image=inputs.images.kube_controller_manager,
-        command=commands.controller_manager(spec),
+        command=commands.controller_manager(spec, node),
         mounts=(
             _Mount("k8s-certs", paths.PKI, "Directory"),
             _Mount("kubeconfig", paths.CONTROLLER_MANAGER_CONF, "File"),
@@ -145,7 +145,7 @@ def _scheduler(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInput
     return _Component(
         name="kube-scheduler",
         image=inputs.images.kube_scheduler,
-        command=commands.scheduler(spec),
+        command=commands.scheduler(spec, node),
         mounts=(_Mount("kubeconfig", paths.SCHEDULER_CONF, "File"),),
         requests={"cpu": "100m"},
         live=_Probe("/livez", "127.0.0.1", commands.SCHEDULER_PORT),

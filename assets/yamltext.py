@@ -1,4 +1,4 @@
-"""YAML as kinstall writes it: keys in the order given, text blocks as blocks, no aliases; and JSON merge patches."""
+"""YAML as kinstall writes it: keys in the order given, text blocks as blocks, no aliases."""
 
 from __future__ import annotations
 
@@ -33,16 +33,3 @@ def document(value: Mapping[str, Any]) -> str:
 def documents(values: Iterable[Mapping[str, Any]]) -> str:
     """Several documents in one stream, for `kubectl apply -f -`."""
     return "---\n".join(document(value) for value in values)
-
-
-def merge_patch(target: Any, patch: Any) -> Any:
-    """`target` with `patch` merged over it as RFC 7386 says: maps merge, null removes, everything else replaces."""
-    if not isinstance(patch, Mapping):
-        return patch
-    merged = dict(target) if isinstance(target, Mapping) else {}
-    for key, value in patch.items():
-        if value is None:
-            merged.pop(key, None)
-        else:
-            merged[key] = merge_patch(merged.get(key), value)
-    return merged

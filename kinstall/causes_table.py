@@ -57,7 +57,7 @@ KNOWN: tuple[Known, ...] = (
     _known(
         r"bind: cannot assign requested address",
         "the node's address is on none of its interfaces",
-        "compare nodes[].address with `ip address`",
+        "compare nodes[].nodeIP (or address) with `ip address`",
     ),
     # Downloads.
     _known(

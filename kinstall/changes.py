@@ -25,7 +25,7 @@ def identity(spec: ClusterSpec, node: Node, ca_fingerprint: str, pod_cidr: str) 
         "caFingerprint": ca_fingerprint,
         "node": node.name,
         "role": node.role,
-        "address": node.address,
+        "address": node.internal_ip,
         "podCIDR": pod_cidr,
         "kubernetesVersion": spec.kubernetes_version,
         "controlPlaneEndpoint": spec.endpoint,
@@ -47,7 +47,7 @@ def immutable_changes(recorded: Mapping[str, Any], spec: ClusterSpec, node: Node
     wanted = identity(spec, node, "", node.pod_cidr)
     paths = {
         "node": f"{place}.name",
-        "address": f"{place}.address",
+        "address": f"{place}.{node.internal_ip_key}",
         "role": f"{place}.role",
         "podCIDR": f"{place}.podCIDR",
         "controlPlaneEndpoint": "controlPlaneEndpoint",
@@ -81,16 +81,16 @@ def removed_nodes(recorded_names: Iterable[str], spec: ClusterSpec) -> list[Prob
 
 
 def moved_nodes(before: Mapping[str, str], spec: ClusterSpec) -> list[Problem]:
-    """Nodes that the answers now look for at another address than `before` (name → address, "" where unknown) has: no
-    host there would know that it is another one."""
+    """Nodes whose peers would now look for them at another address than `before` (name → address, "" where unknown)
+    has: no host there would know that it is another one."""
     return [
         Problem(
-            f"nodes[{index}].address",
-            f"{node.address} in the answers, but {node.name} was set up at {before[node.name]}",
+            f"nodes[{index}].{node.internal_ip_key}",
+            f"{node.internal_ip} in the answers, but {node.name} was set up at {before[node.name]}",
             _MOVE,
         )
         for index, node in enumerate(spec.nodes)
-        if (before.get(node.name) or node.address) != node.address
+        if (before.get(node.name) or node.internal_ip) != node.internal_ip
     ]
 
 

@@ -52,4 +52,4 @@ def _earlier(state: StateFolder) -> dict[str, str]:
         nodes = answers.parse(text.decode(), str(state.answers)).nodes
     except (InvalidAnswers, UnicodeDecodeError):
         return {}  # somebody else's or a later kinstall's: there is nothing to compare with
-    return {node.name: node.address for node in nodes if node.name in names}
+    return {node.name: node.internal_ip for node in nodes if node.name in names}

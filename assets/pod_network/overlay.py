@@ -32,13 +32,14 @@ def device_mac(address: str) -> str:
 def peers_of(spec: ClusterSpec, node: Node, inputs: NodeInputs) -> list[tuple[str, str, str]]:
     """(pod range, node address, device's MAC) of every peer whose range is planned, in the spec's order."""
     peers = (peer for peer in spec.nodes if peer.name != node.name and peer.name in inputs.peers)
-    return [(inputs.peers[peer.name], peer.address, device_mac(peer.address)) for peer in peers]
+    return [(inputs.peers[peer.name], peer.internal_ip, device_mac(peer.internal_ip)) for peer in peers]
 
 
 def overlay_files(spec: ClusterSpec, node: Node, inputs: NodeInputs) -> tuple[Rendered, ...]:
     """The list, the script, the unit, and what keeps systemd-networkd away from the device."""
     mtu = inputs.mtu or ETHERNET - OVERHEAD
-    lines = [("own", inputs.pod_cidr, node.address, device_mac(node.address), str(mtu)), *peers_of(spec, node, inputs)]
+    own = ("own", inputs.pod_cidr, node.internal_ip, device_mac(node.internal_ip), str(mtu))
+    lines = [own, *peers_of(spec, node, inputs)]
     return (
         text(
             paths.OVERLAY_LIST,

@@ -25,7 +25,7 @@ UNDO = f"{paths.ROUTES_SCRIPT} down"
 def routes(spec: ClusterSpec, node: Node, cidrs: Mapping[str, str]) -> list[tuple[str, str]]:
     """(pod range, node address) of every peer of `node` that `cidrs` (node name → range) names, in the spec's order."""
     peers = (peer for peer in spec.nodes if peer.name != node.name)
-    return [(cidrs[peer.name], peer.address) for peer in peers if peer.name in cidrs]
+    return [(cidrs[peer.name], peer.internal_ip) for peer in peers if peer.name in cidrs]
 
 
 def route_files(spec: ClusterSpec, node: Node, inputs: NodeInputs) -> tuple[Rendered, ...]:

@@ -45,7 +45,7 @@ class View:
 
     def kubelet(self, field: str, otherwise: Any) -> Any:
         """A field of the kubelet's configuration as the answers set it."""
-        return self.spec.components.kubelet.config.get(field, otherwise)
+        return self.spec.components_of(self.node).kubelet.over({}).get(field, otherwise)
 
     def ok(self, check: str, message: str) -> Finding:
         return Finding(self.node.name, check, Severity.OK, message)

@@ -25,7 +25,7 @@ def _shared(value_of: Callable[[str], str], names: Mapping[str, NodeFacts]) -> l
 
 def unique(spec: ClusterSpec, facts: Mapping[str, NodeFacts]) -> Iterator[Finding]:
     def mac(name: str) -> str:
-        held = facts[name].interface_of(spec.node(name).address)
+        held = facts[name].interface_of(spec.node(name).internal_ip)
         return held[0].mac if held else ""
 
     clone = "was one of them cloned from the other's disk? Run "

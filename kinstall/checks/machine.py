@@ -222,7 +222,7 @@ def sysctls(view: View) -> Iterator[Finding]:
             "in a container, let it write /proc/sys (systemd-nspawn: SYSTEMD_NSPAWN_API_VFS_WRITABLE=1)",
         )
         return
-    conntrack = view.spec.components.kube_proxy.config.get("conntrack", {})
+    conntrack = view.spec.components_of(view.node).kube_proxy.over({}).get("conntrack", {})
     per_core = conntrack.get("maxPerCore", 32768) if isinstance(conntrack, dict) else 32768
     if facts.sysctls.get("net/netfilter/nf_conntrack_max") is False and per_core != 0:
         yield view.warning(

@@ -65,13 +65,15 @@ def ports(view: View) -> Iterator[Finding]:
 
 
 def address(view: View) -> Iterator[Finding]:
-    held = view.facts.interface_of(view.node.address)
+    wanted = view.node.internal_ip
+    held = view.facts.interface_of(wanted)
     if held is None:
         has = [f"{ip.ip} on {name}" for name, ip in view.facts.addresses if not ip.ip.is_loopback]
         yield view.error(
             "address",
-            f"{view.node.address} is on none of the node's interfaces; it has {', '.join(has) or 'no IPv4 address'}",
-            "write the address that the node has itself; behind NAT the other nodes cannot reach it",
+            f"{wanted} is on none of the node's interfaces; it has {', '.join(has) or 'no IPv4 address'}",
+            "write as nodeIP the address that the node has itself and its peers reach; address may be another one, for "
+            "SSH",
         )
         return
     link, interface = held
@@ -94,11 +96,11 @@ def neighbours(view: View) -> Iterator[Finding]:
     peers = [peer for peer in view.spec.nodes if peer.name != view.node.name]
     far = []
     for peer in peers:
-        route = view.facts.route_to(peer.address)
+        route = view.facts.route_to(peer.internal_ip)
         if route is None:
-            far.append(f"{peer.name} ({peer.address}: no route)")
+            far.append(f"{peer.name} ({peer.internal_ip}: no route)")
         elif route.via:
-            far.append(f"{peer.name} ({peer.address}: via {route.via})")
+            far.append(f"{peer.name} ({peer.internal_ip}: via {route.via})")
     if far:
         yield view.error(
             "neighbours",
@@ -222,13 +224,14 @@ def proxies(view: View) -> Iterator[Finding]:
     exempt = told.get("no_proxy", "")
     net = view.spec.networking
     wanted = [
-        *dict.fromkeys(n.address for n in view.spec.nodes),
+        *dict.fromkeys(n.internal_ip for n in view.spec.nodes),
         net.pod_subnet,
         net.service_subnet,
         f".{net.dns_domain}",
     ]
     # A range is not taken apart: whoever wrote one into no_proxy is believed.
-    missing = [] if "/" in exempt and view.node.address in exempt else [w for w in wanted if w not in exempt.split(",")]
+    taken_whole = "/" in exempt and view.node.internal_ip in exempt
+    missing = [] if taken_whole else [w for w in wanted if w not in exempt.split(",")]
     message = f"logins use the proxy {used[0]}"
     if missing:
         yield view.warning(

@@ -58,7 +58,7 @@ def prepare(session: Session, options: Options, asked: Mapping[str, Asked], pki:
         ca_fingerprint=ca_fingerprint(keys.ca.certificate_pem),
         pod_cidrs=assign_pod_cidrs(spec, kept),
         mirrors=sources.mirrors,
-        found={node.name: _found(asked[node.name], node.address, fetched, sources) for node in spec.nodes},
+        found={node.name: _found(asked[node.name], node.internal_ip, fetched, sources) for node in spec.nodes},
     )
     plan = build_plan(inputs)
     surveys: dict[str, NodeSurvey] = {}

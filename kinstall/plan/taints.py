@@ -65,7 +65,7 @@ be() {{
 
 def step(spec: ClusterSpec) -> Script:
     """For all nodes at once, on a control plane; their Node objects must be there."""
-    wanted = {node.name: " ".join(taint_arguments(node)) for node in spec.nodes}
+    wanted = {node.name: " ".join(taint_arguments(spec, node)) for node in spec.nodes}
 
     def calls(function: str) -> str:
         return "".join(f"{function} {name} {quote(taints)}\n" for name, taints in wanted.items())

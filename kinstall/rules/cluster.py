@@ -45,9 +45,12 @@ def endpoint(view: View) -> Iterator[Problem]:
             yield Problem(path, f"{text} lies inside {place} {network}", "the API must be reached from outside of it")
     port = int(text.partition(":")[2])
     for index, node in enumerate(view.spec.nodes):
-        if as_network(node.address) == host and node.is_control_plane and port != API_PORT:
-            yield Problem(path, f"{node.name}'s API server listens on {API_PORT}", f"write {node.address}:{API_PORT}")
-        if as_network(node.address) == host and not node.is_control_plane and view.intact(f"nodes[{index}].role"):
+        if as_network(node.internal_ip) != host:
+            continue
+        if node.is_control_plane and port != API_PORT:
+            remedy = f"write {node.internal_ip}:{API_PORT}"
+            yield Problem(path, f"{node.name}'s API server listens on {API_PORT}", remedy)
+        if not node.is_control_plane and view.intact(f"nodes[{index}].role"):
             yield Problem(
                 path, f"{text} is {node.name}'s address, and {node.name} is a worker", "name a control plane's"
             )

@@ -1,4 +1,7 @@
-"""Overrides of Kubernetes' own flags and fields: what kinstall sets itself, and what no longer exists."""
+"""Overrides of Kubernetes' own flags and fields: what kinstall sets itself, and what no longer exists.
+
+The same holds in every place: for all nodes, for a role, for one node.
+"""
 
 from __future__ import annotations
 
@@ -6,35 +9,40 @@ import re
 from collections.abc import Iterator
 
 from kinstall.findings import Problem
-from kinstall.keys import written
+from kinstall.keys import Path, keys_of, written
 from kinstall.releases import known_versions, release
 from kinstall.rules.owned import OWNED
 from kinstall.rules.view import Rule, View
-from kinstall.spec import ComponentOverrides
+from kinstall.spec import WORKER, ComponentOverrides, Components, WorkerComponents
 
 _FLAG = re.compile(r"[A-Za-z][A-Za-z0-9.-]*")
 _WITH_CONFIGURATION = ("kubelet", "kubeProxy")
+_CONTROL_PLANE = ("kubeApiserver", "kubeControllerManager", "kubeScheduler", "etcd")
 
 
-def _overrides(view: View) -> dict[str, ComponentOverrides]:
-    """The key in `components` → its overrides."""
-    parts = view.spec.components
-    return {
-        "kubelet": parts.kubelet,
-        "kubeProxy": parts.kube_proxy,
-        "kubeApiserver": parts.kube_apiserver,
-        "kubeControllerManager": parts.kube_controller_manager,
-        "kubeScheduler": parts.kube_scheduler,
-        "etcd": parts.etcd,
-    }
+def _places(view: View) -> Iterator[tuple[Path, Components | WorkerComponents]]:
+    yield ("components",), view.spec.components
+    yield ("roles", "control-plane", "components"), view.spec.roles.control_plane.components
+    yield ("roles", "worker", "components"), view.spec.roles.worker.components
+    for index, node in enumerate(view.spec.nodes):
+        yield ("nodes", index, "components"), node.components
+
+
+def _overrides(view: View) -> Iterator[tuple[Path, str, ComponentOverrides]]:
+    """(place, component's key, its overrides), wherever there can be some."""
+    for place, parts in _places(view):
+        for key in keys_of(type(parts)):
+            overrides = getattr(parts, key.attribute)
+            if isinstance(overrides, ComponentOverrides):
+                yield (*place, key.name), key.name, overrides
 
 
 def flags(view: View) -> Iterator[Problem]:
     # Where the release cannot be read, the newest one's list is still right about nearly everything.
     removed = (view.release or release(known_versions()[0])).removed_flags
-    for component, overrides in _overrides(view).items():
+    for place, component, overrides in _overrides(view):
         for flag in overrides.extra_args:
-            path = written(("components", component, "extraArgs", flag))
+            path = written((*place, "extraArgs", flag))
             if flag.startswith("-"):
                 yield Problem(path, f"{flag} is written with dashes", f"write {flag.lstrip('-')}")
                 continue
@@ -49,8 +57,8 @@ def flags(view: View) -> Iterator[Problem]:
 
 
 def configurations(view: View) -> Iterator[Problem]:
-    for component, overrides in _overrides(view).items():
-        path = f"components.{component}.config"
+    for place, component, overrides in _overrides(view):
+        path = written((*place, "config"))
         if overrides.config and component not in _WITH_CONFIGURATION:
             yield Problem(path, f"{component} has no configuration file here", "use extraArgs")
             continue
@@ -59,4 +67,17 @@ def configurations(view: View) -> Iterator[Problem]:
                 yield Problem(f"{path}.{key}", "kinstall says which kind of configuration this is", "leave it out")
 
 
-RULES: tuple[Rule, ...] = (flags, configurations)
+def on_workers(view: View) -> Iterator[Problem]:
+    """What is said of a component where it does not run would silently mean nothing."""
+    workers: dict[Path, str] = {
+        ("nodes", index): node.name
+        for index, node in enumerate(view.spec.nodes)
+        if node.role == WORKER and view.intact(f"nodes[{index}].role")
+    }
+    for place, component, overrides in _overrides(view):
+        if component in _CONTROL_PLANE and place[:2] in workers and overrides != ComponentOverrides():
+            message = f"{workers[place[:2]]} is a worker: no {component} runs there"
+            yield Problem(written(place), message, "say it of a control plane")
+
+
+RULES: tuple[Rule, ...] = (flags, configurations, on_workers)

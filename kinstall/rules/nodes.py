@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kinstall.findings import Problem
-from kinstall.keys import written
+from kinstall.keys import Path, written
 from kinstall.rules import syntax
 from kinstall.rules.view import Rule, View, told
-from kinstall.spec import CONTROL_PLANE, CONTROL_PLANE_TAINT, Node
+from kinstall.spec import CONTROL_PLANE, CONTROL_PLANE_TAINT, WORKER, Taint
 
 HOSTNAME_LABEL_LIMIT = 63
 """A node's name also becomes the value of its label kubernetes.io/hostname."""
@@ -35,46 +35,69 @@ def roles(view: View) -> Iterator[Problem]:
         )
 
 
-def identities(view: View) -> Iterator[Problem]:
+def names(view: View) -> Iterator[Problem]:
     names: dict[str, str] = {}
-    addresses: dict[str, str] = {}
     for path, node in view.nodes():
         if view.intact(f"{path}.name"):
             yield from told(f"{path}.name", syntax.dns_name(node.name, HOSTNAME_LABEL_LIMIT))
             if node.name in names:
                 yield Problem(f"{path}.name", f"{node.name} is {names[node.name]}'s name too", "name each node once")
             names.setdefault(node.name, path)
+
+
+def addresses(view: View) -> Iterator[Problem]:
+    """Each node has an address of its own for its peers. For SSH, several may stand behind one, on different ports."""
+    peers: dict[str, str] = {}
+    logins: dict[tuple[str, int, str], str] = {}
+    for path, node in view.nodes():
         if view.intact(f"{path}.address"):
             yield from told(f"{path}.address", syntax.node_address(node.address))
-            if node.address in addresses:
-                message = f"{node.address} is {addresses[node.address]}'s address too"
-                yield Problem(f"{path}.address", message, "each node has its own")
-            addresses.setdefault(node.address, path)
+        if node.node_ip and view.intact(f"{path}.nodeIP"):
+            yield from told(f"{path}.nodeIP", syntax.node_address(node.node_ip))
+        place, ssh = f"{path}.{node.internal_ip_key}", view.spec.ssh_of(node)
+        login = (node.address, ssh.port, ssh.proxy_jump)
+        if not view.intact(place):
+            continue
+        if node.internal_ip in peers:
+            message = f"{node.internal_ip} is {peers[node.internal_ip]}'s address too"
+            yield Problem(place, message, "each node has its own")
+        elif login in logins and view.intact(f"{path}.address", f"{path}.ssh", "ssh"):
+            message = f"{node.address} with port {ssh.port} is {logins[login]}'s login too"
+            yield Problem(f"{path}.address", message, "nodes behind one address need an ssh.port each")
+        peers.setdefault(node.internal_ip, path)
+        logins.setdefault(login, path)
+
+
+def _told_of(view: View) -> Iterator[tuple[Path, str, str, dict[str, str], tuple[Taint, ...] | None]]:
+    """(place, role, whose, labels, taints) of roles and nodes."""
+    for role, said in ((CONTROL_PLANE, view.spec.roles.control_plane), (WORKER, view.spec.roles.worker)):
+        yield ("roles", role), role, f"a {role}", said.labels, said.taints
+    for index, node in enumerate(view.spec.nodes):
+        yield ("nodes", index), node.role, node.name, node.labels, node.taints
 
 
 def labels(view: View) -> Iterator[Problem]:
-    for index, node in enumerate(view.spec.nodes):
-        for key, value in node.labels.items():
-            place = written(("nodes", index, "labels", key))
-            wrong = syntax.label_key(key) or syntax.label_value(value) or _spoken_for(key, node)
-            yield from told(place, wrong)
+    for path, role, whose, told_labels, _ in _told_of(view):
+        for key, value in told_labels.items():
+            wrong = syntax.label_key(key) or syntax.label_value(value) or _spoken_for(key, role, whose)
+            yield from told(written((*path, "labels", key)), wrong)
 
 
-def _spoken_for(key: str, node: Node) -> syntax.Complaint | None:
+def _spoken_for(key: str, role: str, whose: str) -> syntax.Complaint | None:
     """Labels that follow from something else. All others of Kubernetes' own may be given: kinstall sets labels as an
     administrator, so what NodeRestriction forbids a kubelet is no limit here."""
     if key in _SET_BY_KUBELET:
         return f"the kubelet sets {key} itself", "leave it out"
-    if key == CONTROL_PLANE_TAINT.key and not node.is_control_plane:
-        return f"{key} says what {node.name} is not", f"the role decides: write role: {CONTROL_PLANE}, or leave it out"
+    if key == CONTROL_PLANE_TAINT.key and role != CONTROL_PLANE:
+        return f"{key} says what {whose} is not", f"the role decides: write role: {CONTROL_PLANE}, or leave it out"
     return None
 
 
 def taints(view: View) -> Iterator[Problem]:
-    for path, node in view.nodes():
+    for path, _, _, _, told_taints in _told_of(view):
         seen: set[tuple[str, str]] = set()
-        for index, taint in enumerate(node.taints or ()):
-            place = f"{path}.taints[{index}]"
+        for index, taint in enumerate(told_taints or ()):
+            place = written((*path, "taints", index))
             if not view.untouched(place):
                 continue
             yield from told(f"{place}.key", syntax.label_key(taint.key))
@@ -84,4 +107,4 @@ def taints(view: View) -> Iterator[Problem]:
             seen.add((taint.key, taint.effect))
 
 
-RULES: tuple[Rule, ...] = (roles, identities, labels, taints)
+RULES: tuple[Rule, ...] = (roles, names, addresses, labels, taints)

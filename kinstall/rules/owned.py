@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 _FILES = "the file is kinstall's own; leave it out"
 _ENDPOINT = "controlPlaneEndpoint decides"
-_ADDRESS = "the node's address decides"
+_ADDRESS = "the node's nodeIP or address decides"
 _SERVICES = "networking.serviceSubnet decides"
 _PODS = "networking.podSubnet and nodeCIDRMaskSize decide"
 _KUBECONFIG = "the kubeconfig is kinstall's own; leave it out"

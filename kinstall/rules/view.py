@@ -46,9 +46,10 @@ class View:
     def addresses(self) -> Iterator[tuple[str, str, IPv4Network]]:
         """(path of the address, the node's name, the address as a /32) of all nodes where it is one."""
         for path, node in self.nodes():
-            network = as_network(node.address)
-            if network and self.intact(f"{path}.address"):
-                yield f"{path}.address", node.name, network
+            for key, text in (("address", node.address), ("nodeIP", node.node_ip)):
+                network = as_network(text)
+                if network and self.intact(f"{path}.{key}"):
+                    yield f"{path}.{key}", node.name, network
 
     @property
     def release(self) -> Release | None:

@@ -44,7 +44,7 @@ class Machine:
 
 def subnet_of(spec: ClusterSpec) -> IPv4Network | None:
     """One network that holds all nodes and meets neither pods nor services; None where there is no such network."""
-    addresses = sorted(IPv4Address(node.address) for node in spec.nodes)
+    addresses = sorted(IPv4Address(node.internal_ip) for node in spec.nodes)
     small = next(iter(collapse_addresses(summarize_address_range(addresses[0], addresses[-1]))))
     while addresses[-1] not in small:
         small = small.supernet()
@@ -60,7 +60,7 @@ def bare_facts(
     spec: ClusterSpec, node: Node, machine: Machine, subnet: IPv4Network | None, disk: Disk, clock: float
 ) -> NodeFacts:
     """What the host tells of itself: fit for the cluster, with what a run has left on it. `subnet` as subnet_of()."""
-    address = IPv4Address(node.address)
+    address = IPv4Address(node.internal_ip)
     link = Link("eth0", _mac(address), max(machine.mtu, spec.networking.mtu + pod_network(spec).overhead))
     own = IPv4Interface((address, subnet.prefixlen if subnet else 32))
     identity = disk.contents.get(IDENTITY)
@@ -114,7 +114,7 @@ def _routes(spec: ClusterSpec, node: Node, device: str, subnet: IPv4Network | No
     if subnet:
         yield Route(subnet, device)
     else:
-        yield from (Route(IPv4Network(peer.address), device) for peer in spec.nodes if peer.name != node.name)
+        yield from (Route(IPv4Network(peer.internal_ip), device) for peer in spec.nodes if peer.name != node.name)
 
 
 def _mac(address: IPv4Address) -> str:

@@ -9,10 +9,20 @@ from __future__ import annotations
 
 from kinstall.spec.access import NodeSsh, Ssh
 from kinstall.spec.cluster import API_VERSION, ClusterSpec, Preflight, is_address
-from kinstall.spec.components import ComponentOverrides, Components, ConfigMap, ContainerdOverrides
+from kinstall.spec.components import (
+    ComponentOverrides,
+    Components,
+    ConfigMap,
+    ContainerdOverrides,
+    NodeComponents,
+    OwnComponents,
+    OwnContainerd,
+    WorkerComponents,
+    merge_patch,
+)
 from kinstall.spec.fields import answer
 from kinstall.spec.networking import Networking
-from kinstall.spec.nodes import CONTROL_PLANE, CONTROL_PLANE_TAINT, WORKER, Node, Taint
+from kinstall.spec.nodes import CONTROL_PLANE, CONTROL_PLANE_TAINT, WORKER, ControlPlaneRole, Node, Role, Roles, Taint
 from kinstall.spec.security import Security
 from kinstall.spec.sources import Downloads, Images, Mirror
 
@@ -26,16 +36,24 @@ __all__ = [
     "Components",
     "ConfigMap",
     "ContainerdOverrides",
+    "ControlPlaneRole",
     "Downloads",
     "Images",
     "Mirror",
     "Networking",
     "Node",
+    "NodeComponents",
     "NodeSsh",
+    "OwnComponents",
+    "OwnContainerd",
     "Preflight",
+    "Role",
+    "Roles",
     "Security",
     "Ssh",
     "Taint",
+    "WorkerComponents",
     "answer",
     "is_address",
+    "merge_patch",
 ]

@@ -6,10 +6,10 @@ from dataclasses import dataclass, fields
 from ipaddress import ip_address
 
 from kinstall.spec.access import NodeSsh, Ssh
-from kinstall.spec.components import Components
+from kinstall.spec.components import Components, NodeComponents, layered
 from kinstall.spec.fields import answer
 from kinstall.spec.networking import Networking
-from kinstall.spec.nodes import Node
+from kinstall.spec.nodes import CONTROL_PLANE_TAINT, Node, Role, Roles, Taint
 from kinstall.spec.security import Security
 from kinstall.spec.sources import Downloads, Images
 
@@ -33,7 +33,7 @@ class ClusterSpec:
         "short name, unique among your clusters", guide=(9,), screen="networking", default="kubernetes"
     )
     control_plane_endpoint: str = answer(
-        "host:port under which the API is reached; left out: the first control plane's address and 6443",
+        "host:port under which the API is reached; left out: the first control plane's nodeIP or address, and 6443",
         guide=(7,),
         screen="networking",
         label="API endpoint",
@@ -49,6 +49,9 @@ class ClusterSpec:
     )
     components: Components = answer(
         "overrides per component", screen="images", group="Components", default_factory=Components
+    )
+    roles: Roles = answer(
+        "what the nodes of a role have in common", since="0.2", screen="nodes", group="Roles", default_factory=Roles
     )
     nodes: tuple[Node, ...] = answer("the machines")
 
@@ -72,7 +75,7 @@ class ClusterSpec:
     @property
     def _endpoint(self) -> tuple[str, int]:
         if not self.control_plane_endpoint:
-            return self.control_planes[0].address, 6443
+            return self.control_planes[0].internal_ip, 6443
         host, _, port = self.control_plane_endpoint.partition(":")
         return host, int(port or 6443)
 
@@ -82,6 +85,24 @@ class ClusterSpec:
             if node.name == name:
                 return node
         raise KeyError(name)
+
+    def role_of(self, node: Node) -> Role:
+        return self.roles.control_plane if node.is_control_plane else self.roles.worker
+
+    def labels_of(self, node: Node) -> dict[str, str]:
+        """The answers' labels: the role's with the node's own over them."""
+        return {**self.role_of(node).labels, **node.labels}
+
+    def taints_of(self, node: Node) -> tuple[Taint, ...]:
+        """The wanted taints: the node's own list, or its role's, or the one that keeps pods off a control plane."""
+        for told in (node.taints, self.role_of(node).taints):
+            if told is not None:
+                return told
+        return (CONTROL_PLANE_TAINT,) if node.is_control_plane else ()
+
+    def components_of(self, node: Node) -> NodeComponents:
+        """The overrides that hold on the node."""
+        return layered(self.components, self.role_of(node).components, node.components)
 
     def ssh_of(self, node: Node) -> Ssh:
         """The node's login: the cluster's, with what the node says otherwise."""

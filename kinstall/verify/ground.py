@@ -141,7 +141,7 @@ def _host_script(spec: ClusterSpec, ground: Ground) -> str:
         for turn in range(1, 4)
     ]
     probes += [
-        Probe(NODE_PORT, node.name, f"http://{node.address}:{ground.node_port}/hostname", 4) for node in spec.nodes
+        Probe(NODE_PORT, node.name, f"http://{node.internal_ip}:{ground.node_port}/hostname", 4) for node in spec.nodes
     ]
     return probe_script(probes, {})
 

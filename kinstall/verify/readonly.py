@@ -113,13 +113,13 @@ def _ask_all(spec: ClusterSpec, hosts: Mapping[str, Channel], front: str) -> dic
 def _ask(spec: ClusterSpec, channel: Channel, node: Node, *, snapshot: bool) -> _Told:
     api: dict[str, str] = {}
     if node.is_control_plane:
-        base = f"https://{node.address}:{API_PORT}"
+        base = f"https://{node.internal_ip}:{API_PORT}"
         api = {"API livez": f"{base}/livez", "API readyz": f"{base}/readyz"}
     if snapshot:
         api |= {f"endpoint {path}": f"https://{spec.endpoint}/{path}" for path in ("livez", "readyz")}
     started = time.monotonic()
     try:
-        records = run(channel, programs.look_program(proxy_health_url(spec), api, snapshot=snapshot))
+        records = run(channel, programs.look_program(proxy_health_url(spec, node), api, snapshot=snapshot))
     except TransportError as error:
         return _Told(error=error.what.removeprefix(f"{node.name}: "))
     seconds = time.monotonic() - started
@@ -129,9 +129,9 @@ def _ask(spec: ClusterSpec, channel: Channel, node: Node, *, snapshot: bool) -> 
     return _Told(records, seconds, down=read.units_down(records))
 
 
-def proxy_health_url(spec: ClusterSpec) -> str:
+def proxy_health_url(spec: ClusterSpec, node: Node) -> str:
     """Where kube-proxy serves its health, as the answers may say in `components.kubeProxy.config`."""
-    address = str(spec.components.kube_proxy.config.get("healthzBindAddress") or "0.0.0.0:10256")
+    address = str(spec.components_of(node).kube_proxy.over({}).get("healthzBindAddress") or "0.0.0.0:10256")
     host, _, port = address.rpartition(":") if ":" in address else (address, "", "10256")
     return f"http://{'127.0.0.1' if host in ('0.0.0.0', '', '[::]') else host}:{port}/healthz"  # noqa: S104
 

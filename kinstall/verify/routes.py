@@ -53,7 +53,7 @@ def route_causes(spec: ClusterSpec, lost: Iterable[Lost], routes: Mapping[tuple[
 def _hop(spec: ClusterSpec, pod: CheckPod) -> str:
     """The gateway of the route to a pod."""
     pods = IPv4Network(f"{pod.address}/{spec.networking.node_cidr_mask_size}", strict=False)
-    return pod_network(spec).hop(spec.node(pod.node).address, str(pods))
+    return pod_network(spec).hop(spec.node(pod.node).internal_ip, str(pods))
 
 
 def _route(text: str) -> str:

@@ -93,7 +93,7 @@ def _preload(lab: Lab, hosts: list[Host], home: Path) -> None:
     spec = load(Cluster(lab, hosts, home).answers)
     pause = next(name for name in images if "/pause:" in name)
     files = [
-        container_runtime.containerd_config(spec, pause),
+        container_runtime.containerd_config(spec, spec.nodes[0], pause),
         container_runtime.containerd_unit(),
         *container_runtime.mirrors(spec, {}),
     ]

@@ -11,6 +11,7 @@ import random
 import string
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -83,6 +84,7 @@ def generated(number: int) -> Data:
             "ssh": _without_gaps(_login(dice) | {"connectTimeout": dice.maybe(lambda: dice.one(1, 30, 600))}),
             "preflight": _without_gaps({"ignore": dice.maybe(lambda: dice.some("swap", "disk", *sorted(CHECKS)[:3]))}),
             "components": _components(dice),
+            "roles": _without_gaps({role: _role(dice, role) for role in ("control-plane", "worker")}),
             "nodes": _nodes(dice, site, IPv4Network(pods), mask),
         }
     )
@@ -203,7 +205,7 @@ def _login(dice: _Dice) -> Data:
     )
 
 
-def _components(dice: _Dice) -> Data:
+def _components(dice: _Dice, *, control_plane: bool = True) -> Data:
     def flags(**values: str) -> Data:
         wanted = dice.maybe(lambda: {"extraArgs": {key.replace("_", "-"): value for key, value in values.items()}}, 0.3)
         return dict(wanted or {})
@@ -211,15 +213,18 @@ def _components(dice: _Dice) -> Data:
     def fields(data: Data) -> Data:
         return dict(dice.maybe(lambda: {"config": data}, 0.3) or {})
 
+    planes = {
+        "kubeApiserver": flags(profiling="false", event_ttl="2h"),
+        "kubeControllerManager": flags(bind_address="0.0.0.0"),
+        "kubeScheduler": flags(v="4"),
+        "etcd": flags(quota_backend_bytes="4294967296"),
+    }
     odd = {"text": dice.one(*_ODD_VALUES), "list": [1, 2.5, None, {"deep": [True, "true"]}], "none": None}
     return _without_gaps(
         {
             "kubelet": flags(v="2", feature_gates="A=true") | fields({"maxPods": 250, "registerNode": True}),
             "kubeProxy": flags(v="0644") | fields({"conntrack": {"maxPerCore": 0}, "detectLocal": odd}),
-            "kubeApiserver": flags(profiling="false", event_ttl="2h"),
-            "kubeControllerManager": flags(bind_address="0.0.0.0"),
-            "kubeScheduler": flags(v="4"),
-            "etcd": flags(quota_backend_bytes="4294967296"),
+            **(planes if control_plane else {}),
             "containerd": _without_gaps(
                 {
                     "systemdCgroup": dice.maybe(lambda: dice.one(True, False)),
@@ -228,6 +233,21 @@ def _components(dice: _Dice) -> Data:
             ),
         }
     )
+
+
+def _role(dice: _Dice, role: str) -> Data:
+    return _without_gaps(
+        {
+            "labels": dice.maybe(lambda: _labels(dice)),
+            "taints": dice.maybe(lambda: _taints(dice)),
+            "components": dice.maybe(lambda: _components(dice, control_plane=role == "control-plane"), 0.6),
+        }
+    )
+
+
+def _labels(dice: _Dice) -> dict[str, str]:
+    keys = dice.some("zone", "example.com/rack", "topology.kubernetes.io/zone", "no", "1")
+    return {key: dice.one(*_ODD_VALUES) for key in keys}
 
 
 def _nodes(dice: _Dice, site: str, pods: IPv4Network, mask: int) -> list[Data]:
@@ -241,14 +261,11 @@ def _nodes(dice: _Dice, site: str, pods: IPv4Network, mask: int) -> list[Data]:
                 "address": f"{site}.{11 + ((index - first) % count)}",  # .11 is the control plane's
                 "role": "control-plane" if index == first else "worker",
                 "hostKey": dice.maybe(dice.fingerprint),
-                "labels": dice.maybe(
-                    lambda: {
-                        key: dice.one(*_ODD_VALUES)
-                        for key in dice.some("zone", "example.com/rack", "topology.kubernetes.io/zone", "no", "1")
-                    }
-                ),
+                "nodeIP": dice.maybe(f"10.200.0.{11 + index}".strip, 0.3),
+                "labels": dice.maybe(lambda: _labels(dice)),
                 "taints": dice.maybe(lambda: _taints(dice)),
                 "ssh": _login(dice) if dice.random.random() < 0.4 else None,
+                "components": dice.maybe(partial(_components, dice, control_plane=index == first), 0.6),
                 "podCIDR": dice.maybe(ranges[index].__str__),
             }
         )

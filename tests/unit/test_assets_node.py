@@ -11,7 +11,7 @@ import pytest
 from assets import catalog, container_runtime, kernel, paths, units
 from assets.inputs import MirrorAccess
 from assets.pki import ClusterPki
-from assets.yamltext import document, merge_patch
+from assets.yamltext import document
 from kinstall.spec import (
     ClusterSpec,
     ComponentOverrides,
@@ -22,6 +22,7 @@ from kinstall.spec import (
     Networking,
     Node,
     Taint,
+    merge_patch,
 )
 from tests.unit.assets_cluster import SPEC, files_of, inputs_of, loaded, pki_in
 

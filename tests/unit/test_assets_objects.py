@@ -32,7 +32,7 @@ def test_node_objects_hold_what_the_kubelet_may_not_set() -> None:
     assert cp1["metadata"]["labels"] == {"node-role.kubernetes.io/control-plane": ""}
     assert w1["metadata"]["labels"] == {"zone": "a"}
     assert w1["spec"] == {"podCIDR": "10.244.1.0/24", "podCIDRs": ["10.244.1.0/24"]}
-    assert taint_arguments(SPEC.nodes[0]) == ("node-role.kubernetes.io/control-plane=:NoSchedule",)
+    assert taint_arguments(SPEC, SPEC.nodes[0]) == ("node-role.kubernetes.io/control-plane=:NoSchedule",)
 
 
 @pytest.mark.parametrize("has_resolver", [True, False])

@@ -18,7 +18,11 @@ NUMBERS = range(200)
 WITHOUT_ANOTHER_VALUE = {
     "apiVersion",
     # These programs have no configuration file here, and a rule says so.
-    *(f"components.{name}.config" for name in ("kubeApiserver", "kubeControllerManager", "kubeScheduler", "etcd")),
+    *(
+        f"{place}components.{name}.config"
+        for place in ("", "roles.control-plane.", "nodes[].")
+        for name in ("kubeApiserver", "kubeControllerManager", "kubeScheduler", "etcd")
+    ),
 }
 
 

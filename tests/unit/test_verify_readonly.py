@@ -185,7 +185,7 @@ def test_kube_proxys_health_is_asked_where_the_answers_put_it(address: str, url:
     """An operator's own healthzBindAddress is followed."""
     overrides = ComponentOverrides(config={"healthzBindAddress": address})
     spec: ClusterSpec = replace(SPEC, components=Components(kube_proxy=overrides))
-    assert proxy_health_url(spec) == url
+    assert proxy_health_url(spec, spec.nodes[0]) == url
 
 
 def test_records_keep_the_lines_after_them_and_odd_separators_within() -> None:
