@@ -301,3 +301,14 @@ def test_proxy_that_exempts_the_cluster() -> None:
 def test_mtu_larger_than_the_interface() -> None:
     """Pods' MTU may not be larger than that of the node's interface."""
     assert "1500 of eth0" in of("address", look(GOOD, networking(mtu=9000)))[0].message
+
+
+def test_the_node_ip_must_be_on_the_node_and_the_address_need_not() -> None:
+    """Behind NAT, or with a network of its own for SSH; what the node has instead is named."""
+    behind_nat = replace(NODES[0], address="203.0.113.7", node_ip="10.90.0.11")
+    spec = replace(SPEC, nodes=(behind_nat, NODES[1]))
+    assert [finding.severity for finding in of("address", look(spec=spec))] == [OK]
+    wrong = replace(spec, nodes=(replace(behind_nat, node_ip="10.91.0.11"), NODES[1]))
+    (finding,) = of("address", look(spec=wrong))
+    assert finding.severity is ERROR and "10.91.0.11 is on none" in finding.message
+    assert "10.90.0.11 on " in finding.message and "nodeIP" in finding.remedy
