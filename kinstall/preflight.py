@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from kinstall.checks import Check, View, across, machine, network, software
+from kinstall.checks import Check, View, across, machine, network, peers, software
 from kinstall.facts import NodeFacts, facts_program, parse
 from kinstall.findings import Finding, Severity
+from kinstall.matrix.reading import Matrix
 from kinstall.spec import ClusterSpec, Node
 
 NODE_CHECKS: dict[str, Check] = {**software.CHECKS, **machine.CHECKS, **network.CHECKS}
@@ -25,7 +26,7 @@ ORDER = (
 )
 """Every node check once, in the order of the table."""
 
-CHECKS = (*ORDER, *across.CHECKS)
+CHECKS = (*ORDER, *across.CHECKS, *peers.CHECKS)
 """The names that `preflight.ignore` may hold."""
 
 
@@ -60,6 +61,11 @@ def check_cluster(
         *across.open_api(spec),
     ]
     return relaxed(spec, found)
+
+
+def check_peers(spec: ClusterSpec, matrix: Matrix) -> list[Finding]:
+    """What the ways between the nodes are like; nothing where none was tried."""
+    return relaxed(spec, peers.peers(spec, matrix))
 
 
 def relaxed(spec: ClusterSpec, findings: Iterable[Finding]) -> list[Finding]:
@@ -97,6 +103,7 @@ __all__ = [
     "as_table",
     "check_cluster",
     "check_node",
+    "check_peers",
     "errors",
     "facts_program",
     "parse",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from kinstall import digests, verify
+from kinstall import digests, matrix, verify
 from kinstall.engine.host import Host, ShellHost
 from kinstall.engine.runner import for_each
 from kinstall.errors import Cancelled, HostKeyChanged, HostKeyUnknown, KinstallError, PreflightFailed
@@ -17,6 +17,7 @@ from kinstall.facts import NodeFacts, facts_program, parse
 from kinstall.fetch import Depot
 from kinstall.findings import Finding, Severity
 from kinstall.kubectl import fetch_kubectl
+from kinstall.matrix import Matrix, Want
 from kinstall.secrets import Secrets
 from kinstall.sources import Sources, gather
 from kinstall.spec import ClusterSpec, Node
@@ -115,6 +116,11 @@ class Session:
             self._sources = gather(self.spec, archs, self.secrets)
             self.depot.has(self._sources.paths)
         return self._sources
+
+    def reach(self, wants: Sequence[Want], mtus: Mapping[str, int]) -> Matrix:
+        """Try every way between nodes; `mtus` are those of their own interfaces. Nodes that are lost are not asked."""
+        addresses = {node.name: node.internal_ip for node in self.spec.nodes}
+        return matrix.ask(wants, self.channels, addresses, mtus)
 
     def checksums(self, url: str) -> str:
         """A release site's checksum file. Raises OSError and ValueError."""

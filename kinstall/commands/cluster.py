@@ -12,8 +12,9 @@ from kinstall.commands.common import interruptible, loaded
 from kinstall.commands.running import run_shown
 from kinstall.errors import EXIT_NODE_FAILED, EXIT_PREFLIGHT, EXIT_VERIFY, UsageError
 from kinstall.headless import make_sink
+from kinstall.headless.peers import show_preflight
 from kinstall.headless.tables import show_findings, show_plan, show_verify
-from kinstall.install import Options, plan_only, run_preflight, verify_only
+from kinstall.install import Options, judge, plan_only, verify_only
 from kinstall.install import reset as reset_nodes
 from kinstall.preflight import errors
 from kinstall.runlog import RunLog, tee
@@ -57,9 +58,9 @@ def plan(chosen: argparse.Namespace) -> int:
 def preflight(chosen: argparse.Namespace) -> int:
     spec, options = loaded(chosen)
     with options.session(spec) as session:
-        _, findings = run_preflight(session, options.state)
-    show_findings(findings, sys.stdout, chosen.output, everything=chosen.all)
-    return EXIT_PREFLIGHT if errors(findings) else 0
+        told = judge(session, options.state)
+    show_preflight(told.findings, told.matrix, sys.stdout, chosen.output, everything=chosen.all)
+    return EXIT_PREFLIGHT if errors(told.findings) else 0
 
 
 def verify(chosen: argparse.Namespace) -> int:

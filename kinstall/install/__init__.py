@@ -4,7 +4,7 @@ Everything here raises kinstall.errors only; nothing prints. Events go to a sink
 where the one before ends; `options.py` is what all of them take.
 """
 
-from kinstall.install.judging import run_preflight
+from kinstall.install.judging import Judgement, judge, run_preflight
 from kinstall.install.options import Options, Report, options_for
 from kinstall.install.planning import Prepared, plan_only, prepare
 from kinstall.install.replaying import logged_replay, replay
@@ -13,9 +13,11 @@ from kinstall.install.verifying import verify_only
 from kinstall.session import open_session
 
 __all__ = [
+    "Judgement",
     "Options",
     "Prepared",
     "Report",
+    "judge",
     "logged_replay",
     "open_session",
     "options_for",

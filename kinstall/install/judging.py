@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from dataclasses import dataclass
 from shlex import quote
 
 from assets import paths
@@ -11,7 +12,9 @@ from kinstall import preflight
 from kinstall.findings import Finding
 from kinstall.install.options import Options
 from kinstall.living import own_records, refuse_changes
+from kinstall.matrix import Matrix, wanted
 from kinstall.session import Asked, Session, require
+from kinstall.spec import ClusterSpec
 from kinstall.state import StateFolder
 
 _LISTING = (
@@ -24,8 +27,20 @@ HOME=/run/kinstall/home {paths.KUBECTL_BIN} --kubeconfig={paths.ADMIN_CONF} --re
 """
 
 
-def run_preflight(session: Session, state: StateFolder) -> tuple[dict[str, Asked], list[Finding]]:
-    """Ask all nodes and judge their answers; nothing is changed anywhere."""
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What preflight came to: node → its facts, the findings, and which node reaches which."""
+
+    asked: dict[str, Asked]
+    findings: list[Finding]
+    matrix: Matrix
+
+
+def judge(session: Session, state: StateFolder, *, only_new: bool = False) -> Judgement:
+    """Ask all nodes and judge their answers; nothing is changed anywhere.
+
+    `only_new`: of the ways between nodes only those from and to nodes that belong to no cluster yet are tried.
+    """
     spec = session.spec
     asked, findings = session.ask()
     fingerprint = known_fingerprint(state)
@@ -34,24 +49,45 @@ def run_preflight(session: Session, state: StateFolder) -> tuple[dict[str, Asked
         findings += preflight.check_node(spec, spec.node(name), each.facts, each.clock, fingerprint)
     findings += preflight.check_cluster(spec, facts, {name: each.clock for name, each in asked.items()})
     findings += preflight.relaxed(spec, session.sources(each.facts.architecture for each in asked.values()).findings)
-    return asked, findings
+    matrix = _reach(session, asked, only_new=only_new)
+    return Judgement(asked, [*findings, *preflight.check_peers(spec, matrix)], matrix)
+
+
+def run_preflight(session: Session, state: StateFolder) -> tuple[dict[str, Asked], list[Finding]]:
+    """judge() for whom facts and findings are enough."""
+    judgement = judge(session, state)
+    return judgement.asked, judgement.findings
 
 
 def judged(session: Session, options: Options) -> tuple[dict[str, Asked], list[Finding]]:
-    """run_preflight() for what goes on from there: what the answers may not change comes first, as it explains much of
-    what preflight then finds.
+    """judge() for what goes on from there: what the answers may not change comes first, as it explains much of what
+    preflight then finds.
 
     Raises:
         InvalidAnswers, PreflightFailed
     """
-    asked, findings = run_preflight(session, options.state)
-    told = {name: each.facts.cluster for name, each in asked.items() if each.facts.cluster}
-    own = own_records(session.spec, told, known_fingerprint(options.state))
+    told = judge(session, options.state, only_new=True)
+    recorded = {name: each.facts.cluster for name, each in told.asked.items() if each.facts.cluster}
+    own = own_records(session.spec, recorded, known_fingerprint(options.state))
     # A workstation that has seen the cluster before knows its nodes; any other has to be told.
     members = {} if options.state.read_nodes() else _members(session, own)
     refuse_changes(session.spec, options.state, own, members)
-    require(findings)
-    return asked, findings
+    require(told.findings)
+    return told.asked, told.findings
+
+
+def _reach(session: Session, asked: dict[str, Asked], *, only_new: bool) -> Matrix:
+    mtus = {name: mtu for name, each in asked.items() if (mtu := _own_mtu(session.spec, name, each))}
+    facts = {name: asked[name].facts for name in mtus}
+    new = {name for name, each in facts.items() if each.cluster is None} if only_new else None
+    wants = wanted(session.spec, facts, new)
+    return session.reach(wants, mtus) if wants else Matrix()
+
+
+def _own_mtu(spec: ClusterSpec, name: str, asked: Asked) -> int:
+    """MTU of the interface that has the node's address; 0 where it takes no part: others' findings say why."""
+    held = asked.facts.interface_of(spec.node(name).internal_ip)
+    return held[0].mtu if held and asked.facts.uid == 0 else 0
 
 
 def _members(session: Session, living: Container[str]) -> dict[str, str]:

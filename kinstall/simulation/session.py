@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from ipaddress import IPv4Network
 
 from kinstall.engine.host import Host
+from kinstall.matrix import Matrix, Reached, Result, Want
 from kinstall.plan import PHASES
 from kinstall.secrets import Secret, Secrets
 from kinstall.session import Asked, Session
@@ -116,6 +117,10 @@ class SimulatedSession(Session):
 
     def sources(self, archs: Iterable[str]) -> Sources:
         return made_up(self.spec, archs)
+
+    def reach(self, wants: Sequence[Want], mtus: Mapping[str, int]) -> Matrix:
+        """Nothing stands between hosts that are made up."""
+        return Matrix(tuple(Reached(want, Result.OPEN) for want in wants), {}, mtus)
 
     def checksums(self, url: str) -> str:
         """A digest per address: nothing is fetched, and the same address always serves the same file."""

@@ -111,6 +111,7 @@ class Sshd:
     port: int
     host_keys: dict[str, Path]
     process: subprocess.Popen[bytes]
+    address: str = "127.0.0.1"
     connector: Connector = field(default_factory=lambda: Connector(HostKeys(None, None), Secrets()))
 
     @property
@@ -137,7 +138,7 @@ class Sshd:
     def target(self, **changes: Any) -> SshTarget:
         """A target that works, with `changes`."""
         fields: dict[str, Any] = {
-            "host": "127.0.0.1",
+            "host": self.address,
             "port": self.port,
             "host_key": self.fingerprint(next(iter(self.host_keys))),
             "identity_file": str(self.key),
@@ -182,8 +183,13 @@ class Farm:
         host_keys: tuple[str, ...] = ("ed25519",),
         login_shell: str = "/bin/sh",
         port: int = 0,
+        address: str = "127.0.0.1",
+        within: tuple[str, ...] = (),
     ) -> Sshd:
-        """An sshd with these host keys and further lines of sshd_config; root and guest have that login shell."""
+        """An sshd with these host keys and further lines of sshd_config; root and guest have that login shell.
+
+        `within`: the command that starts it elsewhere, in a network namespace that has `address`, say.
+        """
         program = find_sshd()
         assert program
         home = self.directory / f"sshd{len(self.running)}"
@@ -203,20 +209,20 @@ class Farm:
         )
         (home / "sshd_config").write_text(
             config
-            + f"\nPort {port}\nListenAddress 127.0.0.1\nPidFile none\nUsePAM no\nPermitRootLogin yes\nStrictModes no\n"
+            + f"\nPort {port}\nListenAddress {address}\nPidFile none\nUsePAM no\nPermitRootLogin yes\nStrictModes no\n"
             f"MaxStartups 100:30:200\nAuthorizedKeysFile {INSIDE}/authorized_keys\n"
             + "".join(f"HostKey {home}/host_{kind}\n" for kind in host_keys)
         )
         with (home / "log").open("wb") as log:
             process = subprocess.Popen(
-                [*_UNSHARE, "sh", "-c", _NAMESPACE, "sshd", str(home), program],
+                [*within, *_UNSHARE, "sh", "-c", _NAMESPACE, "sshd", str(home), program],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
-        sshd = Sshd(home, port, keys, process)
+        sshd = Sshd(home, port, keys, process, address)
         self.running.append(sshd)
-        _wait(lambda: _greets(port), process, home / "log")
+        _wait(lambda: _greets(address, port), process, home / "log")
         return sshd
 
     def stop(self) -> None:
@@ -230,9 +236,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _greets(port: int) -> bool:
+def _greets(address: str, port: int) -> bool:
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=2) as sock:
+        with socket.create_connection((address, port), timeout=2) as sock:
             return sock.recv(4) == b"SSH-"
     except OSError:
         return False

@@ -15,13 +15,14 @@ A module of tests has one cluster, which its tests look at in the order of the f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.lab import api, snapshot
 from tests.lab.cluster import Cluster, Ended, wait_until
+from tests.lab.demo import merged
 from tests.lab.hosts import Host
 from tests.lab.life import world
 
@@ -43,18 +44,22 @@ def installed(
     count: int,
     changes: Mapping[str, Any] | Callable[[api.Lab], Mapping[str, Any]] | None = None,
     env: Mapping[str, str] | None = None,
+    prepare: Callable[[Sequence[Host]], Mapping[str, Any]] = lambda hosts: {},
 ) -> Generator[Chosen]:
     """The first replay on `count` bare hosts (cp1, w1, w2 …), for a fixture: at its end the hosts are powered off.
 
     `changes` is a JSON merge patch over the answers that fit the lab, or a function of the lab, once it is up, that has
-    more of it made and returns one. `env` holds secrets that it refers to.
+    more of it made and returns one. `env` holds secrets that it refers to. `prepare` gets the hosts ready before the
+    snapshots are taken, and returns what is to be answered about them, as another patch.
     """
     hosts = lab.bare_hosts(count)
     try:
+        own = prepare(hosts)
         # Some programs of the distribution write only when they start for the second time.
         api.in_parallel(Host.power_cycle, hosts)
         before = {host.name: host.snapshot() for host in hosts}
-        cluster = Cluster(lab, hosts, home, changes(lab) if callable(changes) else changes, env)
+        wanted = changes(lab) if callable(changes) else changes or {}
+        cluster = Cluster(lab, hosts, home, merged(wanted, own), env)
         yield Chosen(cluster, before, cluster.replay())
     finally:
         api.in_parallel(Host.power_off, hosts)

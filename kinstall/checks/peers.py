@@ -1,0 +1,93 @@
+"""What the matrix of nodes means for the cluster: ports that peers cannot reach, packets that are too large."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+
+from assets.pod_network import pod_network
+from kinstall.findings import Finding, Severity
+from kinstall.matrix.reading import Matrix, Reached, Result
+from kinstall.matrix.wanted import Port
+from kinstall.spec import ClusterSpec
+
+CHECKS = ("peers",)
+_NAMED = 6
+
+_Key = tuple[str, Result, bool]
+
+
+def peers(spec: ClusterSpec, matrix: Matrix) -> Iterator[Finding]:
+    """One finding for what is alike: the same ports of a node, from the same others, in the same way."""
+    sources: dict[_Key, dict[Port, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for each in matrix.blocked:
+        want = each.want
+        needed = want.needed or each.result is Result.TOO_LARGE
+        sources[want.target, each.result, needed][want.port].append(want.source)
+    for key, by_port in sources.items():
+        alike: dict[tuple[str, ...], list[Port]] = defaultdict(list)
+        for port, whom in by_port.items():
+            alike[tuple(whom)].append(port)
+        for names, ports in alike.items():
+            yield _blocked(matrix, key, names, ports)
+    yield from _narrow(spec, matrix)
+    yield from _not_asked(matrix.unknown)
+    if matrix.reached and not matrix.blocked:
+        asked = len({(each.want.source, each.want.target) for each in matrix.reached if each.result is Result.OPEN})
+        ways = "1 way between nodes is" if asked == 1 else f"{asked} ways between nodes are"
+        yield Finding("", "peers", Severity.OK, f"{ways} open for what the cluster needs")
+
+
+def _blocked(matrix: Matrix, key: _Key, names: tuple[str, ...], ports: list[Port]) -> Finding:
+    target, result, needed = key
+    others = {each.want.source for each in matrix.reached if each.want.target == target}
+    whom = "every other node" if len(names) > 2 and set(names) == others else _some(names)
+    severity = Severity.ERROR if needed else Severity.WARNING
+    if result is Result.TOO_LARGE:
+        size = max(matrix.mtus[name] for name in names)
+        message = f"packets of {size} bytes from {whom} get lost on the way, smaller ones arrive"
+        remedy = (
+            "give the nodes' interfaces the MTU that the path bears, or let ICMP `fragmentation needed` pass, with "
+            "which the kernel finds it out by itself"
+        )
+        return Finding(target, "peers", severity, message, remedy)
+    listed = ", ".join(map(str, sorted(ports)))
+    numbers = ", ".join(f"{port.number}/{port.protocol}" for port in sorted(ports))
+    message = f"{listed}: {result} from {whom}"
+    if result is Result.UNREACHABLE:
+        return Finding(target, "peers", severity, message, f"`ip route get` on {names[0]} shows where its packets go")
+    remedy = f"accept {numbers} from the nodes, on {target} (`nft list ruleset`) and in what stands between them"
+    return Finding(target, "peers", severity, message, remedy)
+
+
+def _narrow(spec: ClusterSpec, matrix: Matrix) -> Iterator[Finding]:
+    """The kernel copes, at a packet per connection; pods' packets are better cut to size before."""
+    overhead, chosen = pod_network(spec).overhead, spec.networking.mtu
+    narrow: dict[tuple[str, int], list[str]] = defaultdict(list)
+    for (source, target), mtu in matrix.paths.items():
+        if (chosen + overhead if chosen else matrix.mtus[source]) > mtu:
+            narrow[target, mtu].append(source)
+    for (target, mtu), names in narrow.items():
+        yield Finding(
+            target,
+            "peers",
+            Severity.WARNING,
+            f"the path from {_some(names)} bears packets of {mtu} bytes only, less than the interface says",
+            f"set networking.mtu: {mtu - overhead}",
+        )
+
+
+def _not_asked(unknown: Collection[Reached]) -> Iterator[Finding]:
+    if reasons := list(dict.fromkeys(each.why for each in unknown if each.why)):
+        yield Finding(
+            "",
+            "peers",
+            Severity.WARNING,
+            f"not every way between nodes was tried: {'; '.join(reasons[:_NAMED])}{' …' if reasons[_NAMED:] else ''}",
+            "look yourself whether the nodes' firewalls are open for one another",
+        )
+
+
+def _some(names: Collection[str]) -> str:
+    listed = list(names)
+    return ", ".join(listed[:_NAMED]) + (f" and {len(listed) - _NAMED} more" if len(listed) > _NAMED else "")

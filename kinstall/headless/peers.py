@@ -1,0 +1,51 @@
+"""What preflight found, with the ways between nodes that are blocked as a table of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+from kinstall.findings import Finding
+from kinstall.headless.tables import findings_json, show_findings, show_json, show_table
+from kinstall.matrix import Matrix, Reached
+
+
+def matrix_json(matrix: Matrix) -> dict[str, Any]:
+    """`{"tried": n, "blocked": [way, …], "notAsked": [way, …]}`, a way with its direction, port and result."""
+    return {
+        "tried": len(matrix.reached) - len(matrix.unknown),
+        "blocked": [_way(each) for each in matrix.blocked],
+        "notAsked": [_way(each) for each in matrix.unknown],
+    }
+
+
+def show_preflight(
+    findings: Sequence[Finding], matrix: Matrix, stream: TextIO, output: str, *, everything: bool
+) -> None:
+    """The findings, then FROM, TO, PORT and RESULT of what is blocked; in JSON as `peers` of the one document."""
+    if output == "json":
+        return show_json({**findings_json(findings), "peers": matrix_json(matrix)}, stream)
+    show_findings(findings, stream, everything=everything)
+    together: dict[tuple[str, str, str], list[str]] = {}
+    for each in matrix.blocked:
+        key = (each.want.target, str(each.want.port), each.result.value)
+        together.setdefault(key, []).append(each.want.source)
+    if together:
+        rows = [(", ".join(names), target, port, result) for (target, port, result), names in together.items()]
+        stream.write("\n")
+        show_table(("FROM", "TO", "PORT", "RESULT"), rows, stream)
+    return None
+
+
+def _way(each: Reached) -> dict[str, Any]:
+    port = each.want.port
+    told = {
+        "from": each.want.source,
+        "to": each.want.target,
+        "port": port.number,
+        "protocol": port.protocol,
+        "what": port.what,
+        "needed": each.want.needed,
+        "result": each.result.value,
+    }
+    return {**told, "why": each.why} if each.why else told

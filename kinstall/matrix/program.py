@@ -1,0 +1,76 @@
+"""The two programs of the matrix: one that listens on a node, one that opens connections from it. Pure text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from ipaddress import IPv4Address
+from shlex import quote
+
+from kinstall.matrix.wanted import TCP, UDP, Port
+
+LISTEN_SECONDS = 40
+"""How long listeners live at most, should nobody end them."""
+
+UDP_HEADERS = 28
+"""Bytes: IPv4 and UDP."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One thing to try: `large` also sends what fills packets of `mtu` bytes."""
+
+    address: str
+    port: Port
+    large: bool = False
+
+
+def listen_program(address: str, ports: Iterable[Port]) -> str:
+    """sh code that listens on the node's `address` until its input ends. See listen.sh for what it prints.
+
+    Where `ports` say that they fill packets, what is sent there is read and answered.
+    """
+    each = sorted(ports)
+    settings = {
+        "ip": address,
+        "hex": _hex(address),
+        "tcp": " ".join(str(port.number) for port in each if port.protocol == TCP),
+        "fill": " ".join(str(port.number) for port in each if port.fills),
+        "udp": " ".join(str(port.number) for port in each if port.protocol == UDP),
+        "seconds": str(LISTEN_SECONDS),
+    }
+    return "".join(f"{name}={quote(value)}\n" for name, value in settings.items()) + _text("listen.sh")
+
+
+def connect_program(node: str, token: str) -> str:
+    """sh code that does what calls() says on its input. `token` marks this run's datagrams."""
+    code = f"me={quote(node)} token={quote(token)}\n{_text('connect.sh')}"
+    return (
+        "PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin\nLC_ALL=C\nexport LC_ALL PATH\n"
+        "command -v bash >/dev/null || { echo 'missing bash'; exit 0; }\n"
+        f"exec bash -c {quote(code)}\n"
+    )
+
+
+def calls(wanted: Iterable[Call], mtu: int) -> bytes:
+    """The input of connect_program(). `mtu`: of the node's own interface, in bytes."""
+    lines = []
+    for call in wanted:
+        if call.port.protocol == UDP:
+            lines.append(f"udp {call.address} {call.port.number} {mtu - UDP_HEADERS}")
+        else:
+            # More than one packet's worth, so that the first one is full.
+            lines.append(f"tcp {call.address} {call.port.number} {2 * mtu if call.large else 0}")
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _hex(address: str) -> str:
+    """An IPv4 address as /proc/net/tcp has it on the usual little-endian machines."""
+    return IPv4Address(address).packed[::-1].hex().upper()
+
+
+@cache
+def _text(name: str) -> str:
+    return files("kinstall.matrix").joinpath(name).read_text(encoding="utf-8")

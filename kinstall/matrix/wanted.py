@@ -1,0 +1,72 @@
+"""Who has to reach whom on which port: what follows from the roles and from the pod network."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from assets.commands import ETCD_CLIENT_PORT, ETCD_PEER_PORT
+from assets.kubeconfig import API_PORT
+from assets.pod_network import pod_network
+from kinstall.facts import NodeFacts
+from kinstall.spec import ClusterSpec, Node
+
+TCP, UDP = "tcp", "udp"
+KUBELET_PORT, KUBE_PROXY_PORT = 10250, 10256
+NODE_PORTS = range(32767, 29999, -1)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Port:
+    """`protocol` is tcp or udp, `what` listens there. `fills`: full packets may be tried there as well."""
+
+    number: int
+    protocol: str
+    what: str
+    fills: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.protocol} ({self.what})"
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """`source` and `target` are node names; `needed`: without it the cluster does not work."""
+
+    source: str
+    target: str
+    port: Port
+    needed: bool
+
+
+def wanted(spec: ClusterSpec, facts: Mapping[str, NodeFacts], new: Collection[str] | None = None) -> tuple[Want, ...]:
+    """Everything between the nodes of `facts`; with `new` only what begins or ends at one of these."""
+    nodes = [node for node in spec.nodes if node.name in facts]
+    sample = _sample(facts)
+    return tuple(
+        Want(source.name, target.name, port, needed)
+        for source in nodes
+        for target in nodes
+        if source.name != target.name and (new is None or {source.name, target.name} & set(new))
+        for port, needed in _between(spec, source, target, sample)
+    )
+
+
+def _between(spec: ClusterSpec, source: Node, target: Node, sample: int) -> Iterator[tuple[Port, bool]]:
+    if target.is_control_plane:
+        yield Port(API_PORT, TCP, "kube-apiserver"), True
+        if source.is_control_plane:
+            yield Port(ETCD_CLIENT_PORT, TCP, "etcd"), True
+            yield Port(ETCD_PEER_PORT, TCP, "etcd"), True
+    # Logs, exec and probes come from API servers; metrics-server may ask from anywhere.
+    yield Port(KUBELET_PORT, TCP, "kubelet", fills=True), source.is_control_plane
+    yield Port(KUBE_PROXY_PORT, TCP, "kube-proxy"), False
+    yield Port(sample, TCP, "NodePort services", fills=True), False
+    if udp := pod_network(spec).udp_port:
+        yield Port(udp, UDP, spec.networking.pod_network), True
+
+
+def _sample(facts: Mapping[str, NodeFacts]) -> int:
+    """A port for NodePort services that nobody listens on."""
+    taken = {listener.port for each in facts.values() for listener in each.listeners}
+    return next((port for port in NODE_PORTS if port not in taken), NODE_PORTS[0])
