@@ -136,8 +136,8 @@ def _cluster(spec: ClusterSpec) -> Html:
             "tr",
             element("td", node.name),
             element("td", node.role),
-            element("td", node.address),
-            element("td", ", ".join(f"{key}={value}" for key, value in node.labels.items())),
+            element("td", node.internal_ip),
+            element("td", ", ".join(f"{key}={value}" for key, value in spec.labels_of(node).items())),
         )
         for node in spec.nodes
     ]

@@ -132,7 +132,8 @@ def test_twenty_nodes_in_seconds(tmp_path: Path) -> None:
         seconds = time.monotonic() - begun
         assert {each.result for each in matrix.reached} == {Result.OPEN}
         assert len(matrix.reached) == len(wants) > 1000
-        assert seconds < 15, f"{seconds:.1f} s"
+        print(f"{len(wants)} ways between {COUNT} nodes in {seconds:.1f} s")
+        assert seconds < 15
         assert switch.processes() == set()
     finally:
         switch.close()
