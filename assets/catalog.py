@@ -51,11 +51,9 @@ def rendered_for(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInp
         *container_runtime.mirrors(spec, inputs.mirrors),
         container_runtime.containerd_unit(),
     )
-    network = (
-        cni.conflist(inputs.pod_cidr, inputs.mtu),
-        *pod_network(spec).files(spec, node, inputs),
-        *firewall.firewall_files(spec),
-    )
+    keeper = pod_network(spec).keeper
+    own = (cni.conflist(inputs.pod_cidr, inputs.mtu), *keeper.files(spec, node, inputs)) if keeper else ()
+    network = (*own, *firewall.firewall_files(spec))
     kubernetes = (
         Rendered(paths.CA_CERT, pki.ca.certificate_pem),
         *_leaves(spec, node, pki, control_plane=False),

@@ -107,13 +107,19 @@ def controller_manager(spec: ClusterSpec, node: Node) -> tuple[str, ...]:
         "controllers": "*,bootstrapsigner,tokencleaner",
         "cluster-name": spec.cluster_name,
         "service-cluster-ip-range": spec.networking.service_subnet,
-        # Routes between the nodes are planned, so each node's pod range is too: set once, by kinstall. Were it
-        # allocated here as well, the two would race.
-        "allocate-node-cidrs": "false",
         "cluster-cidr": spec.networking.pod_subnet,
+        **_pod_ranges(spec),
     }
     extra = spec.components_of(node).kube_controller_manager.extra_args
     return ("kube-controller-manager", *flags(own, extra))
+
+
+def _pod_ranges(spec: ClusterSpec) -> dict[str, str]:
+    # Where the ways between the nodes are planned, each node's pod range is too: set once, by kinstall. Were it
+    # allocated here as well, the two would race. A network of somebody else's expects it to be allocated.
+    if spec.networking.plans_ranges:
+        return {"allocate-node-cidrs": "false"}
+    return {"allocate-node-cidrs": "true", "node-cidr-mask-size": str(spec.networking.node_cidr_mask_size)}
 
 
 def scheduler(spec: ClusterSpec, node: Node) -> tuple[str, ...]:

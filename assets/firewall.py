@@ -18,11 +18,19 @@ LOAD = f"nft -f {paths.FIREWALL_RULES}"
 UNDO = f"nft delete table ip {TABLE} 2>/dev/null || true"
 """sh code to load and remove the table on a node where the files below lie."""
 
+GONE_CHECK = f"[ ! -e {paths.unit_file(paths.FIREWALL_UNIT)} ] && ! nft list table ip {TABLE} >/dev/null 2>&1"
+GONE = f"""\
+systemctl disable -q --now {paths.FIREWALL_UNIT} 2>/dev/null || :
+rm -f {paths.unit_file(paths.FIREWALL_UNIT)} {paths.FIREWALL_RULES} {paths.NFTABLES_DROPIN}
+systemctl daemon-reload
+{UNDO}"""
+"""sh code to test that a node has no such table, and to take it away: for answers that no longer want it."""
+
 
 def check(spec: ClusterSpec) -> str:
     """sh code that tests whether the table does what the answers want of it."""
     wanted = {
-        "postrouting": ("masquerade", spec.networking.masquerade),
+        "postrouting": ("masquerade", spec.networking.masquerades),
         "forward": ("drop", spec.security.mode == "http"),
     }
     return " && ".join(
@@ -33,7 +41,7 @@ def check(spec: ClusterSpec) -> str:
 
 
 def is_wanted(spec: ClusterSpec) -> bool:
-    return spec.networking.masquerade or spec.security.mode == "http"
+    return spec.networking.masquerades or spec.security.mode == "http"
 
 
 def firewall_files(spec: ClusterSpec) -> tuple[Rendered, ...]:
@@ -51,7 +59,7 @@ def rules(spec: ClusterSpec) -> str:
     turned around. The addresses of services are gone by then: replaced by those of pods.
     """
     pods = spec.networking.pod_subnet
-    chains = "".join((_masquerade(pods) if spec.networking.masquerade else "", _no_gateway(spec)))
+    chains = "".join((_masquerade(pods) if spec.networking.masquerades else "", _no_gateway(spec)))
     return f"""\
 #!/usr/sbin/nft -f
 # kinstall: what pods send out of the cluster leaves under the node's address.
@@ -75,8 +83,9 @@ def _masquerade(pods: str) -> str:
 
 
 def _no_gateway(spec: ClusterSpec) -> str:
-    """What keeps pods from the plain-HTTP gateway, where they still have their own addresses. It stands in the table
-    that masquerades: should somebody flush one, the other is gone as well."""
+    """What keeps pods from the plain-HTTP gateway, where they still have their own addresses, and everybody who comes
+    through a service that leads there (his sender would be this node). It stands in the table that masquerades: should
+    somebody flush one, the other is gone as well."""
     if spec.security.mode != "http":
         return ""
     planes = ", ".join(node.internal_ip for node in spec.control_planes)
@@ -84,6 +93,7 @@ def _no_gateway(spec: ClusterSpec) -> str:
     chain forward {{
         type filter hook forward priority filter - 10; policy accept;
         ip saddr {spec.networking.pod_subnet} ip daddr {{ {planes} }} tcp dport {GATEWAY_PORT} drop
+        ct status dnat ip daddr {{ {planes} }} tcp dport {GATEWAY_PORT} drop
     }}
 """
 

@@ -20,6 +20,8 @@ class MirrorAccess:
 class NodeInputs:
     """`peers`: every other node's name → its pod range. `mtu`: of pod interfaces, 0 leaves the bridge's default.
 
+    `pod_cidr` and the peers' are empty where ranges are not planned.
+
     `resolv_conf` is the resolver file of pods with dnsPolicy Default (`/run/systemd/resolve/resolv.conf` only where
     systemd-resolved runs: its stub in /etc/resolv.conf would send CoreDNS's questions back to itself).
     `mirrors`: registry → what its mirror wants, for those that want something.

@@ -35,7 +35,7 @@ def node_labels(spec: ClusterSpec, node: Node) -> dict[str, str]:
 
 
 def node_object(spec: ClusterSpec, node: Node, pod_cidr: str) -> Object:
-    """The Node's labels and pod range, to be applied on the server side.
+    """The Node's labels and its pod range, where that is planned, to be applied on the server side.
 
     Taints are not here: the list belongs to many (the node controller, `kubectl cordon`), and applying it would take
     theirs away. The kubelet registers with the wanted ones; a step of the plan mends them later.
@@ -44,12 +44,12 @@ def node_object(spec: ClusterSpec, node: Node, pod_cidr: str) -> Object:
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {"name": node.name, "labels": node_labels(spec, node)},
-        "spec": {"podCIDR": pod_cidr, "podCIDRs": [pod_cidr]},
+        **({"spec": {"podCIDR": pod_cidr, "podCIDRs": [pod_cidr]}} if pod_cidr else {}),
     }
 
 
 def node_objects(spec: ClusterSpec, cidrs: dict[str, str]) -> tuple[Object, ...]:
-    """`node_object` of all nodes; `cidrs`: node name → pod range."""
+    """`node_object` of all nodes; `cidrs`: node name → pod range, empty where none is planned."""
     return tuple(node_object(spec, node, cidrs[node.name]) for node in spec.nodes)
 
 

@@ -6,9 +6,10 @@ from base64 import b64encode
 from datetime import datetime, timedelta
 from hashlib import sha256
 from ipaddress import ip_address
+from typing import TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
 from assets.pki import KeyPair, LeafRequest, SigningKey
 
@@ -58,14 +59,19 @@ def issue(request: LeafRequest, ca: KeyPair, key_type: str, now: datetime, days:
     usage = _key_usage(authority=False, encipherment=isinstance(key, rsa.RSAPrivateKey))
     builder = builder.add_extension(usage, critical=True)
     builder = builder.add_extension(x509.ExtendedKeyUsage(_purposes(request)), critical=False)
-    issuer_id = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    authority = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer_id)
-    builder = builder.add_extension(authority, critical=False)
+    builder = builder.add_extension(_authority_identifier(issuer), critical=False)
     if request.dns_names or request.addresses:
         names: list[x509.GeneralName] = [x509.DNSName(name) for name in request.dns_names]
         names += [x509.IPAddress(ip_address(address)) for address in request.addresses]
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     return _pair(builder, key, load_key(ca.key_pem))
+
+
+def _authority_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    identifier = _extension(issuer, x509.SubjectKeyIdentifier)
+    if identifier is None:  # an authority of somebody else's may have none
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key())  # type: ignore[arg-type]
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
 
 
 def needs_renewal(pair: KeyPair, request: LeafRequest, ca: KeyPair, key_type: str, now: datetime) -> str:
@@ -107,6 +113,60 @@ def belongs_together(pair: KeyPair) -> bool:
     """Whether certificate and key are a pair. ValueError where one of them cannot be read."""
     certificate = x509.load_pem_x509_certificate(pair.certificate_pem)
     return certificate.public_key() == load_key(pair.key_pem).public_key()
+
+
+def read_authority(certificate_pem: bytes, key_pem: bytes, now: datetime) -> KeyPair:
+    """An authority of somebody else's as the cluster can use it: the first certificate of the file, and its key.
+
+    Whatever follows in the file (the authorities above it) is left out: who is trusted is this one alone.
+
+    Raises:
+        ValueError: with a sentence of why it cannot be used
+    """
+    try:
+        certificate = x509.load_pem_x509_certificate(certificate_pem)
+        public = certificate.public_key()
+        extensions = certificate.extensions
+    except (ValueError, UnsupportedAlgorithm):
+        raise ValueError("the certificate cannot be read: a PEM file is wanted") from None
+    try:
+        key = load_key(key_pem)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        known = str(error) if str(error).startswith("the key is ") else "the key cannot be read: a PEM file is wanted"
+        raise ValueError(known) from None
+    if public != key.public_key():
+        raise ValueError("the key is another certificate's")
+    basic, usage = _extension(certificate, x509.BasicConstraints), _extension(certificate, x509.KeyUsage)
+    if basic is None or not basic.ca or (usage is not None and not usage.key_cert_sign):
+        raise ValueError("it is no certificate authority's certificate")
+    purposes = _extension(certificate, x509.ExtendedKeyUsage)
+    both = {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH}
+    if purposes is not None and ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE not in purposes and both - set(purposes):
+        raise ValueError("it may not sign for both servers and clients (its extended key usage)")
+    if any(each.oid == ExtensionOID.NAME_CONSTRAINTS for each in extensions):
+        raise ValueError("it may sign for some names only (its name constraints), and the cluster's are many")
+    small = isinstance(key, rsa.RSAPrivateKey) and key.key_size < 2048
+    if small or (isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name not in _CURVES):
+        raise ValueError(
+            "its key is of a kind that Kubernetes does not take: RSA from 2048 bits, P-256, P-384 or P-521"
+        )
+    if certificate.not_valid_before_utc > now:
+        raise ValueError(f"it is valid from {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC on only")
+    if certificate.not_valid_after_utc <= now:
+        raise ValueError(f"it expired on {certificate.not_valid_after_utc:%Y-%m-%d}")
+    return KeyPair(certificate.public_bytes(Encoding.PEM), _private_pem(key))
+
+
+_CURVES = ("secp256r1", "secp384r1", "secp521r1")
+
+E = TypeVar("E", bound=x509.ExtensionType)
+
+
+def _extension(certificate: x509.Certificate, kind: type[E]) -> E | None:
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
 
 
 def ca_fingerprint(pem: bytes) -> str:

@@ -55,7 +55,7 @@ def as_network(address: str) -> IPv4Network | None:
 
 
 def assign_pod_cidrs(spec: ClusterSpec, kept: Mapping[str, str]) -> dict[str, str]:
-    """Node name → pod range, for every node of the spec in its order.
+    """Node name → pod range, for every node of the spec in its order; empty where the pod network plans none.
 
     A node keeps the range in `kept` (node name → CIDR, as the nodes' records say), otherwise it has its own `podCIDR`
     or the next free range. What is kept is never given to another node, even when its owner has left the list, so the
@@ -64,6 +64,9 @@ def assign_pod_cidrs(spec: ClusterSpec, kept: Mapping[str, str]) -> dict[str, st
     Raises:
         UsageError: podSubnet has no free range left, or a range that is kept does not fit it or is claimed twice.
     """
+    if not spec.networking.plans_ranges:
+        return dict.fromkeys((node.name for node in spec.nodes), "")
+    kept = {name: cidr for name, cidr in kept.items() if cidr}
     claimed = _claimed(spec, kept)
     taken = {IPv4Network(cidr) for cidr in kept.values()} | set(claimed.values())
     free = _free(spec.networking, taken)

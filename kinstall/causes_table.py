@@ -337,6 +337,6 @@ KNOWN: tuple[Known, ...] = (
     _known(
         r"cni plugin not initialized|no network config found in /etc/cni/net\.d",
         "containerd has no CNI configuration yet",
-        "look whether /etc/cni/net.d/10-kinstall.conflist is there and `kinstall replay` it",
+        "`kinstall replay` writes it; with podNetwork manifest its pods do: `kubectl get pods -A` shows how they are",
     ),
 )

@@ -157,6 +157,12 @@ def _parser() -> argparse.ArgumentParser:
         nodes=False,
     )
     made.add_argument("folder", metavar="DIR", help="a new or empty folder")
+    made = with_answers(
+        command("routes", "print the routes to the pods, for a router beside the nodes", "kinstall routes demo.yaml"),
+        nodes=False,
+    )
+    made.add_argument("--state", metavar="DIR", help="state folder (default: ~/.local/state/kinstall/CLUSTER)")
+    made.add_argument("--output", choices=("text", "json"), default="text", help="how they are shown")
     made = command("report", "write the last run as one HTML page", "kinstall report demo.yaml --file demo.html")
     made.add_argument("answers", metavar="ANSWERS", nargs="?", help="its cluster; left out: the newest run of all")
     made.add_argument("--state", metavar="DIR", help="state folder (default: ~/.local/state/kinstall/CLUSTER)")

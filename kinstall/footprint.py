@@ -7,6 +7,8 @@ and touches only what the kubelet, kube-proxy, the container runtime or a CNI pl
 from __future__ import annotations
 
 from collections.abc import Sequence
+from shlex import quote
+from typing import NamedTuple
 
 SAVED = "/var/lib/kinstall/saved"
 
@@ -81,6 +83,95 @@ done >{SAVED}/new && mv {SAVED}/new {SAVED}/sysctls; }}
 [ -e {SAVED}/waiting ] || for u in {_ONLINE}; do
   systemctl is-active -q $u && echo $u || :
 done >{SAVED}/waiting
+"""
+
+
+class Found(NamedTuple):
+    """sh code that tests whether a node was looked at already, and that looks."""
+
+    check: str
+    run: str
+
+
+_CNI_FOLDERS = "/etc/cni/net.d /opt/cni/bin"
+
+
+def network_found(host_paths: Sequence[str]) -> Found:
+    """Remember what is there before a pod network of somebody else's comes: the links, the files in the CNI's folders,
+    and which of the paths that its pods mount are missing, with the folders above them."""
+    wanted = " ".join(quote(path) for path in host_paths) or "''"
+    return Found(
+        f"""\
+[ -e {SAVED}/links ] && for p in {wanted}; do
+  [ -z "$p" ] || grep -qxF -- "$p" {SAVED}/seen || exit 1
+done""",
+        f"""\
+umask 077
+mkdir -p {SAVED}
+touch {SAVED}/seen {SAVED}/absent
+[ -e {SAVED}/cni ] || {{
+  find {_CNI_FOLDERS} -mindepth 1 -maxdepth 1 >{SAVED}/new 2>/dev/null || :
+  mv {SAVED}/new {SAVED}/cni
+}}
+for p in {wanted}; do
+  if [ -z "$p" ] || grep -qxF -- "$p" {SAVED}/seen; then continue; fi
+  if [ ! -e "$p" ]; then
+    echo "tree $p" >>{SAVED}/absent
+    d=${{p%/*}}
+    while [ -n "$d" ] && [ ! -e "$d" ]; do echo "folder $d" >>{SAVED}/absent; d=${{d%/*}}; done
+  fi
+  printf '%s\\n' "$p" >>{SAVED}/seen
+done
+[ -e {SAVED}/links ] || {{ ip -o link show | cut -d: -f2 | cut -d@ -f1 | tr -d ' ' >{SAVED}/new
+  mv {SAVED}/new {SAVED}/links; }}""",
+    )
+
+
+# Names that these networks alone give to their chains.
+_NETWORKS_CHAINS = "FLANNEL-|cali-|CILIUM_"
+
+
+def network_gone(pods: str) -> str:
+    """Take away what a pod network of somebody else's left, as far as it can be told from everything else.
+
+    That are links that came since and have an address of `pods` (CIDR), routes to there, files in the CNI's folders and
+    in paths that the manifest mounts which came since, and chains of the networks that are known by name. Tables of
+    nftables, `ip rule`s and eBPF programs stay: they say nothing of where they come from.
+    """
+    return f"""\
+[ -e {SAVED}/links ] || exit 0
+ip -4 -o address show to {pods} 2>/dev/null | while read -r _ name _; do
+  if grep -qxF -- "$name" {SAVED}/links; then continue; fi
+  # A pod's link goes with its network namespace, which may take a while.
+  ip -o link show master "$name" type veth 2>/dev/null | while IFS=': @' read -r _ port _; do
+    ip link delete "$port" 2>/dev/null || :
+  done
+  ip link delete "$name" 2>/dev/null || :
+done
+ip -4 route flush root {pods} 2>/dev/null || :
+for i in iptables ip6tables; do
+  command -v $i >/dev/null 2>&1 || continue
+  $i-save 2>/dev/null | grep -qE '{_NETWORKS_CHAINS}' || continue
+  $i-save 2>/dev/null | grep -vE '{_NETWORKS_CHAINS}' | $i-restore || :
+done
+for d in {_CNI_FOLDERS}; do
+  grep -qxF $d {SAVED}/seen || continue
+  for f in $d/* $d/.[!.]*; do
+    [ -e "$f" ] || [ -h "$f" ] || continue
+    grep -qxF -- "$f" {SAVED}/cni || rm -rf --one-file-system -- "$f"
+  done
+done
+while read -r what p; do
+  case $what in
+  tree)
+    while read -r _ m _; do
+      case $m in "$p" | "$p"/*) printf '%s\\n' "$m" ;; esac
+    done </proc/mounts | sort -r | while IFS= read -r m; do umount -l "$(printf '%b' "$m")" 2>/dev/null || :; done
+    rm -rf --one-file-system -- "$p"
+    ;;
+  folder) rmdir -- "$p" 2>/dev/null || : ;;
+  esac
+done <{SAVED}/absent
 """
 
 

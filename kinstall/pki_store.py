@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from assets import x509
 from assets.pki import CA_COMMON_NAMES, ClusterPki, KeyPair, LeafRequest, Signer, SigningKey, wanted_leaves
@@ -27,13 +28,20 @@ class PkiUnusable(KinstallError):
     """The state folder holds keys that cannot be used."""
 
 
-def ensure_pki(spec: ClusterSpec, folder: Path, now: datetime, create_cas: bool) -> ClusterPki:
+def ensure_pki(
+    spec: ClusterSpec,
+    folder: Path,
+    now: datetime,
+    create_cas: bool,
+    own: Mapping[Signer, KeyPair] = MappingProxyType({}),
+) -> ClusterPki:
     """Every key and certificate the spec asks for, from `folder`; what is missing or worn out is made and written.
 
-    `now` is aware. Authorities are only made where `create_cas`. Raises PkiMissing, PkiUnusable and OSError.
+    `now` is aware. Authorities are only made where `create_cas`; those of the operator's `own` take the place of made
+    ones. Raises PkiMissing, PkiUnusable and OSError.
     """
     _private_folder(folder)
-    authorities = {signer: _authority(spec, folder, signer, now, create_cas) for signer in Signer}
+    authorities = {signer: _authority(spec, folder, signer, now, create_cas, own.get(signer)) for signer in Signer}
     service_accounts = _service_accounts(spec, folder, create_cas)
     wanted = [request for node in (None, *spec.nodes) for request in wanted_leaves(spec, node)]
     # Several at once: each file is synced to the disk, which is most of the time that many nodes' leaves take.
@@ -62,12 +70,16 @@ def read_back(folder: Path, files: Mapping[str, bytes]) -> None:
         _write(folder / name, files[name], 0o600 if name.endswith(".key") else 0o644)
 
 
-def _authority(spec: ClusterSpec, folder: Path, signer: Signer, now: datetime, create: bool) -> KeyPair:
+def _authority(
+    spec: ClusterSpec, folder: Path, signer: Signer, now: datetime, create: bool, own: KeyPair | None
+) -> KeyPair:
     certificate, key = folder / f"{signer}.crt", folder / f"{signer}.key"
     # A key alone is what a crash leaves between the two files, before anything was signed: it counts as nothing.
     if certificate.exists():
         pair = KeyPair(certificate.read_bytes(), _key_bytes(key, certificate))
         _checked(pair, str(certificate))
+        if own and own.certificate_pem != pair.certificate_pem:
+            pair = _reissued(pair, own, certificate)
         if x509.expires(pair.certificate_pem) <= now:
             raise PkiUnusable(
                 f"the certificate authority {certificate} expired on {x509.expires(pair.certificate_pem):%Y-%m-%d}",
@@ -77,10 +89,21 @@ def _authority(spec: ClusterSpec, folder: Path, signer: Signer, now: datetime, c
     if not create:
         raise _missing(certificate)
     security = spec.security
-    pair = x509.new_authority(CA_COMMON_NAMES[signer], security.key_type, now, security.ca_days)
+    pair = own or x509.new_authority(CA_COMMON_NAMES[signer], security.key_type, now, security.ca_days)
     _write(key, pair.key_pem, 0o600)
     _write(certificate, pair.certificate_pem, 0o644)
     return pair
+
+
+def _reissued(pair: KeyPair, own: KeyPair, certificate: Path) -> KeyPair:
+    """The same authority with a new certificate; any other one would cut every node off from the cluster."""
+    if x509.ca_fingerprint(own.certificate_pem) != x509.ca_fingerprint(pair.certificate_pem):
+        raise PkiUnusable(
+            f"security.ownCA names another authority than {certificate}, which the cluster was made with",
+            "Put the former one back; for another authority reset the cluster, with --forget-pki, and install it anew.",
+        )
+    _write(certificate, own.certificate_pem, 0o644)
+    return own
 
 
 def _service_accounts(spec: ClusterSpec, folder: Path, create: bool) -> SigningKey:

@@ -5,11 +5,15 @@ To add one: a module that makes a PodNetwork, a line in POD_NETWORKS, and its na
 
 from __future__ import annotations
 
-from assets.pod_network import overlay, routed
-from assets.pod_network.shape import PodNetwork
+from assets.pod_network import manifest, overlay, routed
+from assets.pod_network.shape import Keeper, PodNetwork
 from kinstall.spec import ClusterSpec
 
-POD_NETWORKS: dict[str, PodNetwork] = {"routed": routed.POD_NETWORK, "overlay": overlay.POD_NETWORK}
+POD_NETWORKS: dict[str, PodNetwork] = {
+    "routed": routed.POD_NETWORK,
+    "overlay": overlay.POD_NETWORK,
+    "manifest": manifest.POD_NETWORK,
+}
 
 
 def pod_network(spec: ClusterSpec) -> PodNetwork:
@@ -17,4 +21,4 @@ def pod_network(spec: ClusterSpec) -> PodNetwork:
     return POD_NETWORKS[spec.networking.pod_network]
 
 
-__all__ = ["POD_NETWORKS", "PodNetwork", "pod_network"]
+__all__ = ["POD_NETWORKS", "Keeper", "PodNetwork", "pod_network"]

@@ -12,8 +12,9 @@ from importlib.resources import files
 from ipaddress import IPv4Address, IPv4Network
 
 from assets import paths, units
+from assets.cni import BRIDGE
 from assets.inputs import NodeInputs
-from assets.pod_network.shape import PodNetwork
+from assets.pod_network.shape import Keeper, PodNetwork
 from assets.rendered import Rendered, text
 from kinstall.spec import ClusterSpec, Node
 
@@ -76,7 +77,7 @@ CHECK = f"{paths.OVERLAY_SCRIPT} check"
 RUN = f"{paths.OVERLAY_SCRIPT} up"
 UNDO = f"{paths.OVERLAY_SCRIPT} down"
 
-POD_NETWORK = PodNetwork(
+KEEPER = Keeper(
     what="overlay",
     files=overlay_files,
     unit=paths.OVERLAY_UNIT,
@@ -86,9 +87,14 @@ POD_NETWORK = PodNetwork(
     check=CHECK,
     run=RUN,
     undo=UNDO,
-    direct=False,
     hop=lambda address, pod_cidr: str(IPv4Network(pod_cidr).network_address),
+)
+
+POD_NETWORK = PodNetwork(
+    keeper=KEEPER,
+    direct=False,
     modules=("vxlan",),
     overhead=OVERHEAD,
     udp_port=UDP_PORT,
+    links=(BRIDGE, paths.OVERLAY_DEVICE),
 )

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from importlib.resources import files
 
 from assets import paths, units
+from assets.cni import BRIDGE
 from assets.inputs import NodeInputs
-from assets.pod_network.shape import PodNetwork
+from assets.pod_network.shape import Keeper, PodNetwork
 from assets.rendered import Rendered, text
 from kinstall.spec import ClusterSpec, Node
 
@@ -62,7 +63,7 @@ def _unit() -> Rendered:
     )
 
 
-POD_NETWORK = PodNetwork(
+KEEPER = Keeper(
     what="routes",
     files=route_files,
     unit=paths.ROUTES_UNIT,
@@ -72,6 +73,7 @@ POD_NETWORK = PodNetwork(
     check=CHECK,
     run=RUN,
     undo=UNDO,
-    direct=True,
     hop=lambda address, pod_cidr: address,
 )
+
+POD_NETWORK = PodNetwork(keeper=KEEPER, direct=True, links=(BRIDGE,))

@@ -11,14 +11,13 @@ from kinstall.spec import ClusterSpec, Node
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PodNetwork:
-    """A unit that keeps the way to the other nodes' pods, and what stands around it.
+class Keeper:
+    """A unit on every node that keeps the way to the other nodes' pods, and what stands around it.
 
     `files`: everything that lies on a node. `unit_inputs` are those of them that the unit is started anew for;
     `inputs` those that `run` is called for. `check`, `run` and `undo` are sh code: whether the way is as planned, make
-    it so, take it away. `what`: the step's name. `modules`: kernel modules beyond those of every node. `overhead`:
-    bytes of each packet that pods cannot have. `udp_port`: taken on every node, 0 for none. `direct`: whether nodes
-    must be neighbours on one link. `hop`: (peer's address, peer's pod range) → the gateway of the route to its pods.
+    it so, take it away. `what`: the step's name. `hop`: (peer's address, peer's pod range) → the gateway of the route
+    to its pods.
     """
 
     what: str
@@ -30,8 +29,22 @@ class PodNetwork:
     check: str
     run: str
     undo: str
-    direct: bool
     hop: Callable[[str, str], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodNetwork:
+    """A choice of `networking.podNetwork`.
+
+    `keeper`: None where the network is somebody else's; then pod ranges are not planned either, and nothing is said
+    about pods' interfaces. `direct`: whether nodes must be neighbours on one link. `modules`: kernel modules beyond
+    those of every node. `overhead`: bytes of each packet that pods cannot have. `udp_port`: taken on every node, 0 for
+    none. `links`: the cluster's own links that hold addresses of pods' range; None where only the network knows.
+    """
+
+    keeper: Keeper | None
+    direct: bool
     modules: tuple[str, ...] = ()
     overhead: int = 0
     udp_port: int = 0
+    links: tuple[str, ...] | None = ()

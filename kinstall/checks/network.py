@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from assets import paths
 from assets.firewall import GATEWAY_PORT
 from assets.pod_network import pod_network
 from kinstall.checks import Check, View
@@ -22,8 +21,6 @@ CONTROL_PLANE_PORTS = {
 GATEWAY_PORTS = {GATEWAY_PORT: "kubectl"}
 NODE_PORTS = {10250: "kubelet", 10248: "kubelet", 10256: "kube-proxy", 10249: "kube-proxy"}
 SERVICE_NODE_PORTS = range(30000, 32768)
-OWN_LINKS = ("cni0", paths.OVERLAY_DEVICE)
-"""Links with an address of the pods' range on a node of this cluster."""
 
 
 def ports_of(view: View) -> dict[int, str]:
@@ -127,9 +124,14 @@ def default_route(view: View) -> Iterator[Finding]:
 def ranges(view: View) -> Iterator[Finding]:
     """Pods' and services' ranges against every route and address that the node has."""
     facts, net, found = view.facts, view.spec.networking, False
+    links = pod_network(view.spec).links
+
+    def own(link: str) -> bool:
+        return view.own and (links is None or link in links)
+
     for field, wanted in (("podSubnet", net.pods), ("serviceSubnet", net.services)):
         for name, interface in facts.addresses:
-            if interface.ip in wanted and not (view.own and name in OWN_LINKS):
+            if interface.ip in wanted and not own(name):
                 found = True
                 yield view.error(
                     "ranges",
@@ -139,8 +141,8 @@ def ranges(view: View) -> Iterator[Finding]:
         for route in facts.routes:
             if not route.destination.prefixlen or not wanted.overlaps(route.destination):
                 continue
-            # The cluster's own: its bridge, and a route per peer (also one that the answers no longer name).
-            if view.own and route.destination.subnet_of(wanted) and (route.device == "cni0" or route.via):
+            # The cluster's own: its links, and a route per peer (also one that the answers no longer name).
+            if route.destination.subnet_of(wanted) and (own(route.device) or (view.own and route.via)):
                 continue
             if any(i.network == route.destination and i.ip in wanted for _, i in facts.addresses):
                 continue  # said above

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from shlex import quote
 
 from assets import paths
 from assets.x509 import ca_fingerprint
-from kinstall import preflight
+from kinstall import brought, preflight
 from kinstall.findings import Finding
 from kinstall.install.options import Options
 from kinstall.living import own_records, refuse_changes
@@ -40,8 +41,12 @@ def judge(session: Session, state: StateFolder, *, only_new: bool = False) -> Ju
     """Ask all nodes and judge their answers; nothing is changed anywhere.
 
     `only_new`: of the ways between nodes only those from and to nodes that belong to no cluster yet are tried.
+
+    Raises:
+        InvalidAnswers: a file that the answers name cannot be used
     """
     spec = session.spec
+    brought.read(spec, state.pki, datetime.now(UTC))
     asked, findings = session.ask()
     fingerprint = known_fingerprint(state)
     facts = {name: each.facts for name, each in asked.items()}

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from assets.x509 import ca_fingerprint
+from kinstall import brought
 from kinstall.addressing import assign_pod_cidrs
 from kinstall.digests import resolve
 from kinstall.engine.preview import PlannedChange, planned_changes, to_read
@@ -41,14 +42,16 @@ def prepare(session: Session, options: Options, asked: Mapping[str, Asked], pki:
     """From facts to a plan and a survey. `pki` is the folder whose keys are used and completed.
 
     Raises:
-        UsageError, TransportError, PkiMissing, PkiUnusable
+        UsageError, TransportError, PkiMissing, PkiUnusable, InvalidAnswers
     """
     spec = session.spec
     recorded = {name: each.facts.cluster for name, each in asked.items() if each.facts.cluster}
     living = bool(recorded)
     if living and options.recover_pki and not (pki / "ca.key").exists():
         recover_pki(spec, session.hosts, pki)
-    keys = ensure_pki(spec, pki, datetime.now(UTC), create_cas=not living)
+    now = datetime.now(UTC)
+    own = brought.read(spec, pki, now)
+    keys = ensure_pki(spec, pki, now, create_cas=not living, own=own.authorities)
     kept = {**options.state.read_nodes(), **{name: str(who["podCIDR"]) for name, who in recorded.items()}}
     archs = {each.facts.architecture for each in asked.values()}
     sources, fetched = session.sources(archs), resolve(spec, archs, session.checksums)
@@ -59,6 +62,7 @@ def prepare(session: Session, options: Options, asked: Mapping[str, Asked], pki:
         pod_cidrs=assign_pod_cidrs(spec, kept),
         mirrors=sources.mirrors,
         found={node.name: _found(asked[node.name], node.internal_ip, fetched, sources) for node in spec.nodes},
+        own_network=own.own_network,
     )
     plan = build_plan(inputs)
     surveys: dict[str, NodeSurvey] = {}

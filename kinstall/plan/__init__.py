@@ -42,7 +42,7 @@ def build_plan(inputs: Inputs) -> Plan:
             phase(
                 "network",
                 every,
-                {n.name: services.network(spec, n, files[n.name]) for n in every},
+                {n.name: services.network(inputs, n, files[n.name]) for n in every},
                 After("kubernetes"),
                 After("control-plane", Scope.ALL),
             ),

@@ -10,6 +10,7 @@ from assets import catalog, paths
 from assets.inputs import MirrorAccess, NodeInputs
 from assets.pki import ClusterPki
 from assets.pod_network import pod_network
+from assets.pod_network.manifest import Manifest
 from assets.rendered import Rendered
 from kinstall.artefacts import image_refs
 from kinstall.engine.steps import Archive, Directory, File
@@ -44,7 +45,8 @@ class NodeFound:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
     """Everything a plan follows from. `pod_cidrs` and `found` have an entry per node of the spec, `mirrors` one per
-    mirrored registry with a user or an authority of its own."""
+    mirrored registry with a user or an authority of its own. `own_network`: networking.podNetworkManifest's.
+    """
 
     spec: ClusterSpec
     pki: ClusterPki
@@ -52,6 +54,7 @@ class Inputs:
     pod_cidrs: Mapping[str, str]
     found: Mapping[str, NodeFound]
     mirrors: Mapping[str, MirrorAccess] = field(default_factory=dict)
+    own_network: Manifest | None = None
 
 
 def node_files(inputs: Inputs, node: Node) -> dict[str, tuple[Rendered, ...]]:
@@ -88,14 +91,20 @@ def as_files(rendered: Iterable[Rendered]) -> tuple[File, ...]:
     return tuple(File(each.path, each.content, each.mode, secret=each.secret) for each in rendered)
 
 
+# kubectl prints a list, or the object itself where there is only one.
+_TIMES = (
+    '{{define "one"}}{{.kind}} {{.metadata.namespace}} {{.metadata.name}}{{range .metadata.managedFields}}'
+    '{{if eq .manager "kinstall"}} {{.time}}{{end}}{{end}}{{"\\n"}}{{end}}'
+    '{{if .items}}{{range .items}}{{template "one" .}}{{end}}{{else}}{{template "one" .}}{{end}}'
+)
+
+
 def applied(file: str) -> str:
-    """sh code that tests whether applying the file's objects (at least two) would change none of them.
+    """sh code that tests whether applying the file's objects would change none of them.
 
     The time beside a manager's fields moves only when an apply changes one of them. `kubectl diff` compares an object
     of one moment with an answer of a later one: a controller's status in between looks like a difference.
     """
-    mine = '{.metadata.managedFields[?(@.manager=="kinstall")].time}'
-    listing = quote(f'{{range .items[*]}}{{.kind}} {{.metadata.name}} {mine}{{"\\n"}}{{end}}')
-    shown = f"--show-managed-fields -f {file} -o jsonpath={listing}"
+    shown = f"--show-managed-fields -f {file} -o go-template={quote(_TIMES)}"
     now, then = f"{ADMIN} get {shown}", f"{ADMIN} {APPLY} --dry-run=server {shown}"
     return f'is=$({now}) && [ -n "$is" ] && will=$({then}) && [ "$is" = "$will" ]'

@@ -10,7 +10,7 @@ from assets.yamltext import documents
 from kinstall import footprint
 from kinstall.causes import diagnose_program
 from kinstall.engine.steps import File, Script, Step, Unit, Wait
-from kinstall.plan import taints
+from kinstall.plan import own_network, taints
 from kinstall.plan.common import ADMIN, APPLY, KUBECTL, OBJECTS, Inputs, applied, as_files, folders
 from kinstall.spec import Node
 
@@ -55,4 +55,5 @@ def control_plane(inputs: Inputs) -> tuple[Step, ...]:
             files=(("super-admin.conf", super_admin),),
         ),
         taints.step(spec),
+        *own_network.objects(inputs.own_network),
     )

@@ -11,6 +11,7 @@ from assets.rendered import Rendered
 from kinstall import footprint
 from kinstall.changes import identity
 from kinstall.engine.steps import File, Script, Step, Unit
+from kinstall.plan import own_network
 from kinstall.plan.common import IDENTITY, Inputs, as_files, folders
 from kinstall.spec import ClusterSpec, Node
 
@@ -22,8 +23,7 @@ def steps(inputs: Inputs, node: Node, files: Mapping[str, tuple[Rendered, ...]])
     sysctls = " && ".join(
         f'[ "$(cat /proc/sys/{key.replace(".", "/")} 2>/dev/null)" = {value} ]' for key, value in kernel.SYSCTLS.items()
     )
-    network = pod_network(inputs.spec)
-    wanted = (*kernel.MODULES, *network.modules)
+    wanted = (*kernel.MODULES, *pod_network(inputs.spec).modules)
     # A module that is built in, or that this kernel has not, has nothing to be loaded.
     modules = "\n".join(
         f"[ -d /sys/module/{module} ] || ! modprobe -nq {module} 2>/dev/null || exit 1" for module in wanted
@@ -42,20 +42,31 @@ def steps(inputs: Inputs, node: Node, files: Mapping[str, tuple[Rendered, ...]])
         ),
         Script("kernel modules", check=modules, run=f"modprobe -a {' '.join(wanted)}"),
         Script("sysctls", check=sysctls, run=f"sysctl -q -p {paths.SYSCTL_FILE}", inputs=(paths.SYSCTL_FILE,)),
+        *_network(inputs),
+        *_masquerade(inputs.spec),
+    )
+
+
+def _network(inputs: Inputs) -> tuple[Step, ...]:
+    keeper = pod_network(inputs.spec).keeper
+    if keeper is None:
+        return own_network.prepared(inputs.spec, inputs.own_network)
+    return (
         Script(
-            f"networkd leaves {network.what} alone",  # it reads its configuration only when it starts
+            f"networkd leaves {keeper.what} alone",  # it reads its configuration only when it starts
             check="",
             run="systemctl try-restart systemd-networkd.service",
-            inputs=network.networkd_inputs,
+            inputs=keeper.networkd_inputs,
         ),
-        Unit(network.unit, network.unit_inputs, undo=network.undo),
+        Unit(keeper.unit, keeper.unit_inputs, undo=keeper.undo),
         # The check reads the list that lies on the node: that a new one is coming, only the input tells.
-        Script(network.what, check=network.check, run=network.run, inputs=network.inputs),
-        *(_masquerade(inputs.spec) if firewall.is_wanted(inputs.spec) else ()),
+        Script(keeper.what, check=keeper.check, run=keeper.run, inputs=keeper.inputs),
     )
 
 
 def _masquerade(spec: ClusterSpec) -> tuple[Step, ...]:
+    if not firewall.is_wanted(spec):
+        return (Script("no masquerade", check=firewall.GONE_CHECK, run=firewall.GONE),)
     unit = (paths.unit_file(paths.FIREWALL_UNIT), paths.FIREWALL_RULES)
     return (
         Unit(paths.FIREWALL_UNIT, unit, undo=firewall.UNDO),

@@ -12,9 +12,9 @@ from kinstall import footprint
 from kinstall.artefacts import image_refs
 from kinstall.causes import diagnose_program
 from kinstall.engine.steps import File, Script, Step, Unit, Wait
-from kinstall.plan import gateway
+from kinstall.plan import gateway, own_network
 from kinstall.plan.common import ADMIN, APPLY, COREDNS, Inputs, applied
-from kinstall.spec import ClusterSpec, Node
+from kinstall.spec import Node
 
 # Within its first seconds kube-proxy may still be about to write its rules.
 _JUST_STARTED = f"""\
@@ -23,8 +23,9 @@ t=$(systemctl show -p ActiveEnterTimestampMonotonic --value {paths.KUBE_PROXY_UN
 [ "${{t:-0}}" -gt 0 ] && [ $((${{up%.*}} - t / 1000000)) -lt 30 ]"""
 
 
-def network(spec: ClusterSpec, node: Node, files: Mapping[str, tuple[Rendered, ...]]) -> tuple[Step, ...]:
+def network(inputs: Inputs, node: Node, files: Mapping[str, tuple[Rendered, ...]]) -> tuple[Step, ...]:
     """kube-proxy, once the API is there: before that it would only sit in its back-off."""
+    spec = inputs.spec
     ip = spec.networking.api_service_ip.replace(".", "\\.")
     check = {
         "nftables": f"nft list map ip kube-proxy service-ips 2>/dev/null | grep -q '{ip} '",
@@ -59,6 +60,7 @@ def network(spec: ClusterSpec, node: Node, files: Mapping[str, tuple[Rendered, .
             diagnose=diagnose_program(("kube-proxy.service",)),
         ),
         *gateway.steps(spec, node, files),
+        *own_network.on_node(spec, inputs.own_network),
     )
 
 
@@ -68,6 +70,7 @@ def addons(inputs: Inputs) -> tuple[Step, ...]:
     document = documents(coredns_objects(spec, image_refs(spec).coredns, has_resolver)).encode()
     deployment = f"{ADMIN} -n kube-system get deployment coredns -o jsonpath='{{.status.availableReplicas}}'"
     return (
+        *own_network.available(inputs.own_network),
         File(COREDNS, document, 0o600),
         Script(
             "CoreDNS",

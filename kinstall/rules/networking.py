@@ -93,4 +93,25 @@ def own_ranges(view: View) -> Iterator[Problem]:
         taken[network] = node.name
 
 
-RULES: tuple[Rule, ...] = (ranges, service_size, node_ranges, overlaps, own_ranges)
+def manifest(view: View) -> Iterator[Problem]:
+    """A network of the operator's own: its file, and what then has no meaning here."""
+    networking, path = view.spec.networking, "networking.podNetworkManifest"
+    if not view.intact("networking.podNetwork", path):
+        return
+    if networking.pod_network != "manifest":
+        if networking.pod_network_manifest:
+            message = f"a manifest means nothing with podNetwork {networking.pod_network}"
+            yield Problem(path, message, "leave it out, or take podNetwork: manifest")
+        return
+    if not networking.pod_network_manifest:
+        yield Problem(path, "podNetwork manifest takes its network from a file", "name your CNI's manifest")
+    yield from told(path, syntax.key_file(networking.pod_network_manifest))
+    if networking.mtu:
+        yield Problem("networking.mtu", "a manifest's network sets its MTU itself", "leave it out, set it in there")
+    for place, node in view.nodes():
+        if node.pod_cidr:
+            message = "with podNetwork manifest the cluster gives each node its range"
+            yield Problem(f"{place}.podCIDR", message, "leave it out")
+
+
+RULES: tuple[Rule, ...] = (ranges, service_size, node_ranges, overlaps, own_ranges, manifest)

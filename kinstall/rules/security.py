@@ -8,10 +8,17 @@ from ipaddress import IPv4Network
 from kinstall.findings import Problem
 from kinstall.rules import syntax
 from kinstall.rules.view import Rule, View, told
+from kinstall.spec import OwnAuthority, Security
 
 _GIVES_UP = (
     "whoever reaches the gateway from a trusted network is admin, without any credential, and nothing is encrypted"
 )
+
+
+def own_authorities_of(security: Security) -> tuple[tuple[str, OwnAuthority], ...]:
+    """(key in security.ownCA, what stands there)."""
+    own = security.own_ca
+    return (("cluster", own.cluster), ("etcd", own.etcd), ("frontProxy", own.front_proxy))
 
 
 def acknowledged(view: View) -> Iterator[Problem]:
@@ -47,4 +54,26 @@ def trusted_networks(view: View) -> Iterator[Problem]:
             yield Problem(place, message, "name networks of hosts")
 
 
-RULES: tuple[Rule, ...] = (acknowledged, trusted_networks)
+def network_of_somebody_else(view: View) -> Iterator[Problem]:
+    """What such a network does with pods' packets is not known: their sender may be their node."""
+    if view.spec.security.mode == "http" and view.spec.networking.pod_network == "manifest":
+        message = "with podNetwork manifest pods cannot be kept from the gateway, and everyone in a pod would be admin"
+        yield Problem("security.mode", message, "take mode https, or another podNetwork")
+
+
+def own_authorities(view: View) -> Iterator[Problem]:
+    taken: dict[str, str] = {}
+    for name, own in own_authorities_of(view.spec.security):
+        path = f"security.ownCA.{name}"
+        yield from told(f"{path}.certificate", syntax.key_file(own.certificate))
+        yield from told(f"{path}.key", syntax.key_file(own.key))
+        for missing, there in (("key", own.certificate), ("certificate", own.key)):
+            if there and not getattr(own, missing) and view.intact(path):
+                yield Problem(f"{path}.{missing}", "an authority needs both its certificate and its key", "name it")
+        if own.certificate and own.certificate in taken:
+            message = f"this is {taken[own.certificate]}'s too: whom one trusts, the other must not"
+            yield Problem(f"{path}.certificate", message, "take an authority of its own, or leave it out")
+        taken.setdefault(own.certificate, name)
+
+
+RULES: tuple[Rule, ...] = (acknowledged, trusted_networks, network_of_somebody_else, own_authorities)

@@ -23,7 +23,7 @@ from kinstall.spec.components import (
 from kinstall.spec.fields import answer
 from kinstall.spec.networking import Networking
 from kinstall.spec.nodes import CONTROL_PLANE, CONTROL_PLANE_TAINT, WORKER, ControlPlaneRole, Node, Role, Roles, Taint
-from kinstall.spec.security import Security
+from kinstall.spec.security import OwnAuthorities, OwnAuthority, Security
 from kinstall.spec.sources import Downloads, Images, Mirror
 
 __all__ = [
@@ -44,6 +44,8 @@ __all__ = [
     "Node",
     "NodeComponents",
     "NodeSsh",
+    "OwnAuthorities",
+    "OwnAuthority",
     "OwnComponents",
     "OwnContainerd",
     "Preflight",

@@ -21,13 +21,35 @@ class Networking:
     )
     dns_domain: str = answer("the cluster's DNS domain", guide=(40,), default="cluster.local")
     pod_network: str = answer(
-        "how pods on different nodes reach one another", guide=(4, 5), choices=("routed", "overlay"), default="routed"
+        "how pods on different nodes reach one another",
+        guide=(4, 5),
+        choices=("routed", "overlay", "manifest"),
+        default="routed",
+    )
+    pod_network_manifest: str = answer(
+        "podNetwork manifest: path of the CNI's manifest (Calico, Cilium, flannel …) on this machine",
+        guide=(4,),
+        since="0.2",
+        default="",
     )
     proxy_mode: str = answer(
         "how kube-proxy programs services", guide=(27,), choices=("nftables", "iptables"), default="nftables"
     )
     mtu: int = answer("MTU of pod interfaces; 0: that of the node's interface", guide=(23, 29), default=0)
-    masquerade: bool = answer("pods reach the world outside under their node's address", guide=(30,), default=True)
+    masquerade: bool | None = answer(
+        "pods reach the world outside under their node's address; left out: yes, unless podNetwork is manifest",
+        guide=(30,),
+        default=None,
+    )
+
+    @property
+    def plans_ranges(self) -> bool:
+        """Whether kinstall gives each node its pod range; for a network of somebody else's the cluster does."""
+        return self.pod_network != "manifest"
+
+    @property
+    def masquerades(self) -> bool:
+        return self.plans_ranges if self.masquerade is None else self.masquerade
 
     @property
     def pods(self) -> IPv4Network:

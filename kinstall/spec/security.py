@@ -8,6 +8,32 @@ from kinstall.spec.fields import answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnAuthority:
+    """A certificate authority that exists already. It is taken once, when the cluster's keys are made."""
+
+    certificate: str = answer(
+        "path of its certificate (PEM) on this machine; an intermediate's will do",
+        guide=(17,),
+        since="0.2",
+        default="",
+    )
+    key: str = answer("path of its private key (PEM, not encrypted)", guide=(17,), since="0.2", secret=True, default="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnAuthorities:
+    """Authorities of the operator's own, in the place of those that are made."""
+
+    cluster: OwnAuthority = answer(
+        "signs the API's, the kubelets' and the users' certificates", since="0.2", default_factory=OwnAuthority
+    )
+    etcd: OwnAuthority = answer("signs etcd's certificates", since="0.2", default_factory=OwnAuthority)
+    front_proxy: OwnAuthority = answer(
+        "signs the certificate of the API server at aggregated APIs", since="0.2", default_factory=OwnAuthority
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Security:
     """How the API is protected."""
 
@@ -27,6 +53,9 @@ class Security:
     key_type: str = answer("type of the keys that are made", guide=(17,), choices=("ecdsa", "rsa"), default="ecdsa")
     extra_sans: tuple[str, ...] = answer(
         "further names and addresses in the API server's certificate", guide=(17,), key="extraSANs", default=()
+    )
+    own_ca: OwnAuthorities = answer(
+        "certificate authorities of your own", guide=(17,), key="ownCA", since="0.2", default_factory=OwnAuthorities
     )
     ca_days: int = answer("days a new certificate authority is valid", guide=(17,), default=3650)
     leaf_days: int = answer("days a new certificate is valid", guide=(17,), default=365)

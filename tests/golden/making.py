@@ -6,6 +6,7 @@ import tempfile
 from hashlib import sha256
 from pathlib import Path
 
+from assets.pod_network.manifest import Manifest, read
 from kinstall.addressing import assign_pod_cidrs
 from kinstall.answers import load
 from kinstall.artefacts import release_files
@@ -38,6 +39,11 @@ def found_on_every_node(spec: ClusterSpec) -> NodeFound:
     )
 
 
+def own_network_of(spec: ClusterSpec) -> Manifest | None:
+    """In the place of the manifest that the answers name."""
+    return None if spec.networking.plans_ranges else read((FOLDER / "own-network.yaml").read_bytes())
+
+
 def plan_of(spec: ClusterSpec) -> Plan:
     """The plan of `spec` with fixed facts and described keys."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -51,6 +57,7 @@ def plan_of(spec: ClusterSpec) -> Plan:
             pod_cidrs=assign_pod_cidrs(spec, {}),
             mirrors=made_up(spec, ["amd64"]).mirrors,
             found={node.name: found for node in spec.nodes},
+            own_network=own_network_of(spec),
         )
     )
 

@@ -69,6 +69,7 @@ def generated(number: int) -> Data:
     dice = _Dice(random.Random(number))
     pods, mask = dice.one(*_PODS)
     site = dice.one(*_SITES)
+    network = dice.maybe(lambda: dice.one(*_choices(Networking, "pod_network")))
     return _without_gaps(
         {
             "apiVersion": dice.maybe(lambda: "kinstall/v1"),
@@ -77,15 +78,15 @@ def generated(number: int) -> Data:
             "controlPlaneEndpoint": dice.maybe(
                 lambda: dice.one(f"{site}.11:6443", f"{site}.250:443", "k8s.example.com:6443")
             ),
-            "networking": _networking(dice, pods, mask),
-            "security": _security(dice, site),
+            "networking": _networking(dice, pods, mask, network),
+            "security": _security(dice, site, network),
             "images": _images(dice),
             "downloads": _downloads(dice),
             "ssh": _without_gaps(_login(dice) | {"connectTimeout": dice.maybe(lambda: dice.one(1, 30, 600))}),
             "preflight": _without_gaps({"ignore": dice.maybe(lambda: dice.some("swap", "disk", *sorted(CHECKS)[:3]))}),
             "components": _components(dice),
             "roles": _without_gaps({role: _role(dice, role) for role in ("control-plane", "worker")}),
-            "nodes": _nodes(dice, site, IPv4Network(pods), mask),
+            "nodes": _nodes(dice, site, IPv4Network(pods), mask, network),
         }
     )
 
@@ -100,23 +101,25 @@ def _choices(record: type, attribute: str) -> tuple[str, ...]:
     return next(key.choices for key in keys_of(record) if key.attribute == attribute)
 
 
-def _networking(dice: _Dice, pods: str, mask: int) -> Data:
+def _networking(dice: _Dice, pods: str, mask: int, network: str | None) -> Data:
+    somebody_elses = network == "manifest"
     return _without_gaps(
         {
             "podSubnet": pods,
             "nodeCIDRMaskSize": mask,
             "serviceSubnet": dice.maybe(lambda: dice.one(*_SERVICES)),
             "dnsDomain": dice.maybe(lambda: dice.one("cluster.example", "k8s", "cluster.local")),
-            "podNetwork": dice.maybe(lambda: dice.one(*_choices(Networking, "pod_network"))),
+            "podNetwork": network,
+            "podNetworkManifest": dice.one("~/calico.yaml", "cni: of #1.yaml") if somebody_elses else None,
             "proxyMode": dice.maybe(lambda: dice.one(*_choices(Networking, "proxy_mode"))),
-            "mtu": dice.maybe(lambda: dice.one(576, 1450, 9000)),
+            "mtu": None if somebody_elses else dice.maybe(lambda: dice.one(576, 1450, 9000)),
             "masquerade": dice.maybe(lambda: dice.one(True, False)),
         }
     )
 
 
-def _security(dice: _Dice, site: str) -> Data:
-    mode = dice.maybe(lambda: dice.one(*_choices(Security, "mode")))
+def _security(dice: _Dice, site: str, network: str | None) -> Data:
+    mode = "https" if network == "manifest" else dice.maybe(lambda: dice.one(*_choices(Security, "mode")))
     trusted = {"trustedNetworks": dice.some(f"{site}.0/24", "203.0.113.7/32", "10.0.0.0/12")} if mode == "http" else {}
     return _without_gaps(
         {
@@ -127,6 +130,7 @@ def _security(dice: _Dice, site: str) -> Data:
             "extraSANs": dice.maybe(
                 lambda: dice.some("k8s.example.net", "*.example.org", "203.0.113.10", "2001:db8::1")
             ),
+            "ownCA": _without_gaps({name: _own_ca(dice, name) for name in ("cluster", "etcd", "frontProxy")}),
             "caDays": dice.maybe(lambda: dice.one(400, 36500)),
             "leafDays": dice.maybe(lambda: dice.one(1, 180, 400)),
         }
@@ -144,6 +148,10 @@ def _mirror(dice: _Dice) -> Data:
             "caFile": dice.maybe(lambda: dice.one("~/our authority.pem", "0x10")),
         }
     )
+
+
+def _own_ca(dice: _Dice, name: str) -> Data | None:
+    return {"certificate": f"~/{name}.crt", "key": f"/keys/of {name}.key"} if dice.random.random() < 0.4 else None
 
 
 def _images(dice: _Dice) -> Data:
@@ -250,7 +258,7 @@ def _labels(dice: _Dice) -> dict[str, str]:
     return {key: dice.one(*_ODD_VALUES) for key in keys}
 
 
-def _nodes(dice: _Dice, site: str, pods: IPv4Network, mask: int) -> list[Data]:
+def _nodes(dice: _Dice, site: str, pods: IPv4Network, mask: int, network: str | None) -> list[Data]:
     count = dice.random.randint(1, 6)
     ranges = dice.random.sample(list(pods.subnets(new_prefix=mask)), count)
     first = dice.random.randrange(count)
@@ -266,7 +274,7 @@ def _nodes(dice: _Dice, site: str, pods: IPv4Network, mask: int) -> list[Data]:
                 "taints": dice.maybe(lambda: _taints(dice)),
                 "ssh": _login(dice) if dice.random.random() < 0.4 else None,
                 "components": dice.maybe(partial(_components, dice, control_plane=index == first), 0.6),
-                "podCIDR": dice.maybe(ranges[index].__str__),
+                "podCIDR": None if network == "manifest" else dice.maybe(ranges[index].__str__),
             }
         )
         for index in range(count)

@@ -79,6 +79,7 @@ def test_a_node_keeps_its_pods_from_it(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         assert sorted(re.findall(r"chain (\w+)", done.stdout)) == chains
         assert ("tcp dport 8080 drop" in done.stdout) == ("forward" in chains)
+        assert ("ct status dnat" in done.stdout) == ("forward" in chains)
 
 
 def test_nothing_of_it_in_mode_https_and_on_workers() -> None:

@@ -32,15 +32,22 @@ far() { there env KINSTALL_OVERLAY="$THERE" sh "$SCRIPT" "$@"; }
 # A datagram that fills a packet of the overlay (1450 bytes with its headers) must come back in one piece.
 ECHO = """
 import socket
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("10.244.1.9", 7)); s.settimeout(10)
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("10.244.1.9", 7)); s.settimeout(30)
 s.sendto(*s.recvfrom(2000))
 """
 ASK = """
 import socket
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("10.244.0.9", 0)); s.settimeout(5)
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("10.244.0.9", 0)); s.settimeout(0.3)
 s.setsockopt(socket.IPPROTO_IP, 10, 2)  # IP_MTU_DISCOVER: never a fragment
-s.sendto(b"x" * 1422, ("10.244.1.9", 7))
-assert len(s.recv(2000)) == 1422
+for _ in range(90):  # until the other end listens
+    s.sendto(b"x" * 1422, ("10.244.1.9", 7))
+    try:
+        assert len(s.recv(2000)) == 1422
+        break
+    except TimeoutError:
+        continue
+else:
+    raise SystemExit("no answer")
 """
 
 HERE = "# comment\nown 10.244.0.0/24 192.0.2.11 02:6b:c0:00:02:0b 1450\n10.244.1.0/24 198.51.100.12 02:6b:c6:33:64:0c\n"
@@ -87,7 +94,7 @@ overlay check; echo "before $?"
 overlay up && far up; echo "up $?"
 there ip addr add 10.244.1.9/32 dev lo; there ip link set lo up
 ip addr add 10.244.0.9/32 dev lo; ip link set lo up
-there "$PYTHON" -c "$ECHO" & sleep 0.3
+there "$PYTHON" -c "$ECHO" &
 "$PYTHON" -c "$ASK"; echo "answer $?"
 before=$(ip -o link show kinstall-vxlan)
 overlay check && overlay up && [ "$before" = "$(ip -o link show kinstall-vxlan)" ]; echo "again $?"

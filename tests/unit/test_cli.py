@@ -20,7 +20,19 @@ from kinstall.plan import PHASES
 
 ROOT = Path(__file__).parents[2]
 MINIMAL = str(ROOT / "examples" / "minimal.yaml")
-COMMANDS = ("replay", "plan", "preflight", "verify", "reset", "trust", "rehearse", "render", "report", "schema")
+COMMANDS = (
+    "replay",
+    "plan",
+    "preflight",
+    "verify",
+    "reset",
+    "trust",
+    "rehearse",
+    "render",
+    "routes",
+    "report",
+    "schema",
+)
 
 
 @dataclass(frozen=True)
@@ -242,3 +254,20 @@ def test_packages_in_the_current_directory_are_not_ours(tmp_path: Path) -> None:
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert ran.returncode == 0 and "podSubnet" in ran.stdout, ran
+
+
+def test_routes_for_a_router(kinstall: Type, refused: Callable[..., str], tmp_path: Path) -> None:
+    """A line per node as `ip route add` takes it: the ranges that are planned, or those that were once."""
+    state = tmp_path / "state"
+    words = ("routes", MINIMAL, "--state", str(state))
+    assert kinstall(*words).out.splitlines() == [
+        "10.244.0.0/24 via 192.168.56.11",
+        "10.244.1.0/24 via 192.168.56.12",
+        "10.244.2.0/24 via 192.168.56.13",
+    ]
+    assert not state.exists()
+    state.mkdir(mode=0o700)
+    (state / "nodes.json").write_text('{"gone": "10.244.1.0/24", "w1": "10.244.9.0/24"}')
+    told = json.loads(kinstall(*words, "--output", "json").out)["routes"]
+    assert [each["podCIDR"] for each in told] == ["10.244.0.0/24", "10.244.9.0/24", "10.244.2.0/24"]
+    assert "the cluster gives the nodes their ranges" in refused("routes", str(ROOT / "examples" / "own-parts.yaml"))

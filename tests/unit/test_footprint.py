@@ -167,3 +167,81 @@ def test_pods_volumes_are_unmounted_the_inner_first(node: LocalNode) -> None:
     node.execute("cat /proc/self/mounts", on_line=lines.append)
     mounted = [line.split()[1] for line in lines]
     assert "/var/lib/kubelet-other" in mounted and not [m for m in mounted if m.startswith("/var/lib/kubelet/")]
+
+
+PODS = "10.244.0.0/16"
+AGENT = ("/mnt/net.d", "/mnt/bin", "/run/agent", "/var/lib/some/agent", "/lib/modules")
+NETWORK_RULES = """\
+*filter
+:FLANNEL-FWD - [0:0]
+:cali-INPUT - [0:0]
+-A FORWARD -j FLANNEL-FWD
+-A INPUT -s 192.0.2.0/24 -j DROP
+COMMIT
+"""
+
+
+@pytest.fixture
+def folders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CNI's folders where this machine's own are not in reach."""
+    monkeypatch.setattr(footprint, "_CNI_FOLDERS", "/mnt/net.d /mnt/bin")
+
+
+def listed(node: LocalNode, code: str) -> list[str]:
+    lines: list[str] = []
+    node.execute(code, on_line=lines.append)
+    return lines
+
+
+def test_what_a_network_of_somebody_elses_left_goes(node: LocalNode, folders: None) -> None:
+    """Its files, folders, links, routes and chains; what was there before it stays, and what came from others."""
+    for path in ("/mnt/net.d/87-podman.conflist", "/mnt/bin/bridge"):
+        node.write(path, "theirs")
+    node.path("/var/lib/some").mkdir(parents=True)
+    run(node, "ip link add before type bridge && ip link set before up && ip addr add 10.244.9.9/32 dev before")
+    found = footprint.network_found(AGENT)
+    assert node.execute(found.check, on_line=lambda line: None) != 0
+    run(node, found.run)
+    assert node.execute(found.check, on_line=lambda line: None) == 0
+    for path in (
+        *("/mnt/net.d/10-agent.conflist", "/mnt/net.d/.agent", "/mnt/bin/agent", "/run/agent/state"),
+        *("/var/lib/some/agent/deep/file", "/var/lib/some/other"),
+    ):
+        node.write(path, "the network's, but for the last")
+    run(node, "ip link add agent1 type bridge && ip link set agent1 up && ip addr add 10.244.1.1/24 dev agent1")
+    run(node, "ip link add wg9 type bridge && ip link set wg9 up && ip addr add 198.51.100.1/24 dev wg9")
+    run(node, "ip route add 10.244.2.0/24 via 198.51.100.2; ip route add 203.0.113.0/24 via 198.51.100.2")
+    node.write("/run/fake/iptables", NETWORK_RULES)
+    run(node, footprint.network_gone(PODS))
+    assert listed(node, "find /mnt /run/agent /var/lib/some -type f 2>/dev/null | sort") == [
+        "/mnt/bin/bridge", "/mnt/net.d/87-podman.conflist", "/var/lib/some/other",
+    ]  # fmt: skip
+    assert not node.path("/run/agent").exists() and not node.path("/var/lib/some/agent").exists()
+    assert listed(node, "ip -o link show type bridge | cut -d: -f2") == [" before", " wg9"]
+    assert listed(node, "ip route show root 10.244.0.0/16; ip route show 203.0.113.0/24 | cut -d' ' -f1-3") == [
+        "203.0.113.0/24 via 198.51.100.2"
+    ]
+    assert node.read("/run/fake/iptables.restored").splitlines() == [
+        "*filter", "-A INPUT -s 192.0.2.0/24 -j DROP", "COMMIT",
+    ]  # fmt: skip
+
+
+def test_a_changed_manifest_is_looked_at_before_it_comes(node: LocalNode, folders: None) -> None:
+    """Paths that it names newly are noted; what was noted once keeps its first answer."""
+    run(node, footprint.network_found(("/run/first",)).run)
+    node.write("/run/first/x", "")
+    node.write("/run/second/x", "theirs")
+    found = footprint.network_found(("/run/first", "/run/second", "/run/third/deep"))
+    assert node.execute(found.check, on_line=lambda line: None) != 0
+    run(node, found.run)
+    node.write("/run/third/deep/x", "")
+    run(node, footprint.network_gone(PODS))
+    assert not node.path("/run/first").exists() and not node.path("/run/third").exists()
+    assert node.read("/run/second/x") == "theirs"
+
+
+def test_without_a_look_nothing_is_taken(node: LocalNode, folders: None) -> None:
+    """A run that broke off before it looked has nothing to undo."""
+    node.write("/mnt/net.d/10-theirs.conf", "")
+    run(node, footprint.network_gone(PODS))
+    assert node.path("/mnt/net.d/10-theirs.conf").exists()

@@ -23,7 +23,7 @@ from kinstall.engine.undo import undo_program
 from kinstall.pki_store import ensure_pki
 from kinstall.plan import PHASES, Inputs, build_plan
 from kinstall.spec import WORKER, ClusterSpec, ComponentOverrides, Node
-from tests.golden.making import EXAMPLES, found_on_every_node, names
+from tests.golden.making import EXAMPLES, found_on_every_node, names, own_network_of
 from tests.golden.masks import NOW
 
 
@@ -46,6 +46,7 @@ def inputs_of(spec: ClusterSpec, keys: Path) -> Inputs:
         ca_fingerprint="aa",
         pod_cidrs=assign_pod_cidrs(spec, {}),
         found={node.name: found for node in spec.nodes},
+        own_network=own_network_of(spec),
     )
 
 
@@ -211,3 +212,66 @@ def test_everything_is_pending_on_a_bare_node(keys: Path) -> None:
     for node in plan.nodes:
         steps = steps_of(plan, node)
         assert [item.step for item in pending(steps, Observation())] == list(steps)
+
+
+def test_a_networks_workloads_are_waited_for(keys: Path, tmp_path: Path) -> None:
+    """Available everywhere and brought up to date; pods on nodes that are not Ready are not waited for."""
+    plan = build_plan(inputs_of(spec_of("own-parts"), keys))
+    step = next(step for step in checks_with_kubectl(plan) if "workloads" in step.id)
+
+    def holds(nodes: str, daemons: str, deployment: str) -> bool:
+        answers = f"*nodes*) printf '{nodes}' ;; *DaemonSet*) echo '{daemons}' ;; *) echo '{deployment}' ;;"
+        return asked(step, tmp_path, f'case "$*" in {answers} esac')
+
+    all_ready, one_off = "True\\nTrue\\n", "True\\nUnknown\\n"
+    good, deployed = "=2 =2 =2 =2 =2 =RollingUpdate", "=1 =1 =1 =1 =1 =RollingUpdate"
+    assert holds(all_ready, good, deployed)
+    for bad in (
+        *("=2 =1 =2 =2 =2 =RollingUpdate", "=2 =2 =2 =1 =2 =RollingUpdate", "=2 =2 =2 =2 =1 =RollingUpdate"),
+        *("=2 =2 =2 = = =RollingUpdate", "= = = = = =", "=1 = = = = =RollingUpdate", ""),
+    ):
+        assert not holds(all_ready, bad, deployed), bad
+        assert not holds(all_ready, good, bad), bad
+    assert holds(all_ready, "=2 =2 =2 =2 =1 =OnDelete", deployed)
+    assert holds(one_off, "=2 =2 =2 =1 =1 =RollingUpdate", deployed)
+    assert not holds(one_off, "=2 =2 =2 = = =RollingUpdate", deployed)
+    assert not holds(one_off, good, "=1 =1 =1 = = =RollingUpdate"), "a Deployment's pod can run elsewhere"
+    assert not holds("False\\n\\n", "=2 =2 =2 = = =RollingUpdate", deployed), "no node is Ready"
+
+
+def test_what_a_manifest_no_longer_has_is_deleted(keys: Path, tmp_path: Path) -> None:
+    """Applying is tried again while a kind is not served yet; then what only the former file named goes, the last
+    first; a kind that is gone is no error, a refusal is one, and is tried again by the next run."""
+    plan = build_plan(inputs_of(spec_of("own-parts"), keys))
+    step = next(step for step in steps_of(plan, "cp1") if step.id == "script pod network's objects")
+    assert isinstance(step, Script)
+    applied, calls, fake = tmp_path / "pod-network.applied", tmp_path / "calls", tmp_path / "kubectl"
+    code = step.run.replace("/var/lib/kinstall", str(tmp_path)).replace(paths.KUBECTL_BIN, str(fake))
+
+    def run(kubectl: str) -> int:
+        fake.write_text(f"#!/bin/sh\nshift\nprintf '%s\\n' \"$*\" >>{calls}\n{kubectl}\n")
+        fake.chmod(0o755)
+        calls.write_text("")
+        words = ["sh", "-e", "-c", code.replace("sleep 2", "sleep 0")]
+        return subprocess.run(words, capture_output=True, check=False).returncode
+
+    def deleted() -> list[str]:
+        return [line.split(" --ignore")[0] for line in calls.read_text().splitlines() if " delete " in line]
+
+    assert run(f'case "$*" in apply*) [ "$(grep -c ^apply {calls})" = 3 ] ;; esac') == 0
+    assert calls.read_text().count("apply ") == 3 and deleted() == []
+    assert applied.read_text().splitlines() == [
+        "Namespace default kube-net", "DaemonSet.apps kube-net net-agent", "Deployment.apps kube-net net-controller",
+    ]  # fmt: skip
+    before = applied.read_text() + "CustomResourceDefinition.apiextensions.k8s.io default ps.x\nP.x default p\n"
+    applied.write_text(before)
+    assert run('case "$*" in *delete*) echo denied; exit 1 ;; esac') != 0
+    assert applied.read_text() == before
+    gone = "the server doesn't have a resource type"
+    assert run(f'case "$*" in *"delete P.x"*) echo "{gone}"; exit 1 ;; esac') == 0
+    assert deleted() == [
+        "-n default delete P.x p",
+        "-n default delete CustomResourceDefinition.apiextensions.k8s.io ps.x",
+    ]
+    assert "ps.x" not in applied.read_text()
+    assert run("exit 1") != 0 and calls.read_text().count("apply ") == 15

@@ -84,6 +84,11 @@ def route(destination: str, via: str = "", device: str = "eth0", table: str = "m
     return {"routes": (*GOOD.routes, Route(IPv4Network(destination), device, via, table))}
 
 
+def pods_address(device: str) -> Mapping[str, Any]:
+    """A node of this cluster, where that link has an address of podSubnet."""
+    return {"cluster": OWN, "addresses": (*GOOD.addresses, (device, IPv4Interface("10.244.0.0/32")))}
+
+
 def test_good_host_passes_every_check() -> None:
     """On a fit host each check says ok, in the table's order, and none is left out."""
     findings = look()
@@ -138,6 +143,7 @@ CASES: list[tuple[str, Mapping[str, Any], Severity, str]] = [
         "10.244.7.1/24 of br0",
     ),
     ("ranges", route("10.96.4.0/24", "10.90.0.7"), ERROR, "serviceSubnet 10.96.0.0/16 contains"),
+    ("ranges", pods_address("flannel.1"), ERROR, "podSubnet 10.244.0.0/16 contains 10.244.0.0/32 of flannel.1"),
     ("ranges", route("10.244.0.0/16", device="wg0", table="51820"), ERROR, "podSubnet"),
     ("ranges", route("10.0.0.0/8", device="wg0"), WARNING, "serviceSubnet 10.96.0.0/16 lies within 10.0.0.0/8"),
     ("ports", listening(6443, 10250), ERROR, "6443 (kube-apiserver) by nginx, 10250 (kubelet) by nginx"),
@@ -200,12 +206,9 @@ RELAXED: list[tuple[str, Mapping[str, Any], ClusterSpec, int]] = [
     ("ports", {"cluster": OWN, **listening(6443, process="kube-apiserver")}, SPEC, 0),
     ("ports", {"cluster": OWN, **listening(10257, process="kube-controller")}, SPEC, 0),
     ("ranges", {"cluster": OWN, **route("10.244.1.0/24", "10.90.0.12")}, SPEC, 0),
-    (
-        "ranges",
-        {"cluster": OWN, "addresses": (*GOOD.addresses, ("kinstall-vxlan", IPv4Interface("10.244.1.0/32")))},
-        SPEC,
-        0,
-    ),
+    ("ranges", pods_address("cni0"), SPEC, 0),
+    ("ranges", pods_address("kinstall-vxlan"), networking(pod_network="overlay"), 0),
+    ("ranges", pods_address("flannel.1"), networking(pod_network="manifest"), 0),
     ("leftovers", {"cluster": OWN, "paths": ("/var/lib/etcd/member",)}, SPEC, 0),
     ("leftovers", {"recorded": True, "paths": ("/etc/kubernetes/pki/ca.crt",)}, SPEC, 0),
     ("container-runtime", {"cluster": OWN, **unit("containerd")}, SPEC, 0),

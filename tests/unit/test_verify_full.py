@@ -11,7 +11,7 @@ import pytest
 
 from kinstall.engine.events import Outcome
 from kinstall.errors import Cancelled
-from kinstall.spec import Downloads, Images, Mirror
+from kinstall.spec import Downloads, Images, Mirror, Networking
 from kinstall.verify import CheckResult, full, manifest
 from kinstall.verify.ground import ground_of, outside_name
 from kinstall.verify.programs import parse
@@ -87,6 +87,8 @@ def test_right_routes_leave_a_packet_filter_as_the_cause() -> None:
     routes = {("w1", "10.244.2.5"): "x via 10.0.0.3 dev e", ("w2", "10.244.1.5"): "x via 10.0.0.2 dev e"}
     assert "packet filter" in route_causes(SPEC, lost, routes)["w1"]
     assert route_causes(SPEC, lost, {}) == {}
+    somebody_elses = replace(SPEC, networking=Networking(pod_network="manifest"))
+    assert route_causes(somebody_elses, lost, routes) == {}, "nothing is known of such a network's ways"
 
 
 def test_an_answer_from_the_wrong_pod_is_no_answer() -> None:

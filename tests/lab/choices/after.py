@@ -31,11 +31,12 @@ _OURS = "ps -eo comm= | grep -E 'kube|containerd|coredns|etcd|agnhost|pause' || 
 
 @dataclass(frozen=True)
 class Chosen:
-    """A cluster, its hosts' snapshots from before it by name, and how its first replay ended."""
+    """A cluster, its hosts' snapshots from before it by name, and how its first replay ended; and hosts beside it."""
 
     cluster: Cluster
     before: Mapping[str, dict[str, str]]
     first: Ended
+    spare: Sequence[Host] = ()
 
 
 def installed(
@@ -45,14 +46,19 @@ def installed(
     changes: Mapping[str, Any] | Callable[[api.Lab], Mapping[str, Any]] | None = None,
     env: Mapping[str, str] | None = None,
     prepare: Callable[[Sequence[Host]], Mapping[str, Any]] = lambda hosts: {},
+    *,
+    spare: int = 0,
+    ready: Callable[[Host], None] = lambda host: None,
 ) -> Generator[Chosen]:
     """The first replay on `count` bare hosts (cp1, w1, w2 …), for a fixture: at its end the hosts are powered off.
 
     `changes` is a JSON merge patch over the answers that fit the lab, or a function of the lab, once it is up, that has
     more of it made and returns one. `env` holds secrets that it refers to. `prepare` gets the hosts ready before the
-    snapshots are taken, and returns what is to be answered about them, as another patch.
+    snapshots are taken, and returns what is to be answered about them, as another patch. `spare`: how many hosts beside
+    the cluster; `ready` is called for each of its own right before the replay.
     """
-    hosts = lab.bare_hosts(count)
+    every = lab.bare_hosts(count + spare)
+    hosts = every[:count]
     try:
         own = prepare(hosts)
         # Some programs of the distribution write only when they start for the second time.
@@ -60,9 +66,11 @@ def installed(
         before = {host.name: host.snapshot() for host in hosts}
         wanted = changes(lab) if callable(changes) else changes or {}
         cluster = Cluster(lab, hosts, home, merged(wanted, own), env)
-        yield Chosen(cluster, before, cluster.replay())
+        for host in hosts:
+            ready(host)
+        yield Chosen(cluster, before, cluster.replay(), every[count:])
     finally:
-        api.in_parallel(Host.power_off, hosts)
+        api.in_parallel(Host.power_off, every)
 
 
 def is_well(chosen: Chosen) -> None:

@@ -124,12 +124,17 @@ def open_shell(host: Host) -> subprocess.Popen[str]:
 def shells_answer(life: Life) -> None:
     """The sessions that were opened before still echo what they are sent."""
     for name, shell in life.shells.items():
-        assert shell.poll() is None, f"the session to {name} ended"
-        assert shell.stdin
-        assert shell.stdout
-        shell.stdin.write("still-here\n")
-        shell.stdin.flush()
-        assert shell.stdout.readline() == "heard still-here\n", name
+        shell_answers(name, shell)
+
+
+def shell_answers(name: str, shell: subprocess.Popen[str]) -> None:
+    """A session that was opened before still echoes what it is sent."""
+    assert shell.poll() is None, f"the session to {name} ended"
+    assert shell.stdin
+    assert shell.stdout
+    shell.stdin.write("still-here\n")
+    shell.stdin.flush()
+    assert shell.stdout.readline() == "heard still-here\n", name
 
 
 def standing(host: Host, *, run_folder: bool = False) -> list[str]:

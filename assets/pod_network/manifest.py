@@ -1,0 +1,137 @@
+"""The operator's own network: a manifest of somebody else's (Calico, Cilium, flannel …) that is applied as it is.
+
+Nothing of the network itself is known here. What kinstall has to know of the manifest is read out of it: which
+workloads are waited for, and which of the nodes' paths its pods use, which is what they may leave there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from posixpath import normpath
+from typing import Any
+
+import yaml
+
+from assets.pod_network.shape import PodNetwork
+
+POD_NETWORK = PodNetwork(keeper=None, direct=False, links=None)
+
+WAITED_FOR = ("DaemonSet", "Deployment")
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a manifest of 10,000 lines takes the other one seconds
+
+
+class Unusable(ValueError):
+    """The text is no manifest; the sentence says where and why, and never what stands there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """An object of the manifest by what names it; `namespace` is empty where the object names none."""
+
+    group: str
+    kind: str
+    namespace: str
+    name: str
+
+    @property
+    def resource(self) -> str:
+        """As kubectl takes it: `DaemonSet.apps`."""
+        return f"{self.kind}.{self.group}" if self.group else self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """`content` as the operator wrote it. `host_paths`: folders and files of the nodes that its pods mount.
+
+    `containers`: names of the containers of its workloads. `secret`: whether it holds a Secret.
+    """
+
+    content: bytes
+    objects: tuple[Thing, ...]
+    host_paths: tuple[str, ...] = ()
+    containers: tuple[str, ...] = ()
+    secret: bool = False
+
+    @property
+    def workloads(self) -> tuple[Thing, ...]:
+        return tuple(each for each in self.objects if each.kind in WAITED_FOR and each.group == "apps")
+
+
+def read(content: bytes) -> Manifest:
+    """The manifest that a file holds: YAML documents, each an object of Kubernetes or a List of them.
+
+    Raises:
+        Unusable
+    """
+    try:
+        documents = list(yaml.load_all(content.decode("utf-8-sig"), Loader=_LOADER))
+    except UnicodeDecodeError:
+        raise Unusable("it is not UTF-8 text") from None
+    except (yaml.YAMLError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        raise Unusable("it is no YAML" + (f": line {mark.line + 1}" if mark else "")) from None
+    found = [each for number, one in enumerate(documents, 1) for each in _objects(one, f"document {number}")]
+    if not found:
+        raise Unusable("there is no object in it")
+    templates = [each["spec"]["template"]["spec"] for each in found if _has_pods(each)]
+    return Manifest(
+        content,
+        tuple(_thing(each) for each in found),
+        host_paths=tuple(dict.fromkeys(path for each in templates for path in _host_paths(each))),
+        containers=tuple(dict.fromkeys(name for each in templates for name in _containers(each))),
+        secret=any(each["kind"] == "Secret" for each in found),
+    )
+
+
+def _objects(document: Any, where: str) -> Iterator[Mapping[str, Any]]:
+    if document is None:
+        return
+    if not isinstance(document, dict):
+        raise Unusable(f"{where} is no object")
+    if str(document.get("kind")) == "List" and isinstance(document.get("items"), list):
+        for number, each in enumerate(document["items"], 1):
+            yield from _objects(each, f"{where}, item {number},")
+        return
+    metadata = document.get("metadata")
+    told = {
+        "apiVersion": document.get("apiVersion"),
+        "kind": document.get("kind"),
+        "metadata.name": metadata.get("name") if isinstance(metadata, dict) else None,
+    }
+    if missing := [key for key, value in told.items() if not (isinstance(value, str) and value)]:
+        raise Unusable(f"{where} has no {missing[0]}")
+    told["metadata.namespace"] = metadata.get("namespace") if isinstance(metadata, dict) else None
+    # They go into a list of a name per line.
+    if odd := [key for key, value in told.items() if value and not re.fullmatch(r"\S+", str(value))]:
+        raise Unusable(f"{where}: {odd[0]} is no name")
+    yield document
+
+
+def _thing(each: Mapping[str, Any]) -> Thing:
+    group, slash, _ = each["apiVersion"].partition("/")
+    metadata = each["metadata"]
+    return Thing(group if slash else "", each["kind"], str(metadata.get("namespace") or ""), metadata["name"])
+
+
+def _has_pods(each: Mapping[str, Any]) -> bool:
+    try:
+        return each["kind"] in WAITED_FOR and isinstance(each["spec"]["template"]["spec"], dict)
+    except (KeyError, TypeError):
+        return False  # the API server will say so
+
+
+def _host_paths(pod: Mapping[str, Any]) -> Iterator[str]:
+    for volume in pod.get("volumes") or ():
+        mounted = volume.get("hostPath") if isinstance(volume, dict) else None
+        path = mounted.get("path") if isinstance(mounted, dict) else None
+        if isinstance(path, str) and path.startswith("/") and "\n" not in path:
+            yield normpath(path)
+
+
+def _containers(pod: Mapping[str, Any]) -> Iterator[str]:
+    for key in ("initContainers", "containers"):
+        for each in pod.get(key) or ():
+            if isinstance(each, dict) and isinstance(each.get("name"), str):
+                yield each["name"]

@@ -1,0 +1,116 @@
+"""Files on the operator's machine that the answers name: read and checked before any node is asked.
+
+A path is taken as the shell would: `~` is the home folder, what is relative begins in the current one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from assets import x509
+from assets.pki import KeyPair, Signer
+from assets.pod_network import manifest
+from kinstall.errors import InvalidAnswers
+from kinstall.findings import Problem
+from kinstall.rules.security import own_authorities_of
+from kinstall.spec import ClusterSpec, OwnAuthority
+
+MAX_MANIFEST = 8 << 20
+_MAX_PEM = 1 << 20
+_SIGNERS = {"cluster": Signer.CLUSTER, "etcd": Signer.ETCD, "frontProxy": Signer.FRONT_PROXY}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brought:
+    """The pod network's manifest, where the answers name one, and the operator's own authorities."""
+
+    own_network: manifest.Manifest | None
+    authorities: Mapping[Signer, KeyPair]
+
+
+def read(spec: ClusterSpec, pki: Path, now: datetime) -> Brought:
+    """What the answers name; `pki` is the state folder's, `now` is aware.
+
+    Raises:
+        InvalidAnswers: a file cannot be used; all of them are told
+    """
+    problems: list[Problem] = []
+    network = _own_network(spec.networking.pod_network_manifest, problems)
+    authorities: dict[Signer, KeyPair] = {}
+    ends = now + timedelta(days=spec.security.leaf_days)
+    for name, own in own_authorities_of(spec.security):
+        signer = _SIGNERS[name]
+        # Taken once: from then on the files may lie in a safe.
+        taken = (pki / f"{signer}.crt").exists()
+        if not own.certificate or (taken and not all(map(_is_there, (own.certificate, own.key)))):
+            continue
+        if pair := _authority(f"security.ownCA.{name}", own, now, None if taken else ends, problems):
+            authorities[signer] = pair
+    problems += _shared(authorities)
+    if problems:
+        raise InvalidAnswers("files that the answers name cannot be used", problems)
+    return Brought(own_network=network, authorities=authorities)
+
+
+def _own_network(path: str, problems: list[Problem]) -> manifest.Manifest | None:
+    place = "networking.podNetworkManifest"
+    if not path or (content := _content(place, path, MAX_MANIFEST, problems)) is None:
+        return None
+    try:
+        return manifest.read(content)
+    except manifest.Unusable as error:
+        problems.append(Problem(place, f"{path}: {error}", "name the manifest as its network's project publishes it"))
+        return None
+
+
+def _authority(
+    place: str, own: OwnAuthority, now: datetime, ends: datetime | None, problems: list[Problem]
+) -> KeyPair | None:
+    """`ends`: the date that it must outlive, where it is taken now."""
+    certificate = _content(f"{place}.certificate", own.certificate, _MAX_PEM, problems)
+    key = _content(f"{place}.key", own.key, _MAX_PEM, problems)
+    if certificate is None or key is None:
+        return None
+    try:
+        pair = x509.read_authority(certificate, key, now)
+    except ValueError as error:
+        at = "key" if str(error).startswith("the key") else "certificate"
+        problems.append(Problem(f"{place}.{at}", str(error), "name an authority that may sign the cluster's"))
+        return None
+    if ends and x509.expires(pair.certificate_pem) < ends:
+        message = f"it ends on {x509.expires(pair.certificate_pem):%Y-%m-%d}, before the certificates it would sign"
+        problems.append(Problem(f"{place}.certificate", message, "make security.leafDays shorter, or renew it first"))
+        return None
+    return pair
+
+
+def _shared(authorities: Mapping[Signer, KeyPair]) -> Iterator[Problem]:
+    names = {signer: name for name, signer in _SIGNERS.items()}
+    known: dict[str, str] = {}
+    for signer, pair in authorities.items():
+        fingerprint = x509.ca_fingerprint(pair.certificate_pem)
+        if fingerprint in known:
+            message = f"this is {known[fingerprint]}'s key too: whom one trusts, the other must not"
+            yield Problem(f"security.ownCA.{names[signer]}.certificate", message, "take an authority of its own")
+        known[fingerprint] = names[signer]
+
+
+def _is_there(path: str) -> bool:
+    return Path(path).expanduser().exists()
+
+
+def _content(place: str, path: str, most: int, problems: list[Problem]) -> bytes | None:
+    try:
+        with Path(path).expanduser().open("rb") as file:
+            content = file.read(most + 1)
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "no valid path"
+        problems.append(Problem(place, f"{path} cannot be read: {reason}", "name a file on this machine"))
+        return None
+    if len(content) > most:
+        problems.append(Problem(place, f"{path} is larger than {most >> 20} MiB", "name the right file"))
+        return None
+    return content
