@@ -54,13 +54,14 @@ def read(path: Path) -> dict[str, frozenset[str]]:
     try:
         with tarfile.open(path) as archive:
             reader = _Reader(archive)
-            if "oci-layout" in reader.members:
-                return _collected(_oci(reader))
-            if "manifest.json" in reader.members:
-                return _collected(_docker(reader))
+            if not reader.members.keys() & {"oci-layout", "manifest.json"}:
+                raise UsageError(f"{path} is no image archive: neither manifest.json nor oci-layout is in it", remedy)
+            found = _collected(_oci(reader) if "oci-layout" in reader.members else _docker(reader))
     except (OSError, EOFError, tarfile.TarError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise UsageError(f"{path} cannot be read as an image archive: {error}", remedy) from None
-    raise UsageError(f"{path} is no image archive: neither manifest.json nor oci-layout is in it", remedy)
+    if not found:
+        raise UsageError(f"{path} holds no image with a name", "save it by its name: docker save NAME:TAG")
+    return found
 
 
 def _collected(pairs: Iterator[tuple[str, frozenset[str]]]) -> dict[str, frozenset[str]]:

@@ -53,7 +53,8 @@ def judge(session: Session, state: StateFolder, *, only_new: bool = False) -> Ju
     for name, each in asked.items():
         findings += preflight.check_node(spec, spec.node(name), each.facts, each.clock, fingerprint)
     findings += preflight.check_cluster(spec, facts, {name: each.clock for name, each in asked.items()})
-    findings += preflight.relaxed(spec, session.sources(each.facts.architecture for each in asked.values()).findings)
+    # Not to be ignored: without what is missing there no plan can be made.
+    findings += session.sources(each.facts.architecture for each in asked.values()).findings
     matrix = _reach(session, asked, only_new=only_new)
     return Judgement(asked, [*findings, *preflight.check_peers(spec, matrix)], matrix)
 

@@ -309,13 +309,15 @@ def test_archives_that_cannot_be_read(tmp_path: Path) -> None:
     folder = others(tmp_path / "images", spec)
     (folder / "etcd.tar").write_bytes((folder / "etcd.tar").read_bytes()[:1700])
     tar(folder / "no-image.tar", {"readme": b"hello"})
+    tar(folder / "no-name.tar", saved())
     vouch(folder / "rest.tar")
     tar(folder / "rest.tar", layout("registry.k8s.io/x:1"))
     told = errors(gather(spec, ["amd64"], Secrets()))
-    assert len(told) == 3
+    assert len(told) == 4
     assert "etcd.tar cannot be read as an image archive" in told[0]
     assert "neither manifest.json nor oci-layout" in told[1]
-    assert "rest.tar.sha256 says" in told[2]
+    assert "holds no image with a name" in told[2]
+    assert "rest.tar.sha256 says" in told[3]
 
 
 def test_two_architectures(tmp_path: Path) -> None:

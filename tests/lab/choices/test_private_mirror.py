@@ -129,6 +129,25 @@ def test_the_password_is_nowhere_else(lab: Lab, chosen: Chosen) -> None:
         assert not holds(host.run("journalctl --no-pager -o cat").stdout.encode())
 
 
+def test_a_password_that_is_wrong(chosen: Chosen, lab: Lab, tmp_path: Path) -> None:
+    """The step that has to pull fails, and its sentence says where the password is to be mended; then it goes on."""
+    cluster, answers = chosen.cluster, chosen.cluster.answers.read_text()
+    (tmp_path / "password").write_text("another-one")
+    reference = f"file:{lab.private_registry()['passwordFile']}"
+    cluster.answers.write_text(answers.replace(reference, f"file:{tmp_path}/password"))
+    image = f"registry.k8s.io/coredns/coredns:{cluster.lab.describe()['releases'][VERSION]['coredns']}"
+    cluster.host("w1").run(f"ctr -n k8s.io images rm --sync {image}")
+    try:
+        ended = cluster.run("replay")
+        assert ended.code == 4, ended
+        assert "check user and password under images.mirrors" in ended.out + ended.err, ended
+    finally:
+        cluster.answers.write_text(answers)
+    ended = cluster.replay()
+    assert ended.code == 0, ended
+    assert ("w1", f"image {image}") in ended.changed
+
+
 def test_a_login_that_is_missing(chosen: Chosen, lab: Lab) -> None:
     """Preflight says that there is no password, with the code for it, and nothing is touched."""
     cluster, answers = chosen.cluster, chosen.cluster.answers.read_text()
