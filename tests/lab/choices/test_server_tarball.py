@@ -79,7 +79,9 @@ def cut_off(lab: Lab) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def chosen(lab: Lab, cut_off: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chosen]:
     archives = tmp_path_factory.mktemp("archives")
-    yield from after.installed(lab, tmp_path_factory.mktemp("tarball"), 2, lambda lab: _changes(lab, archives))
+    home = tmp_path_factory.mktemp("tarball")
+    cache = {"XDG_CACHE_HOME": str(home)}  # half a gigabyte that nobody needs afterwards
+    yield from after.installed(lab, home, 2, lambda lab: _changes(lab, archives), cache)
 
 
 @pytest.mark.covers(10, 12)
