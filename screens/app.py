@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from typing import ClassVar
@@ -20,13 +21,11 @@ from screens.everything import AllAnswers
 from screens.fields import FieldRow, placing
 from screens.keeping import Unsaved
 from screens.services import Services
-from screens.step import StepScreen
+from screens.step import WIDE, StepScreen
 from screens.steps import NAMES, STEPS, neighbour
 
 _DRAIN_SECONDS = 0.1
 _KEEP_SECONDS = 2.0
-WIDE = 120
-"""Columns from which help and pictures stand beside the form."""
 
 
 class WizardApp(App[int]):
@@ -53,6 +52,7 @@ class WizardApp(App[int]):
         self.background = Background()
         self.about: FieldRow | None = None
         self._unsaved = unsaved or Unsaved(draft.path)
+        self.today = date.today
         self._kept = ""
         self._repaint = False
         draft.on_change.append(self._draft_changed)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from screens.fields import FieldRow
 
 _NAME_ROOM = 10
+WIDE = 120
+"""Columns from which help and pictures stand beside the form."""
 
 KEYS = """\
 ^N ^P     next and previous step            Tab, ↑ ↓   from field to field
@@ -76,6 +78,11 @@ class StepScreen(Screen[None]):
     @property
     def draft(self) -> Draft:
         return self.wizard.draft
+
+    @property
+    def wide(self) -> bool:
+        """Whether there is room for something beside a form."""
+        return self.app.size.width >= WIDE
 
     def compose(self) -> ComposeResult:
         yield StepBar(id="steps")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import groupby
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -25,8 +24,10 @@ class FieldForm(Vertical):
         self.draft, self.fields, self.hints = draft, tuple(fields), dict(hints or {})
 
     def compose(self) -> ComposeResult:
-        by_group = groupby(sorted(self.fields, key=lambda field: bool(field.group)), key=lambda field: field.group)
-        for group, fields in by_group:
+        by_group: dict[str, list[Placed]] = {"": []}
+        for field in self.fields:
+            by_group.setdefault(field.group, []).append(field)
+        for group, fields in by_group.items():
             rows = [FieldRow(self.draft, field.key, field.path, field.label) for field in fields]
             if group:
                 yield Collapsible(*rows, title=group, classes="group")

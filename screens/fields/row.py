@@ -47,6 +47,8 @@ class FieldRow(Vertical):
         text = shown(self.key, self._value())
         if self.kind in (Kind.CHOICE, Kind.SWITCH):
             options = _YES_NO if self.kind is Kind.SWITCH else tuple((each, each) for each in self.key.choices)
+            if self.key.optional:
+                options = (("", "left out"), *options)
             return Choice(options, text)
         if self.kind in (Kind.PAIRS, Kind.YAML):
             area = TextArea(text, compact=True, highlight_cursor_line=False, placeholder=_empty(self.key))

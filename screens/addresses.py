@@ -1,0 +1,175 @@
+"""A picture of the address space: where pods, services and hosts lie, and where they get in each other's way. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, collapse_addresses
+from itertools import combinations
+
+from kinstall.addressing import as_network, capacity
+from kinstall.findings import Problem
+from kinstall.spec import ClusterSpec
+from screens.draft import Draft
+
+_BLOCK = 8
+_MOST_BLOCKS = 4
+_NAME = 9
+FULL, PART, CLASH = "█", "▏", "✗"
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Ranges that belong together. `shown` is what stands at the end of the row."""
+
+    name: str
+    networks: tuple[IPv4Network, ...]
+    shown: str
+
+
+def ranges_of(draft: Draft) -> list[Named]:
+    """What the answers have of ranges, as far as they can be read."""
+    spec = draft.spec
+    named = []
+    for name, place, text in (
+        ("pods", "networking.podSubnet", spec.networking.pod_subnet),
+        ("services", "networking.serviceSubnet", spec.networking.service_subnet),
+    ):
+        network = _network(text)
+        if network and place not in draft.examined.broken:
+            named.append(Named(name, (network,), str(network)))
+    hosts = _hosts(spec)
+    if hosts:
+        count = "1 node" if len(hosts) == 1 else f"{len(hosts)} nodes"
+        named.append(Named("hosts", hosts, f"{count}, {hosts[0].network_address} …" if hosts[1:] else str(hosts[0][0])))
+    return named
+
+
+def _network(text: str) -> IPv4Network | None:
+    try:
+        return IPv4Network(text)
+    except ValueError:
+        return None
+
+
+def _hosts(spec: ClusterSpec) -> tuple[IPv4Network, ...]:
+    return tuple(network for node in spec.nodes if (network := as_network(node.address)))
+
+
+def clashes(named: Sequence[Named]) -> list[tuple[str, str, IPv4Network]]:
+    """(name, name, what both have) of every two that overlap."""
+    found = []
+    for one, other in combinations(named, 2):
+        for mine in one.networks:
+            found += [
+                (one.name, other.name, max(mine, theirs, key=_length))
+                for theirs in other.networks
+                if mine.overlaps(theirs)
+            ]
+    return found
+
+
+def _length(network: IPv4Network) -> int:
+    return network.prefixlen
+
+
+def picture(named: Sequence[Named], cells: int, *, ends: bool = True) -> str:
+    """The ranges in rows of `cells` characters, one block for each /8 that has some, and what overlaps in words.
+
+    `ends`: each row ends with what it shows.
+    """
+    if not named:
+        return ""
+    blocks = sorted({block for each in named for network in each.networks for block in _blocks(network)})
+    lines: list[str] = []
+    shared = [network for *_, network in clashes(named)]
+    for block in blocks[:_MOST_BLOCKS]:
+        lines += _block(block, named, shared, cells, ends)
+    if len(blocks) > _MOST_BLOCKS:
+        lines.append(f"… and {len(blocks) - _MOST_BLOCKS} more blocks")
+    return "\n".join([*lines, *_in_words(named)])
+
+
+def _blocks(network: IPv4Network) -> list[IPv4Network]:
+    if network.prefixlen >= _BLOCK:
+        return [network.supernet(new_prefix=_BLOCK)]
+    return list(network.subnets(new_prefix=_BLOCK))[:_MOST_BLOCKS]
+
+
+def _block(
+    block: IPv4Network, named: Sequence[Named], shared: Sequence[IPv4Network], cells: int, ends: bool
+) -> list[str]:
+    ruler = "".join(str(value).ljust(cells // 4) for value in (0, 64, 128, 192))
+    lines = [f"{block!s:<{_NAME + 2}}"[: _NAME + 2] + ruler]
+    for each in named:
+        row = [" "] * cells
+        for network in collapse_addresses(each.networks):
+            _paint(row, block, network, FULL)
+        for network in shared:
+            if any(network.overlaps(own) for own in each.networks):
+                _paint(row, block, network, CLASH)
+        if any(cell != " " for cell in row):
+            lines.append(f"{each.name:<{_NAME + 2}}{''.join(row)}" + (f"  {each.shown}" if ends else ""))
+    return lines
+
+
+def _paint(row: list[str], block: IPv4Network, network: IPv4Network, mark: str) -> None:
+    """Mark the cells that a range lies in; a range far smaller than a cell is a thin line."""
+    if not network.overlaps(block):
+        return
+    per_cell = block.num_addresses / len(row)
+    first = max(int(network.network_address) - int(block.network_address), 0)
+    last = min(first + network.num_addresses, block.num_addresses) - 1
+    thin = mark == FULL and network.num_addresses < per_cell / 8
+    for cell in range(int(first / per_cell), int(last / per_cell) + 1):
+        if row[cell] in (" ", PART) or mark == CLASH:
+            row[cell] = PART if thin else mark
+
+
+def _in_words(named: Sequence[Named]) -> list[str]:
+    found = clashes(named)
+    if not found:
+        return ["✓ nothing overlaps"] if len(named) > 1 else []
+    lines = [f"{CLASH} {one} and {other} both have {network}" for one, other, network in found[:3]]
+    return [*lines, *([f"… and {len(found) - 3} more"] if len(found) > 3 else [])]
+
+
+# What follows from single answers
+
+
+def pods_hint(draft: Draft) -> str:
+    """`256 nodes, 253 pods on each`."""
+    if not _readable(draft, "networking.podSubnet", "networking.nodeCIDRMaskSize"):
+        return ""
+    held = capacity(draft.spec.networking)
+    return f"{held.nodes:,} nodes, {held.pods_per_node:,} pods on each" if held.nodes else ""
+
+
+def services_hint(draft: Draft) -> str:
+    """`65,534 services; API 10.96.0.1, DNS 10.96.0.10`."""
+    if not _readable(draft, "networking.serviceSubnet"):
+        return ""
+    networking = draft.spec.networking
+    held = networking.services.num_addresses - 2
+    return f"{held:,} services; API {networking.api_service_ip}, DNS {networking.dns_service_ip}" if held > 9 else ""
+
+
+def endpoint_hint(draft: Draft) -> str:
+    """What the API is reached under where nothing is said."""
+    if draft.get(("controlPlaneEndpoint",)):
+        return ""
+    planes = draft.spec.control_planes
+    return (
+        f"{planes[0].address}:6443, {planes[0].name}" if planes and planes[0].address else "the first control plane's"
+    )
+
+
+def mtu_hint(draft: Draft) -> str:
+    return "that of the node's interface" if draft.effective(("networking", "mtu")) == 0 else ""
+
+
+def _readable(draft: Draft, *paths: str) -> bool:
+    """Whether the values themselves are what they should be; that they are too small is no matter here."""
+    texts = (draft.spec.networking.pod_subnet, draft.spec.networking.service_subnet)
+    wrong: tuple[Problem, ...] = draft.problems_at(*paths)
+    return all(map(_network, texts)) and not any(path in draft.examined.broken for path in paths) and len(wrong) < 2
