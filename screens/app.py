@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from datetime import date
 from importlib.resources import files
@@ -53,8 +54,11 @@ class WizardApp(App[int]):
         self.about: FieldRow | None = None
         self._unsaved = unsaved or Unsaved(draft.path)
         self.today = date.today
+        self.typed: dict[str, str] = {}
+        """What was typed for questions of the answers (`prompt:`), until the wizard ends."""
         self._kept = ""
         self._repaint = False
+        self._turn = asyncio.Lock()
         draft.on_change.append(self._draft_changed)
 
     # Beginning
@@ -127,9 +131,14 @@ class WizardApp(App[int]):
         """The present step, also while a dialog is open above it."""
         return next(screen for screen in reversed(self.screen_stack) if isinstance(screen, StepScreen))
 
-    async def action_next(self) -> None:
-        if isinstance(self.screen, StepScreen) and await self.screen.may_go_on():
-            await self.action_go(neighbour(self.screen.STEP, 1))
+    def action_next(self) -> None:
+        if isinstance(self.screen, StepScreen):
+            self.run_worker(self._next(), group="next")
+
+    async def _next(self) -> None:
+        async with self._turn:  # keys that come faster than a screen opens are not lost
+            if isinstance(self.screen, StepScreen) and await self.screen.may_go_on():
+                await self.action_go(neighbour(self.screen.STEP, 1))
 
     async def action_back(self) -> None:
         if isinstance(self.screen, StepScreen):

@@ -15,6 +15,7 @@ from kinstall.spec import ClusterSpec
 
 if TYPE_CHECKING:
     # The engine and cryptography take longer to load than the first screen may take to appear.
+    from kinstall.availability import Looked
     from kinstall.engine.preview import PlannedChange
     from kinstall.install import Options, Report
     from kinstall.trust import Seen
@@ -27,6 +28,9 @@ Prompt = Callable[[str], str]
 
 class Services(Protocol):
     """All raise kinstall.errors only."""
+
+    def look(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt) -> Sequence[Looked]:
+        """Whether files and images can be had, as this machine sees it; `tell` gets each as soon as it is known."""
 
     def probe(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt) -> Sequence[Finding]:
         """Preflight on all nodes; `tell` gets findings as they come."""
@@ -57,6 +61,12 @@ class RealServices:
 
     def __init__(self, state: str | None = None, parallel: int = 32) -> None:
         self._state, self._parallel = state, parallel
+
+    def look(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt) -> Sequence[Looked]:
+        from kinstall.availability import look
+        from kinstall.secrets import Secrets
+
+        return look(spec, tell, secrets=Secrets(prompt=prompt), stop=stop)
 
     def probe(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt) -> Sequence[Finding]:
         from kinstall.install import run_preflight

@@ -89,7 +89,7 @@ class StepScreen(Screen[None]):
         with Body(id="body"):
             yield from self.parts()
         yield Static(id="help", markup=False)
-        yield Footer(show_command_palette=False)
+        yield Footer(show_command_palette=False, compact=True)
 
     def parts(self) -> ComposeResult:
         """What stands between the header and the help."""
@@ -116,7 +116,9 @@ class StepScreen(Screen[None]):
 
     def help_with(self, text: str) -> None:
         """Show a few words about what has the focus."""
-        self.query_one("#help", Static).update(text)
+        told = self.query_one("#help", Static)
+        told.update(text)
+        told.display = bool(text)
 
     def show_draft(self) -> None:
         """The header and what this step shows."""

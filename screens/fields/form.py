@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.message import Message
 from textual.widgets import Collapsible
 
+from kinstall.keys import written
 from screens.draft import Draft
 from screens.fields.placing import Placed
 from screens.fields.row import FieldRow, row_id
@@ -16,8 +19,38 @@ Hint = Callable[[Draft], str]
 """What follows from an answer, as a few words beside it; "" where nothing does."""
 
 
+class Group(Collapsible):
+    """Fields that few need. Their rows are made when they are first looked at: a screen shall open at once."""
+
+    def __init__(self, draft: Draft, name: str, fields: Sequence[Placed]) -> None:
+        super().__init__(title=name, classes="group")
+        self.heading, self.draft, self.fields = name, draft, tuple(fields)
+        self._made = False
+
+    async def make_rows(self) -> None:
+        """Mount the rows, once."""
+        if not self._made:
+            self._made = True
+            await self.query_one(Collapsible.Contents).mount_all(_rows_for(self.draft, self.fields))
+
+    async def on_collapsible_expanded(self) -> None:
+        await self.make_rows()
+        self.post_message(FieldForm.Grown())
+
+    def show_count(self) -> None:
+        """Say in the heading how much is wrong below it."""
+        wrong = sum(len(self.draft.problems_at(field.written)) for field in self.fields)
+        said = sum(self.draft.has(field.path) for field in self.fields)
+        told = f"  ✗ {wrong} wrong" if wrong else f"  {said} said" if said else ""
+        if self.title != f"{self.heading}{told}":
+            self.title = f"{self.heading}{told}"
+
+
 class FieldForm(Vertical):
     """Rows for `fields`. `hints` has written paths as keys."""
+
+    class Grown(Message):
+        """Rows were made that show nothing yet."""
 
     def __init__(self, draft: Draft, fields: Sequence[Placed], hints: Mapping[str, Hint] | None = None) -> None:
         super().__init__(classes="form")
@@ -27,23 +60,20 @@ class FieldForm(Vertical):
         by_group: dict[str, list[Placed]] = {"": []}
         for field in self.fields:
             by_group.setdefault(field.group, []).append(field)
+        yield from _rows_for(self.draft, by_group.pop(""))
         for group, fields in by_group.items():
-            rows = [FieldRow(self.draft, field.key, field.path, field.label) for field in fields]
-            if group:
-                yield Collapsible(*rows, title=group, classes="group")
-            else:
-                yield from rows
+            yield Group(self.draft, group, fields)
 
+    @on(Grown)
     def show_draft(self) -> None:
         """Every row as the draft has it: value, what follows, what is wrong."""
-        for row, field in self._rows():
+        for row in self.query(FieldRow):
+            place = written(row.path)
             row.show_draft()
-            hint = self.hints.get(field.written)
-            row.tell(hint(self.draft) if hint else "", self.draft.problems_at(field.written))
-        for group in self.query(Collapsible):
-            name = group.title.partition("  ✗")[0]
-            wrong = sum(len(self.draft.problems_at(field.written)) for field in self.fields if field.group == name)
-            group.title = f"{name}  ✗ {wrong} wrong" if wrong else name
+            hint = self.hints.get(place)
+            row.tell(hint(self.draft) if hint else "", self.draft.problems_at(place))
+        for group in self.query(Group):
+            group.show_count()
 
     def go_to(self, path: str) -> bool:
         """Put the focus on the field that a written path lies in; whether there is one."""
@@ -54,14 +84,18 @@ class FieldForm(Vertical):
         )
         if best is None:
             return False
-        row = self.query_one(f"#{row_id(best.path)}", FieldRow)
-        for group in row.ancestors:
-            if isinstance(group, Collapsible):
-                group.collapsed = False
-        row.asking.focus()
-        self.call_after_refresh(row.scroll_visible, animate=False)
+        self.run_worker(self._focus(best), exclusive=True, group="go-to")
         return True
 
-    def _rows(self) -> Iterator[tuple[FieldRow, Placed]]:
-        for field in self.fields:
-            yield self.query_one(f"#{row_id(field.path)}", FieldRow), field
+    async def _focus(self, field: Placed) -> None:
+        for group in self.query(Group):
+            if field in group.fields:
+                await group.make_rows()
+                group.collapsed = False
+        row = self.query_one(f"#{row_id(field.path)}", FieldRow)
+        row.asking.focus()
+        self.call_after_refresh(row.scroll_visible, animate=False)
+
+
+def _rows_for(draft: Draft, fields: Sequence[Placed]) -> list[FieldRow]:
+    return [FieldRow(draft, field.key, field.path, field.label) for field in fields]

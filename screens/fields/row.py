@@ -54,7 +54,7 @@ class FieldRow(Vertical):
             area = TextArea(text, compact=True, highlight_cursor_line=False, placeholder=_empty(self.key))
             area.styles.height = _height(text)
             return area
-        return Input(text, compact=True, select_on_focus=False, placeholder=shown(self.key, _default(self.key)))
+        return Input(text, compact=True, select_on_focus=False, placeholder=shown(self.key, _default(self.key)) or "–")
 
     # The draft
 

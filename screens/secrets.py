@@ -1,0 +1,67 @@
+"""Secrets that the answers leave to be typed: asked before something is done with the nodes, kept in memory only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Label, Static
+
+from kinstall.prompts import prompted, typed
+from kinstall.spec import ClusterSpec
+
+if TYPE_CHECKING:
+    from screens.app import WizardApp
+
+Prompt = Callable[[str], str]
+
+
+class AskSecrets(ModalScreen[dict[str, str] | None]):
+    """One line per question, what is typed not shown. None: somebody went back."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Go back")]
+
+    def __init__(self, questions: Sequence[str]) -> None:
+        super().__init__()
+        self.questions = tuple(questions)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static("The answers leave this to be typed. It is kept until kinstall ends, and nowhere else.")
+            for question in self.questions:
+                yield Label(question, markup=False)
+                yield Input(password=True, compact=True)
+            yield Static(id="told", markup=False)
+            yield Static("Enter next, and at the last one go on   Esc go back", classes="keys", markup=False)
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        inputs = list(self.query(Input))
+        empty = next((each for each in inputs if not each.value), None)
+        if empty is None:
+            self.dismiss({question: each.value for question, each in zip(self.questions, inputs, strict=True)})
+            return
+        if event.input is empty or event.input is inputs[-1]:
+            told = f"✗ {self.questions[inputs.index(empty)]}: type it, or go back and refer to a file"
+            self.query_one("#told", Static).update(told)
+        empty.focus()
+
+
+async def prompt_for(app: WizardApp, spec: ClusterSpec) -> Prompt | None:
+    """A prompt that knows everything these answers leave to be typed; None where somebody went back.
+
+    Called in a worker: it waits for the dialog. What was typed once is not asked for again, until forget().
+    """
+    missing = [question for question in prompted(spec) if question not in app.typed]
+    if missing:
+        given = await app.push_screen_wait(AskSecrets(missing))
+        if given is None:
+            return None
+        app.typed.update(given)
+    known = dict(app.typed)
+    return lambda question: typed(known, question)

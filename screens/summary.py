@@ -1,0 +1,83 @@
+"""The answers as lines to look over, each with where it is asked for; and what is wrong, with the way there. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from screens.draft import Draft
+from screens.fields.placing import Placed, placed
+from screens.fields.values import shown
+from screens.steps import STEPS
+
+_LABEL = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the page. `target` says what Enter does: `go:PATH`, `node:NAME`, `diff:NUMBER`, empty for nothing."""
+
+    text: str
+    target: str = ""
+
+
+def answers(draft: Draft) -> list[Line]:
+    """Step by step what is said; what is at its default is only counted where it is folded away on its screen."""
+    lines: list[Line] = []
+    for step in STEPS:
+        fields = [field for field in placed() if field.screen == step.name]
+        if not fields and step.name != "nodes":
+            continue
+        lines.append(Line(step.title))
+        told = [field for field in fields if draft.has(field.path) or not field.group]
+        lines += [_field(draft, field) for field in told]
+        if step.name == "nodes":
+            lines += _nodes(draft)
+        if len(fields) > len(told):
+            lines.append(Line(f"   {len(fields) - len(told)} more as they are by default", "all:"))
+    return lines
+
+
+def _field(draft: Draft, field: Placed) -> Line:
+    value = draft.as_it_stands(field.path, None)
+    said = draft.has(field.path)
+    text = shown(field.key, value if said else _default(field))
+    text = " · ".join(text.split("\n")) if text else "–"
+    return Line(f"   {field.label:<{_LABEL}} {text}", f"go:{field.written}")
+
+
+def _default(field: Placed) -> Any:
+    if field.key.required:
+        return None
+    return list(field.key.default) if isinstance(field.key.default, tuple) else field.key.default
+
+
+def _nodes(draft: Draft) -> Iterator[Line]:
+    nodes = draft.get(("nodes",), [])
+    for index, node in enumerate(nodes if isinstance(nodes, list) else []):
+        if not isinstance(node, dict):
+            yield Line(f"   {node}", f"go:nodes[{index}]")
+            continue
+        more = [f"{key} {_short(value)}" for key, value in node.items() if key not in ("name", "address", "role")]
+        text = (
+            f"{node.get('name', '?'):<16} {node.get('role', '?'):<14} {node.get('address', '?'):<16} {', '.join(more)}"
+        )
+        yield Line(f"   {text}".rstrip(), f"go:nodes[{index}]")
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict):
+        return " ".join(f"{key}={inner}" for key, inner in value.items())
+    return ", ".join(map(_short, value)) if isinstance(value, list) else str(value)
+
+
+def problems(draft: Draft) -> list[Line]:
+    """Everything that is wrong, in the order of the answers."""
+    return [
+        Line(
+            f" ✗ {problem.path or 'the file'}: {problem.message}" + (f"; {problem.remedy}" if problem.remedy else ""),
+            f"go:{problem.path}",
+        )
+        for problem in draft.problems
+    ]
