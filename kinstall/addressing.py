@@ -33,12 +33,16 @@ def capacity(networking: Networking) -> Capacity:
     and the last one. 0 nodes where a node's range does not fit into podSubnet. ValueError where a range is none.
     """
     mask = networking.node_cidr_mask_size
-    spare = mask - networking.pods.prefixlen
     return Capacity(
-        nodes=1 << spare if spare >= 0 else 0,
+        nodes=ranges_in(networking.pods, mask),
         pods_per_node=max((1 << (32 - mask)) - 3, 0),
         services=max(networking.services.num_addresses - 2, 0),
     )
+
+
+def ranges_in(network: IPv4Network, size: int) -> int:
+    """How many ranges of /size a range holds; 0 where they are larger than it."""
+    return 1 << (size - network.prefixlen) if size >= network.prefixlen else 0
 
 
 def special_name(network: IPv4Network) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 
-from kinstall.addressing import capacity
+from kinstall.addressing import ranges_in
 from kinstall.findings import Problem
 from kinstall.rules import syntax
 from kinstall.rules.view import Rule, View, between, told
@@ -49,8 +49,7 @@ def node_ranges(view: View) -> Iterator[Problem]:
     elif mask - pods.prefixlen > ALLOCATOR_BITS:
         message = f"/{mask} is more than {ALLOCATOR_BITS} bits from podSubnet {pods}, which Kubernetes refuses"
         yield Problem(path, message, f"take at most {pods.prefixlen + ALLOCATOR_BITS}, or a smaller podSubnet")
-    elif capacity(view.spec.networking).nodes < len(view.spec.nodes):
-        held = capacity(view.spec.networking).nodes
+    elif (held := ranges_in(pods, mask)) < len(view.spec.nodes):
         message = f"podSubnet {pods} holds {held} ranges of /{mask} and there are {len(view.spec.nodes)} nodes"
         yield Problem("networking.podSubnet", message, "take a larger podSubnet or a larger nodeCIDRMaskSize")
 

@@ -1,0 +1,130 @@
+"""The wizard filled from two hundred valid answers writes files that plan the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+from textual.widgets import Input, TextArea
+
+from kinstall import answers
+from kinstall.spec import ClusterSpec
+from screens.app import WizardApp
+from screens.draft import Draft
+from screens.fields import Choice, FieldRow, Placed, placed, row_id
+from screens.fields.form import Group
+from screens.fields.values import Kind, shown
+from screens.keeping import Unsaved
+from tests.golden.making import plan_of
+from tests.screens.pretend import Pretend
+from tests.unit.generated_answers import generated, generated_text
+
+NUMBERS = range(200)
+TYPED = (3, 47, 101, 150, 199)
+
+
+async def open_all(pilot: Pilot[int], app: WizardApp, screens: tuple[str, ...]) -> None:
+    """Every field's row is there, also those that are folded away."""
+    for name in screens:
+        await app.action_go(name)
+        await pilot.pause()
+        for group in app.step.query(Group):
+            group.collapsed = False
+        await pilot.pause()
+
+
+def fields() -> dict[str, list[Placed]]:
+    """Screen → the fields with rows that this test fills; nodes and their login have a table of their own."""
+    by_screen: dict[str, list[Placed]] = {}
+    for field in placed():
+        if field.screen != "nodes":
+            by_screen.setdefault(field.screen, []).append(field)
+    return by_screen
+
+
+def fill(widget: Any, text: str) -> None:
+    """Put a text into whatever asks, as its value."""
+    if isinstance(widget, Choice):
+        widget.choose(text)
+    elif isinstance(widget, Input):
+        widget.value = text
+    elif isinstance(widget, TextArea):
+        widget.text = text
+
+
+def wanted(data: dict[str, Any], field: Placed) -> str:
+    """What belongs into a field's widget for these answers."""
+    original = Draft(data)
+    default = None if field.key.required else field.key.default
+    default = list(default) if isinstance(default, tuple) else default
+    return shown(field.key, original.get(field.path, default))
+
+
+def with_nodes(data: dict[str, Any]) -> Draft:
+    """Answers that say what has no row here: the nodes and how they are logged in to."""
+    kept = {key: value for key, value in data.items() if key in ("nodes", "ssh", "preflight")}
+    return Draft(kept)
+
+
+def same_plan(one: ClusterSpec, other: ClusterSpec) -> bool:
+    """Equal answers plan the same; where they differ, the plans are compared."""
+    return one == other or plan_of(one) == plan_of(other)
+
+
+async def test_values_set_on_the_widgets_give_the_same_plan() -> None:
+    """Every field of 200 answers goes through its widget into a file, and out of it comes the same cluster."""
+    app = WizardApp(Draft.new(), Pretend())
+    by_screen = fields()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_all(pilot, app, tuple(by_screen))
+        rows = [
+            (app.get_screen(screen).query_one(f"#{row_id(field.path)}", FieldRow), field)
+            for screen, all_fields in by_screen.items()
+            for field in all_fields
+        ]
+        for number in NUMBERS:
+            data = generated(number)
+            app.draft.replace(with_nodes(data))
+            await pilot.pause()
+            for row, field in rows:
+                row.show_draft()
+                fill(row.asking, wanted(data, field))
+            await pilot.pause()
+            assert app.draft.problems == (), number
+            assert same_plan(answers.parse(app.draft.text()), answers.parse(generated_text(number))), number
+
+
+async def test_values_typed_key_by_key_give_the_same_plan() -> None:
+    """The same with a keyboard alone: Tab from field to field, text, and arrows for choices."""
+    for number in TYPED:
+        data = generated(number)
+        app = WizardApp(with_nodes(data), Pretend(), unsaved=Unsaved(Path(f"{number}.yaml")))
+        by_screen = fields()
+        async with app.run_test(size=(80, 24)) as pilot:
+            await open_all(pilot, app, tuple(by_screen))
+            for screen, all_fields in by_screen.items():
+                await app.action_go(screen)
+                await pilot.pause()
+                for field in all_fields:
+                    row = app.step.query_one(f"#{row_id(field.path)}", FieldRow)
+                    row.asking.focus()
+                    await pilot.pause()
+                    await type_into(pilot, row, wanted(data, field))
+            assert app.draft.problems == (), number
+            assert same_plan(answers.parse(app.draft.text()), answers.parse(generated_text(number))), number
+
+
+async def type_into(pilot: Pilot[int], row: FieldRow, text: str) -> None:
+    """Make the focused field say `text` by keys; a field that says it already is left alone."""
+    asking = row.asking
+    if isinstance(asking, Choice):
+        while asking.value != text:
+            await pilot.press("right")
+        return
+    before = asking.value if isinstance(asking, Input) else asking.text if isinstance(asking, TextArea) else ""
+    if before == text:
+        return
+    assert row.kind is not Kind.CHOICE
+    await pilot.press("ctrl+end" if isinstance(asking, TextArea) else "end", *["backspace"] * len(before))
+    await pilot.press(*("enter" if char == "\n" else "space" if char == " " else char for char in text))

@@ -1,0 +1,181 @@
+"""Whether files and images can be had: asked of a site and a registry on loopback."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+
+import pytest
+
+from kinstall.answers import parse
+from kinstall.artefacts import release_files
+from kinstall.availability import Answer, Looked, State, ask, count, look
+from kinstall.secrets import Secrets
+from kinstall.spec import ClusterSpec
+
+NODE = {"name": "a", "address": "10.30.0.11", "role": "control-plane"}
+MANIFEST = json.dumps({"config": {"size": 1000}, "layers": [{"size": 5_000_000}, {"size": 2_000}]}).encode()
+LISTED = json.dumps(
+    {"manifests": [{"digest": "sha256:aa", "platform": {"os": "linux", "architecture": "amd64"}}]}
+).encode()
+
+
+class Site(BaseHTTPRequestHandler):
+    """A release site and a registry: paths that hold `missing` are not there, HEAD only where it is known."""
+
+    asked: ClassVar[list[tuple[str, str, str]]] = []
+    knows_head = True
+
+    def do_HEAD(self) -> None:
+        self.answer(b"x" * 1234 if self.knows_head else None, 405)
+
+    def do_GET(self) -> None:
+        if "/manifests/" not in self.path:
+            self.answer(b"x" * 1234)
+        else:
+            self.answer(MANIFEST if "sha256:aa" in self.path else LISTED, 404)
+
+    def answer(self, body: bytes | None, other: int = 404) -> None:
+        self.asked.append((self.command, self.path, self.headers.get("Authorization", "")))
+        there = body is not None and "missing" not in self.path
+        self.send_response(200 if there else other)
+        self.send_header("Content-Length", str(len(body or b"") if there else 0))
+        self.end_headers()
+        if there and self.command == "GET":
+            self.wfile.write(body or b"")
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Site, "asked", [])
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Site)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+def answers(site: str) -> ClusterSpec:
+    """Everything from one site, pinned."""
+    plain = parse(json.dumps({"nodes": [NODE]}))
+    pins = {file.name: sha256(file.name.encode()).hexdigest() for file in release_files(plain, "amd64")}
+    downloads = dict.fromkeys(("kubernetes", "containerd", "runc", "cniPlugins"), site) | {"sha256": pins}
+    images = {"mirrors": {"registry.k8s.io": {"endpoint": site}}}
+    return parse(json.dumps({"downloads": downloads, "images": images, "nodes": [NODE]}))
+
+
+def test_everything_is_told_with_size_and_digest(site: str) -> None:
+    """Files by HEAD, images by their manifests for the architecture; nothing is fetched, all are told as they come."""
+    spec, told = answers(site), list[Looked]()
+    found = {looked.name: looked for looked in look(spec, told.append)}
+    assert len(told) == len(found) == count(spec) == 13
+    assert all(looked.state is State.THERE for looked in found.values())
+    assert found["kubelet"].size == 1234 and found["kubelet"].digest == sha256(b"kubelet").hexdigest()
+    apiserver = found["kube-apiserver:v1.37.2"]
+    assert apiserver.size == 5_003_000 and apiserver.digest == sha256(LISTED).hexdigest()
+    assert {method for method, path, _ in Site.asked if "/manifests/" not in path} == {"HEAD"}
+    assert all("ns=registry.k8s.io" in path for _, path, _ in Site.asked if "/v2/" in path)
+
+
+def test_a_server_without_head_is_asked_for_a_byte(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where HEAD is not allowed, a GET that is not read to its end tells the size."""
+    monkeypatch.setattr(Site, "knows_head", False)
+    assert {looked.name: looked.size for looked in look(answers(site), lambda _: None)}["kubectl"] == 1234
+
+
+def test_what_is_not_there_is_missing_and_says_who_says_so(site: str) -> None:
+    """A site's 404 is an answer about the thing; the others are not affected."""
+    spec = answers(f"{site}/missing")
+    found = {looked.name: looked for looked in look(spec, lambda _: None)}
+    assert found["kubelet"].state is State.MISSING and "404" in found["kubelet"].message
+    assert found["pause:3.10.2"].state is State.MISSING and "no such image" in found["pause:3.10.2"].message
+
+
+def test_what_cannot_be_reached_from_here_is_no_verdict() -> None:
+    """Nodes may be where the site is: unreachable is not missing."""
+    spec = answers("http://127.0.0.1:9")
+    found = look(spec, lambda _: None)
+    assert {looked.state for looked in found} == {State.UNKNOWN}
+    assert all("not reached from this machine" in looked.message for looked in found)
+
+
+def test_a_file_that_nothing_vouches_for_says_so() -> None:
+    """It is there, but its digest is neither pinned nor in a checksum file."""
+    spec = parse(json.dumps({"nodes": [NODE]}))
+
+    def answer(method: str, url: str, headers: object, ca: str) -> Answer:
+        return Answer(200, {"content-length": "7"}, LISTED)
+
+    found = look(spec, lambda _: None, ask=answer, checksums=lambda url: "nothing of use here\n")
+    (kubelet,) = (looked for looked in found if looked.name == "kubelet")
+    assert kubelet.state is State.THERE and "nothing vouches" in kubelet.message and not kubelet.digest
+
+
+def test_a_registry_that_wants_a_token_gets_an_anonymous_one() -> None:
+    """As the distribution specification has it: 401 names where; the second request brings what was given there."""
+    asked: list[tuple[str, str]] = []
+
+    def registry(method: str, url: str, headers: dict[str, str], ca: str) -> Answer:
+        asked.append((url, headers.get("Authorization", "")))
+        if url.startswith("https://auth.example.com"):
+            return Answer(200, {}, b'{"token": "t0ken"}')
+        if "/manifests/" in url and headers.get("Authorization") != "Bearer t0ken":
+            challenge = 'Bearer realm="https://auth.example.com/token",service="r",scope="repository:x:pull"'
+            return Answer(401, {"www-authenticate": challenge})
+        return Answer(200, {"content-length": "1"}, MANIFEST)
+
+    spec = parse(json.dumps({"nodes": [NODE]}))
+    found = look(spec, lambda _: None, ask=registry, checksums=lambda url: "")  # type: ignore[arg-type]
+    assert all(looked.state is State.THERE for looked in found if ":" in looked.name)
+    assert any("scope=repository" in url for url, _ in asked)
+
+
+def test_another_architecture_is_said_to_be_missing(site: str) -> None:
+    """An image that is only there for amd64 is of no use to arm64 nodes."""
+    found = {looked.name: looked for looked in look(answers(site), lambda _: None, arch="arm64")}
+    assert found["pause:3.10.2"].state is State.MISSING and "linux/arm64" in found["pause:3.10.2"].message
+
+
+def test_stopping_leaves_the_rest_unasked(site: str) -> None:
+    """Somebody who goes on does not wait for the rest."""
+    stop = threading.Event()
+    stop.set()
+    assert look(answers(site), lambda _: None, stop=stop) == [] and Site.asked == []
+
+
+def test_a_redirect_to_another_host_does_not_carry_the_login(site: str) -> None:
+    """What lets us in at a registry is for that registry only."""
+    seen: list[str] = []
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(302)
+            self.send_header("Location", f"{site}/there")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        answer = ask("GET", f"http://127.0.0.1:{server.server_address[1]}/x", {"Authorization": "Basic c2VjcmV0"})
+    finally:
+        server.shutdown()
+        server.server_close()
+    seen += [authorization for _, path, authorization in Site.asked if path == "/there"]
+    assert answer.status == 200 and seen == [""]
+
+
+def test_secrets_that_are_prompted_are_not_asked_for_in_vain(site: str) -> None:
+    """Without a mirror that wants a login nothing is prompted."""
+    look(answers(site), lambda _: None, secrets=Secrets(prompt=lambda text: pytest.fail(text)))
