@@ -17,6 +17,7 @@ from kinstall.releases import known_patches, known_versions, release
 from screens.draft import Draft
 from screens.fields.form import Hint
 from screens.formstep import FormStep
+from screens.quiet import Quiet
 from screens.secrets import prompt_for
 from screens.sizes import size
 
@@ -69,18 +70,20 @@ class ImagesScreen(FormStep):
         self._found: list[Looked] = []
         self._expected = 0
         self._state = ""
+        self._marked = ""
 
     def side(self) -> ComposeResult:
         yield Static("Known releases (any other patch of them is taken too); Enter takes one:", classes="told")
         yield OptionList(*(Option(_line(version), id=version) for version in known_releases()), id="releases")
-        yield Static(id="check", markup=False)
+        yield Quiet(id="check")
 
     def draft_changed(self) -> None:
         super().draft_changed()
         chosen, listed = str(self.draft.effective(_VERSION)), self.query_one("#releases", OptionList)
-        for version in known_releases():
+        for version in known_releases() if chosen != self._marked else ():
             mark = "●" if version == chosen else "○"
             listed.replace_option_prompt(version, Content(f"{mark} {_line(version)}"))
+        self._marked = chosen
         self._show_check()
 
     @on(OptionList.OptionSelected, "#releases")
@@ -135,7 +138,7 @@ class ImagesScreen(FormStep):
             lines.append(check_sum(self._found))
         else:
             lines.append("^R looks whether everything can be had, how large it is and what vouches for it.")
-        self.query_one("#check", Static).update("\n".join(lines))
+        self.query_one("#check", Quiet).say("\n".join(lines))
 
 
 def _line(version: str) -> str:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.widgets import Static
 
 from screens import addresses
 from screens.fields.form import Hint
 from screens.formstep import FormStep
+from screens.quiet import Quiet
 
 _CELLS_BESIDE, _CELLS_UNDER = 32, 40
 
@@ -27,14 +27,13 @@ class NetworkingScreen(FormStep):
     }
 
     def side(self) -> ComposeResult:
-        yield Static(id="space", markup=False)
+        yield Quiet(id="space")
 
     def draft_changed(self) -> None:
         super().draft_changed()
         cells = _CELLS_BESIDE if self.wide else _CELLS_UNDER
-        self.query_one("#space", Static).update(
-            addresses.picture(addresses.ranges_of(self.draft), cells, ends=not self.wide)
-        )
+        picture = addresses.picture(addresses.ranges_of(self.draft), cells, ends=not self.wide)
+        self.query_one("#space", Quiet).say(picture)
 
     def on_resize(self) -> None:
         self.draft_changed()

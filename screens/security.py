@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.widgets import Static
 
 from screens import certificates
 from screens.draft import Draft
 from screens.fields.form import Hint
 from screens.formstep import FormStep
+from screens.quiet import Quiet
 
 _HTTP_KEEPS = (
     "The API server stays as with https; a gateway on port 8080 of each control plane lets trusted networks in over "
@@ -49,18 +49,18 @@ class SecurityScreen(FormStep):
     }
 
     def side(self) -> ComposeResult:
-        yield Static(id="mode", markup=False)
-        yield Static(id="certificates", markup=False)
+        yield Quiet(id="mode")
+        yield Quiet(id="certificates")
 
     def draft_changed(self) -> None:
         super().draft_changed()
         chosen = str(self.draft.effective(("security", "mode")))
         texts = MODES.get(chosen)
-        self.query_one("#mode", Static).update("\n".join((f"Mode {chosen}:", *texts)) if texts else "")
+        self.query_one("#mode", Quiet).say("\n".join((f"Mode {chosen}:", *texts)) if texts else "")
         width = min(self.app.size.width - 4, 100)
         found = certificates.rows(self.draft.spec, self.wizard.today())
         told = "Those that are there already and fit are kept; replay renews each before its last third."
-        self.query_one("#certificates", Static).update(f"{certificates.table(found, width)}\n{told}")
+        self.query_one("#certificates", Quiet).say(f"{certificates.table(found, width)}\n{told}")
 
     def on_resize(self) -> None:
         self.draft_changed()

@@ -14,6 +14,7 @@ from textual.widgets import Footer, Static
 
 from screens.draft import Draft
 from screens.fields import placing
+from screens.quiet import Quiet
 from screens.steps import STEPS
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ F2        all answers as text               F9         commands by name
 ^S        save the answers                  ^Q         quit"""
 
 
-class StepBar(Static):
+class StepBar(Quiet):
     """`kinstall · demo   Networking  Security …`, the present step underlined, ✗ behind those with problems."""
 
     def show(self, draft: Draft, present: str) -> None:
@@ -45,7 +46,7 @@ class StepBar(Static):
             here = step.name == present
             top += Content.styled(step.title, "bold" if here else "") + Content(f"{mark} ")
             line += ("━" if here else " ") * len(step.title) + "  "
-        self.update(Content("\n").join([top, Content(line)]))
+        self.say(Content("\n").join([top, Content(line)]))
 
     async def on_click(self, event: events.Click) -> None:
         at = event.x - _NAME_ROOM - 12

@@ -9,14 +9,16 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Input, Label, Static, TextArea
+from textual.widgets import Input, Label, TextArea
 
 from kinstall.findings import Problem
 from kinstall.keys import Key, Path, type_name, written
 from screens.draft import Draft
 from screens.fields.choice import Choice
 from screens.fields.values import NOTHING, Kind, complaint, kind_of, meant, shown
+from screens.quiet import Quiet
 
+_MOST_LINES = 12
 _YES_NO = (("true", "yes"), ("false", "no"))
 
 
@@ -35,13 +37,16 @@ class FieldRow(Vertical):
         self.draft, self.key, self.path = draft, key, path
         self.kind = kind_of(key)
         self.label = label or key.label
+        self.asking = self._widget()
+        """The widget that takes the answer."""
+        self._hint, self._wrong = Quiet(classes="hint"), Quiet(classes="wrong")
 
     def compose(self) -> ComposeResult:
         with Horizontal(classes="line"):
             yield Label(self.label, classes="label")
-            yield self._widget()
-            yield Static(classes="hint", markup=False)
-        yield Static(classes="wrong", markup=False)
+            yield self.asking
+            yield self._hint
+        yield self._wrong
 
     def _widget(self) -> Widget:
         text = shown(self.key, self._value())
@@ -52,7 +57,7 @@ class FieldRow(Vertical):
             return Choice(options, text)
         if self.kind in (Kind.PAIRS, Kind.YAML):
             area = TextArea(text, compact=True, highlight_cursor_line=False, placeholder=_empty(self.key))
-            area.styles.height = _height(text)
+            _fit(area)
             return area
         return Input(text, compact=True, select_on_focus=False, placeholder=shown(self.key, _default(self.key)) or "–")
 
@@ -86,7 +91,7 @@ class FieldRow(Vertical):
             line.value = text
         elif area and area.text != text and not self._same(area.text):
             area.load_text(text)
-            area.styles.height = _height(text)
+            _fit(area)
 
     def _asking(self) -> tuple[Choice | None, Input | None, TextArea | None]:
         widget = self.asking
@@ -96,22 +101,16 @@ class FieldRow(Vertical):
             widget if isinstance(widget, TextArea) else None,
         )
 
-    @property
-    def asking(self) -> Widget:
-        """The widget that takes the answer."""
-        return self.query_one(".line").children[1]
-
     # What is told beside and under it
 
     def tell(self, hint: str, problems: tuple[Problem, ...]) -> None:
         """Show what follows from the answer, and what is wrong with it."""
-        _update(self.query_one(".hint", Static), hint)
+        self._hint.say(hint)
         area = self._asking()[2]
         unread = complaint(self.key, area.text) if area else ""
         lines = [f"✗ {unread}"] if unread else [f"✗ {_sentence(problem, self.path)}" for problem in problems]
-        wrong = self.query_one(".wrong", Static)
-        _update(wrong, "\n".join(lines))
-        wrong.display = bool(lines)
+        self._wrong.say("\n".join(lines))
+        self._wrong.display = bool(lines)
 
     def long_help(self) -> str:
         """Everything that is declared about the field."""
@@ -149,9 +148,8 @@ class FieldRow(Vertical):
     @on(TextArea.Changed)
     def _typed_lines(self, event: TextArea.Changed) -> None:
         event.stop()
-        area = event.text_area
-        area.styles.height = _height(area.text)
-        self._say(area.text)
+        _fit(event.text_area)
+        self._say(event.text_area.text)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self.post_message(self.Focused(self))
@@ -179,11 +177,8 @@ def _empty(key: Key) -> str:
     return "key: value, one on each line" if kind_of(key) is Kind.PAIRS else "none"
 
 
-def _height(text: str) -> int:
-    return min(max(text.count("\n") + 1, 1), 12)
-
-
-def _update(widget: Static, text: str) -> None:
-    """Repaint only where something else is to be said."""
-    if widget.content != text:
-        widget.update(text)
+def _fit(area: TextArea) -> None:
+    """As high as its text, up to a dozen lines."""
+    height = min(area.text.count("\n") + 1, _MOST_LINES)
+    if area.styles.height is None or area.styles.height.value != height:
+        area.styles.height = height
