@@ -93,8 +93,12 @@ class FieldForm(Vertical):
                 await group.make_rows()
                 group.collapsed = False
         row = self.query_one(f"#{row_id(field.path)}", FieldRow)
-        row.asking.focus()
-        self.call_after_refresh(row.scroll_visible, animate=False)
+
+        def arrive() -> None:
+            row.asking.focus(scroll_visible=False)
+            row.scroll_visible(animate=False)
+
+        self.call_after_refresh(arrive)  # what was folded away is laid out by then
 
 
 def _rows_for(draft: Draft, fields: Sequence[Placed]) -> list[FieldRow]:
