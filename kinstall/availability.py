@@ -22,10 +22,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kinstall import digests
-from kinstall.artefacts import ReleaseFile, image_refs, pinned_digest, release_files
+from kinstall import digests, image_archives, server_tarball
+from kinstall.artefacts import Place, ReleaseFile, image_refs, pinned_digest, release_files
 from kinstall.errors import KinstallError
 from kinstall.secrets import Secrets
+from kinstall.sources import operators_file
 from kinstall.spec import ClusterSpec, Mirror
 
 _AT_ONCE = 6
@@ -107,7 +108,7 @@ def _lower(headers: Any) -> dict[str, str]:
 
 def count(spec: ClusterSpec, arch: str = "amd64") -> int:
     """How many things there are to look for."""
-    return len(release_files(spec, arch)) + len(set(_refs(spec)))
+    return len(release_files(spec, arch)) + len(_refs(spec))
 
 
 def look(
@@ -125,7 +126,7 @@ def look(
     work: list[Callable[[], Looked]] = [
         partial(_file, spec, file, ask, checksums) for file in release_files(spec, arch)
     ]
-    work += [partial(_image, spec, ref, arch, known, ask) for ref in dict.fromkeys(_refs(spec))]
+    work += [partial(_image, spec, ref, arch, known, ask) for ref in _refs(spec)]
 
     def one(job: Callable[[], Looked]) -> Looked | None:
         if stop is not None and stop.is_set():
@@ -139,14 +140,15 @@ def look(
 
 
 def _refs(spec: ClusterSpec) -> tuple[str, ...]:
-    refs = image_refs(spec)
-    return tuple(getattr(refs, name) for name in refs.__slots__)
+    return tuple(dict.fromkeys(image_refs(spec).all()))
 
 
 # Release files
 
 
 def _file(spec: ClusterSpec, file: ReleaseFile, ask: Ask, checksums: Callable[[str], str]) -> Looked:
+    if file.place is not Place.SITE:
+        return _on_this_machine(spec, file)
     found = Looked(file.name, file.url, State.UNKNOWN)
     try:
         answer = ask("HEAD", file.url, {}, "")
@@ -167,6 +169,20 @@ def _file(spec: ClusterSpec, file: ReleaseFile, ask: Ask, checksums: Callable[[s
     return replace(found, digest=digest, message="" if digest else "nothing vouches for it: pin it in downloads.sha256")
 
 
+def _on_this_machine(spec: ClusterSpec, file: ReleaseFile) -> Looked:
+    """A file that the operator's machine sends. A server tarball is unpacked by a run, not for a look at it."""
+    if file.place is Place.TARBALL:
+        place = file.url.partition("#")[0]
+        there = place.startswith("https://") or Path(place).expanduser().is_file()
+        message = "comes out of the server tarball" if there else f"there is no {place}"
+        return Looked(file.name, place, State.UNKNOWN if there else State.MISSING, message=message)
+    try:
+        path, digest = operators_file(spec, file)
+        return Looked(file.name, file.url, State.THERE, path.stat().st_size, digest, "sent from this machine")
+    except (KinstallError, OSError) as error:
+        return Looked(file.name, file.url, State.MISSING, message=getattr(error, "what", str(error)))
+
+
 def _size(answer: Answer) -> int:
     total = answer.headers.get("content-range", "").rpartition("/")[2] or answer.headers.get("content-length", "")
     return int(total) if total.isdecimal() else 0
@@ -176,6 +192,8 @@ def _size(answer: Answer) -> int:
 
 
 def _image(spec: ClusterSpec, ref: str, arch: str, secrets: Secrets, ask: Ask) -> Looked:
+    if spec.images.source == "archives":
+        return _archived(spec, ref, arch)
     host, _, rest = ref.partition("/")
     name, _, tag = rest.rpartition(":")
     mirror = spec.images.mirrors.get(host)
@@ -202,6 +220,22 @@ def _image(spec: ClusterSpec, ref: str, arch: str, secrets: Secrets, ask: Ask) -
     return replace(found, state=state, size=size, digest=digest.removeprefix("sha256:"), message=message)
 
 
+def _archived(spec: ClusterSpec, ref: str, arch: str) -> Looked:
+    """An image that comes out of an archive on this machine."""
+    name = ref.partition("/")[2]
+    places = [place for place in (spec.images.archives, spec.downloads.server_tarball) if place]
+    wanted = image_archives.names_for(ref, spec.images.image_repository, arch)
+    try:
+        for path in image_archives.files_in(spec.images.archives) if spec.images.archives else ():
+            if any(arch in image_archives.read(path).get(each, ()) for each in wanted):
+                return Looked(name, str(path), State.THERE, path.stat().st_size, "", f"in {path.name}")
+    except (KinstallError, OSError) as error:
+        return Looked(name, spec.images.archives, State.MISSING, message=getattr(error, "what", str(error)))
+    if spec.downloads.server_tarball and name.partition(":")[0] in server_tarball.IMAGES:
+        return Looked(name, places[-1], State.UNKNOWN, message="comes out of the server tarball")
+    return Looked(name, " ".join(places), State.MISSING, message=f"no archive in {' or '.join(places)} holds it")
+
+
 def _base(endpoint: str) -> str:
     """The registry's API below an endpoint, as containerd takes it."""
     trimmed = endpoint.rstrip("/")
@@ -214,11 +248,10 @@ class _Registry:
     def __init__(self, base: str, name: str, namespace: str, mirror: Mirror | None, secrets: Secrets, ask: Ask) -> None:
         self._url, self._query = f"{base}/{name}", f"?ns={namespace}" if namespace else ""
         self._ask = ask
-        self._ca = str(getattr(mirror, "ca_file", ""))
+        self._ca = mirror.ca_file if mirror else ""
         self._headers = {"Accept": _ACCEPT}
-        user, password = getattr(mirror, "user", ""), getattr(mirror, "password", "")
-        if user:
-            encoded = b64encode(f"{user}:{secrets.resolve(password).reveal()}".encode()).decode()
+        if mirror and mirror.user:
+            encoded = b64encode(f"{mirror.user}:{secrets.resolve(mirror.password).reveal()}".encode()).decode()
             self._headers["Authorization"] = f"Basic {encoded}"
 
     def manifest(self, reference: str) -> Answer:

@@ -23,7 +23,7 @@ def findings(found: Sequence[Finding]) -> list[Line]:
         if each.severity is severity
     ]
     fine = sum(each.severity is Severity.OK for each in found)
-    return [*lines, *([Line(f" {MARKS['good']} {fine} checks in order")] if fine else [])]
+    return [*lines, *([Line(f" {MARKS['good']} {fine} {'check' if fine == 1 else 'checks'} in order")] if fine else [])]
 
 
 def _finding(each: Finding) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from screens.draft import Draft
 from screens.fields.placing import Placed, placed
-from screens.fields.values import shown
+from screens.fields.values import Kind, kind_of, shown
 from screens.steps import STEPS
 
 _LABEL = 24
@@ -30,7 +30,7 @@ def answers(draft: Draft) -> list[Line]:
         if not fields and step.name != "nodes":
             continue
         lines.append(Line(step.title))
-        told = [field for field in fields if draft.has(field.path) or not field.group]
+        told = [field for field in fields if draft.has(field.path) or (not field.group and _default(field))]
         lines += [_field(draft, field) for field in told]
         if step.name == "nodes":
             lines += _nodes(draft)
@@ -43,7 +43,8 @@ def _field(draft: Draft, field: Placed) -> Line:
     value = draft.as_it_stands(field.path, None)
     said = draft.has(field.path)
     text = shown(field.key, value if said else _default(field))
-    text = " · ".join(text.split("\n")) if text else "–"
+    text = {"true": "yes", "false": "no"}.get(text, text) if kind_of(field.key) is Kind.SWITCH else text
+    text = " · ".join(text.split("\n")) or "–"
     return Line(f"   {field.label:<{_LABEL}} {text}", f"go:{field.written}")
 
 

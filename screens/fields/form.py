@@ -22,16 +22,16 @@ Hint = Callable[[Draft], str]
 class Group(Collapsible):
     """Fields that few need. Their rows are made when they are first looked at: a screen shall open at once."""
 
-    def __init__(self, draft: Draft, name: str, fields: Sequence[Placed]) -> None:
+    def __init__(self, draft: Draft, name: str, fields: Sequence[Placed], hints: Mapping[str, Hint]) -> None:
         super().__init__(title=name, classes="group")
-        self.heading, self.draft, self.fields = name, draft, tuple(fields)
+        self.heading, self.draft, self.fields, self.hints = name, draft, tuple(fields), hints
         self._made = False
 
     async def make_rows(self) -> None:
         """Mount the rows, once."""
         if not self._made:
             self._made = True
-            await self.query_one(Collapsible.Contents).mount_all(_rows_for(self.draft, self.fields))
+            await self.query_one(Collapsible.Contents).mount_all(_rows_for(self.draft, self.fields, self.hints))
 
     async def on_collapsible_expanded(self) -> None:
         await self.make_rows()
@@ -60,9 +60,9 @@ class FieldForm(Vertical):
         by_group: dict[str, list[Placed]] = {"": []}
         for field in self.fields:
             by_group.setdefault(field.group, []).append(field)
-        yield from _rows_for(self.draft, by_group.pop(""))
+        yield from _rows_for(self.draft, by_group.pop(""), self.hints)
         for group, fields in by_group.items():
-            yield Group(self.draft, group, fields)
+            yield Group(self.draft, group, fields, self.hints)
 
     @on(Grown)
     def show_draft(self) -> None:
@@ -101,5 +101,5 @@ class FieldForm(Vertical):
         self.call_after_refresh(arrive)  # what was folded away is laid out by then
 
 
-def _rows_for(draft: Draft, fields: Sequence[Placed]) -> list[FieldRow]:
-    return [FieldRow(draft, field.key, field.path, field.label) for field in fields]
+def _rows_for(draft: Draft, fields: Sequence[Placed], hints: Mapping[str, Hint]) -> list[FieldRow]:
+    return [FieldRow(draft, field.key, field.path, field.label, hinted=field.written in hints) for field in fields]

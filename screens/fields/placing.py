@@ -35,7 +35,10 @@ class Placed:
     @property
     def label(self) -> str:
         """The field's label; a field deep inside says whose it is."""
-        return f"{label_of(str(self.path[-2]))} {self.key.label.lower()}" if len(self.path) > 2 else self.key.label
+        if len(self.path) < 3:
+            return self.key.label
+        around = [label_of(str(part)) for part in self.path[1:-1] if part != "components"]
+        return " ".join([around[0], *(each.lower() for each in around[1:]), self.key.label.lower()])
 
 
 @cache

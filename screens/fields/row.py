@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from textual import events, on
@@ -19,6 +20,9 @@ from screens.fields.values import NOTHING, Kind, complaint, kind_of, meant, show
 from screens.quiet import Quiet
 
 _MOST_LINES = 12
+_INDEX = re.compile(r"^\[[0-9]+\]$")
+"""An element of a list that is shown on one line: its text says more than its number."""
+
 _YES_NO = (("true", "yes"), ("false", "no"))
 
 
@@ -32,8 +36,9 @@ class FieldRow(Vertical):
             super().__init__()
             self.row = row
 
-    def __init__(self, draft: Draft, key: Key, path: Path, label: str = "") -> None:
-        super().__init__(id=row_id(path), classes="field")
+    def __init__(self, draft: Draft, key: Key, path: Path, label: str = "", *, hinted: bool = False) -> None:
+        """`hinted`: something follows from the answer, for which there is room beside it."""
+        super().__init__(id=row_id(path), classes="field" if hinted else "field -whole")
         self.draft, self.key, self.path = draft, key, path
         self.kind = kind_of(key)
         self.label = label or key.label
@@ -168,7 +173,7 @@ def _default(key: Key) -> Any:
 
 def _sentence(problem: Problem, path: Path) -> str:
     """What is wrong, with the place inside the field where it is not the field itself."""
-    inside = problem.path.removeprefix(written(path)).lstrip(".")
+    inside = _INDEX.sub("", problem.path.removeprefix(written(path)).lstrip("."))
     text = f"{problem.message}; {problem.remedy}" if problem.remedy else problem.message
     return f"{inside}: {text}" if inside else text
 
@@ -180,5 +185,6 @@ def _empty(key: Key) -> str:
 def _fit(area: TextArea) -> None:
     """As high as its text, up to a dozen lines."""
     height = min(area.text.count("\n") + 1, _MOST_LINES)
-    if area.styles.height is None or area.styles.height.value != height:
+    # A height that is set lays everything out anew, also where it is the same.
+    if area.styles.height is None or area.styles.height.cells != height:
         area.styles.height = height

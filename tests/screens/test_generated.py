@@ -78,9 +78,9 @@ def few_keys() -> list[int]:
 
 
 def with_nodes(data: dict[str, Any]) -> Draft:
-    """Answers that say what has no row here: the nodes and how they are logged in to."""
-    kept = {key: value for key, value in data.items() if key in ("nodes", "ssh", "preflight")}
-    return Draft(kept)
+    """Answers that say what has no row here: the nodes, and what their screen asks for."""
+    asked = {field.path[0] for all_fields in fields().values() for field in all_fields}
+    return Draft({key: value for key, value in data.items() if key not in asked})
 
 
 def same_plan(one: ClusterSpec, other: ClusterSpec) -> bool:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -174,6 +175,21 @@ def test_a_redirect_to_another_host_does_not_carry_the_login(site: str) -> None:
         server.server_close()
     seen += [authorization for _, path, authorization in Site.asked if path == "/there"]
     assert answer.status == 200 and seen == [""]
+
+
+def test_what_this_machine_sends_is_looked_for_here(tmp_path: Path) -> None:
+    """A folder's files with their checksums, archives by what is in them; a server tarball is not unpacked for it."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    (folder / "kubelet").write_bytes(b"kubelet")
+    (folder / "kubelet.sha256").write_text(sha256(b"kubelet").hexdigest())
+    archives = {"source": "archives", "archives": str(tmp_path)}
+    text = json.dumps({"downloads": {"folder": str(folder)}, "images": archives, "nodes": [NODE]})
+    found = {looked.name: looked for looked in look(parse(text), lambda _: None)}
+    assert found["kubelet"].state is State.THERE and found["kubelet"].size == 7
+    assert found["kubelet"].digest == sha256(b"kubelet").hexdigest()
+    assert found["kubectl"].state is State.MISSING and "kubectl" in found["kubectl"].message
+    assert found["pause:3.10.2"].state is State.MISSING
 
 
 def test_secrets_that_are_prompted_are_not_asked_for_in_vain(site: str) -> None:
