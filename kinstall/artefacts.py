@@ -121,8 +121,13 @@ def image_refs(spec: ClusterSpec) -> ImageRefs:
         kube_apiserver=f"{home}/kube-apiserver:{version}",
         kube_controller_manager=f"{home}/kube-controller-manager:{version}",
         kube_scheduler=f"{home}/kube-scheduler:{version}",
-        etcd=f"{home}/etcd:{wanted.etcd or entry.etcd}",
-        pause=f"{home}/pause:{wanted.pause or entry.pause}",
-        coredns=f"{home}/coredns/coredns:{wanted.coredns or entry.coredns}",
-        agnhost=f"{home}/e2e-test-images/agnhost:{wanted.agnhost}",
+        etcd=_image(f"{home}/etcd", wanted.etcd or entry.etcd),
+        pause=_image(f"{home}/pause", wanted.pause or entry.pause),
+        coredns=_image(f"{home}/coredns/coredns", wanted.coredns or entry.coredns),
+        agnhost=_image(f"{home}/e2e-test-images/agnhost", wanted.agnhost),
     )
+
+
+def _image(name: str, tag: str) -> str:
+    """The image with that tag; a tag that is a whole reference stands for itself."""
+    return tag if "/" in tag else f"{name}:{tag}"

@@ -39,9 +39,12 @@ def names_for(ref: str, repository: str, arch: str) -> tuple[str, ...]:
     """What an image that the answers call `ref` may be called in an archive, the likeliest first: under the
     repository of the answers or the official one, and with the architecture behind the name, as releases have it.
     """
-    name, _, tag = ref.removeprefix(f"{repository}/").rpartition(":")
+    name, _, tag = ref.rpartition(":")
+    if not name.startswith(f"{repository}/"):
+        return ref, f"{name}-{arch}:{tag}"
+    path = name.removeprefix(f"{repository}/")
     homes = dict.fromkeys((repository, _UPSTREAM))
-    return tuple(f"{home}/{each}:{tag}" for each in (name, f"{name}-{arch}") for home in homes)
+    return tuple(f"{home}/{each}:{tag}" for each in (path, f"{path}-{arch}") for home in homes)
 
 
 def read(path: Path) -> dict[str, frozenset[str]]:

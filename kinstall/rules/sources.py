@@ -25,8 +25,8 @@ def images(view: View) -> Iterator[Problem]:
         yield from _access(path, mirror)
     for key, tag in (("etcd", wanted.etcd), ("coredns", wanted.coredns), ("pause", wanted.pause)):
         if tag:
-            yield from told(f"images.{key}", syntax.tag(tag))
-    yield from told("images.agnhost", syntax.tag(wanted.agnhost))
+            yield from told(f"images.{key}", syntax.image(tag))
+    yield from told("images.agnhost", syntax.image(wanted.agnhost))
 
 
 def _access(path: str, mirror: Mirror) -> Iterator[Problem]:

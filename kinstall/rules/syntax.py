@@ -245,6 +245,16 @@ def tag(text: str) -> Complaint | None:
     return f"{text!r} is no image tag", "write the tag alone, without image and digest"
 
 
+def image(text: str) -> Complaint | None:
+    """An image's tag alone, or a full reference with one. A reference is never repeated: credentials may be in it."""
+    if "/" not in text:
+        return tag(text)
+    name, _, last = text.rpartition(":")
+    if "/" in last or repository(name) or tag(last):
+        return "this is no image with a tag", "write the tag alone, or host/path:tag"
+    return None
+
+
 def repository(text: str) -> Complaint | None:
     """`host[:port][/path]`, the prefix of image names. Never repeated: credentials may be in it."""
     if "@" in text:

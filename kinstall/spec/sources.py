@@ -47,10 +47,14 @@ class Images:
         guide=(12,),
         default_factory=dict,
     )
-    etcd: str = answer("tag of the etcd image; empty: the release's own", guide=(13,), default="")
-    coredns: str = answer("tag of the CoreDNS image; empty: the release's own", guide=(40,), default="")
-    pause: str = answer("tag of the pause image; empty: the release's own", guide=(12,), default="")
-    agnhost: str = answer("tag of the image that verify runs", guide=(38,), default="2.66.1")
+    etcd: str = answer("tag of the etcd image, or a whole reference; empty: the release's own", guide=(13,), default="")
+    coredns: str = answer(
+        "tag of the CoreDNS image, or a whole reference; empty: the release's own", guide=(40,), default=""
+    )
+    pause: str = answer(
+        "tag of the pause image, or a whole reference; empty: the release's own", guide=(12,), default=""
+    )
+    agnhost: str = answer("tag of the image that verify runs, or a whole reference", guide=(38,), default="2.66.1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -164,7 +164,7 @@ def _images(dice: _Dice) -> Data:
             ),
             "source": source,
             "archives": "/srv/images of ours: #1" if source == "archives" else None,
-            "etcd": dice.maybe(lambda: "3.6.8-0"),
+            "etcd": dice.maybe(lambda: dice.one("3.6.8-0", "quay.io/coreos/etcd:v3.6.8")),
             "coredns": dice.maybe(lambda: "v1.14.6"),
             "pause": dice.maybe(lambda: dice.one("3.10.2", "no")),
             "agnhost": dice.maybe(lambda: "2.66.2"),

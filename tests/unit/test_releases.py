@@ -142,6 +142,8 @@ def test_image_references() -> None:
     other = replace(SPEC, images=Images(image_repository="r.example.com/k8s", pause="3.9", etcd="3.6.8-0"))
     assert image_refs(other).pause == "r.example.com/k8s/pause:3.9"
     assert image_refs(other).etcd == "r.example.com/k8s/etcd:3.6.8-0"
+    elsewhere = replace(other, images=replace(other.images, etcd="quay.io/coreos/etcd:v3.6.8"))
+    assert image_refs(elsewhere).etcd == "quay.io/coreos/etcd:v3.6.8"
 
 
 def test_catalogue_is_read_only_when_asked() -> None:

@@ -289,6 +289,18 @@ def test_images_of_another_prefix(tmp_path: Path) -> None:
     assert found.archives["amd64"][wanted].name == wanted.replace("registry.example.com/k8s", "registry.k8s.io")
 
 
+def test_an_image_of_another_registry(tmp_path: Path) -> None:
+    """A whole reference in the answers is looked for under that name, and not under the official one."""
+    spec = with_archives(tmp_path, etcd="quay.io/coreos/etcd:v3.6.8")
+    server_tarball(tmp_path)
+    others(tmp_path / "images", with_archives(tmp_path))
+    (told,) = errors(gather(spec, ["amd64"], Secrets()))
+    assert "holds quay.io/coreos/etcd:v3.6.8 for amd64" in told
+    tar(tmp_path / "images/quay.tar", saved("quay.io/coreos/etcd:v3.6.8"))
+    found = gather(spec, ["amd64"], Secrets())
+    assert found.archives["amd64"]["quay.io/coreos/etcd:v3.6.8"].source.endswith("quay.tar")
+
+
 def test_images_that_are_missing(tmp_path: Path) -> None:
     """What no archive has, and what is of another architecture or tag, is told with what is there instead."""
     spec = with_archives(tmp_path, etcd="9.9.9-0")

@@ -20,6 +20,7 @@ from tests.lab.cluster import wait_until
 
 VERSION = "1.35.4"
 OWN = "example.com/ours/application:1"
+ETCD = "quay.io/coreos/etcd:v3.6.8"
 _CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 POD = f"""\
 apiVersion: v1
@@ -34,31 +35,29 @@ spec:
 def _changes(lab: Lab, folder: Path) -> dict[str, Any]:
     carried = lab.offline(VERSION)
     sites = dict.fromkeys(("kubernetes", "containerd", "runc", "cniPlugins", "sha256"))
+    archives = Path(carried["archives"])
+    for name in ("pause", "coredns", "agnhost"):
+        (folder / f"{name}.tar").symlink_to(archives / f"{name}.tar")
+    _renamed(archives / "etcd.tar", folder / "etcd.tar", ETCD)
+    _renamed(archives / "pause.tar", folder / "application.tar", OWN)
     return {
         "kubernetesVersion": VERSION,
         "downloads": {**sites, "serverTarball": carried["tarball"], "folder": carried["binaries"]},
-        "images": {
-            "mirrors": None,
-            "source": "archives",
-            "archives": str(_with_one_more(Path(carried["archives"]), folder)),
-        },
+        "images": {"mirrors": None, "source": "archives", "archives": str(folder), "etcd": ETCD},
     }
 
 
-def _with_one_more(archives: Path, folder: Path) -> Path:
-    """The folder with those archives in it, and one of an application's image: pause under another name."""
-    for path in archives.iterdir():
-        (folder / path.name).symlink_to(path)
-    with tarfile.open(archives / "pause.tar") as source, tarfile.open(folder / "application.tar", "w") as copy:
+def _renamed(archive: Path, target: Path, name: str) -> None:
+    """The same image in an archive under another name."""
+    with tarfile.open(archive) as source, tarfile.open(target, "w") as copy:
         for member in source:
             content = source.extractfile(member)
             assert content
             data = content.read()
             if member.name == "manifest.json":
-                data = json.dumps([{**json.loads(data)[0], "RepoTags": [OWN]}]).encode()
+                data = json.dumps([{**json.loads(data)[0], "RepoTags": [name]}]).encode()
                 member.size = len(data)
             copy.addfile(member, io.BytesIO(data))
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +110,13 @@ def test_images_are_called_by_their_plain_names(chosen: Chosen) -> None:
             assert f"registry.k8s.io/{name}:v{VERSION}" in found
 
 
+@pytest.mark.covers(13)
+def test_etcd_of_another_registry(chosen: Chosen) -> None:
+    """etcd runs from the image that the answers name in full; the release's own tag is not asked for."""
+    pod = "get pod -n kube-system etcd-cp1 -o jsonpath={.spec.containers[0].image}"
+    assert chosen.cluster.kubectl(pod) == ETCD
+
+
 @pytest.mark.covers(12)
 def test_an_application_of_the_operators_own(chosen: Chosen) -> None:
     """A pod runs the image that lay among the archives."""
@@ -161,7 +167,7 @@ def test_an_archive_that_is_missing(chosen: Chosen, tmp_path: Path) -> None:
         assert ended.code == 3, ended
         told = [each for each in json.loads(ended.out)["findings"] if each["severity"] == "error"]
         assert [each["check"] for each in told] == ["sources"]
-        assert "holds registry.k8s.io/etcd:" in told[0]["message"]
+        assert f"holds {ETCD} for amd64" in told[0]["message"]
         assert cluster.run("replay").code == 3
     finally:
         cluster.answers.write_text(answers)
