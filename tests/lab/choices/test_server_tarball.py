@@ -91,7 +91,7 @@ def test_it_is_installed(lab: Lab, chosen: Chosen) -> None:
     assert versions.split() == [f"v{VERSION}"] * 2
     for host in chosen.cluster.hosts:
         for port in (8000, 5000, 5443):
-            assert host.run(f"timeout 2 bash -c '</dev/tcp/10.90.0.1/{port}'", check=False).status != 0
+            assert host.run(f"timeout 0.5 bash -c '</dev/tcp/10.90.0.1/{port}'", check=False).status != 0
     kubectl = chosen.cluster.state / "bin/kubectl"
     assert VERSION in subprocess.run([kubectl, "version", "--client"], capture_output=True, text=True).stdout
 
