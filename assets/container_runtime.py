@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from shlex import quote
 
 from assets import paths, units
 from assets.inputs import MirrorAccess
@@ -80,6 +81,23 @@ def mirrors(spec: ClusterSpec, access: Mapping[str, MirrorAccess]) -> tuple[Rend
         content = "\n".join(lines) + "\n"
         files.append(text(f"{folder}/hosts.toml", content, 0o600 if secret else 0o644, secret=secret))
     return tuple(files)
+
+
+def other_mirrors(spec: ClusterSpec, then: str) -> str:
+    """sh code: `then` for each file ($f) of a mirror that the answers no longer name. What is not in the node's record
+    is somebody else's."""
+    wanted = "|".join(
+        quote(f"{paths.CONTAINERD_CERTS}/{registry}/{file}")
+        for registry, mirror in sorted(spec.images.mirrors.items())
+        for file in ("hosts.toml", *(("ca.crt",) if mirror.ca_file else ()))
+    )
+    keep = f"case $f in {wanted}) continue;; esac\n  " if wanted else ""
+    return f"""\
+for f in {paths.CONTAINERD_CERTS}/*/hosts.toml {paths.CONTAINERD_CERTS}/*/ca.crt; do
+  {keep}[ -e "$f" ] && grep -qF "\\"kind\\":\\"file\\",\\"subject\\":\\"$f\\"" {paths.RECORD} || continue
+  {then}
+done
+"""
 
 
 def containerd_unit() -> Rendered:

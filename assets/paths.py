@@ -47,6 +47,8 @@ CNI_CONF = "/etc/cni/net.d"
 CNI_CONFLIST = f"{CNI_CONF}/10-kinstall.conflist"
 CNI_STATE = "/var/lib/cni"
 
+RECORD = "/var/lib/kinstall/record"
+
 UNITS = "/etc/systemd/system"
 CONTAINERD_UNIT = "containerd.service"
 KUBELET_UNIT = "kubelet.service"

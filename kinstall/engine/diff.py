@@ -26,11 +26,16 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A step that has something to do; `detail` says what is otherwise on the node."""
+    """A step that has something to do; `detail` says what is otherwise on the node.
+
+    `closed`: a file that everybody may read replaces one that the node keeps to root, such as one with a password that
+    is no longer wanted. What is there is as little to be shown as a secret that comes.
+    """
 
     step: Step
     action: Action
     detail: str = ""
+    closed: bool = False
 
 
 def mark_name(step_id: str) -> str:
@@ -100,7 +105,9 @@ def _file(step: File, state: PathState | None) -> Pending | None:
     if state.kind not in ("regular file", "regular empty file"):
         return Pending(step, Action.CHANGE, f"is a {state.kind}")
     if state.digest != step.digest:
-        return Pending(step, Action.CHANGE, "content differs")
+        return Pending(
+            step, Action.CHANGE, "content differs", closed=bool(step.mode & 0o044) and not state.mode & 0o044
+        )
     detail = _mode_and_owner(step, state)
     return Pending(step, Action.CHANGE, detail) if detail else None
 

@@ -40,14 +40,15 @@ def planned_changes(
 
 
 def to_read(todo: Mapping[str, Sequence[Pending]]) -> tuple[str, ...]:
-    """Paths of files whose content a diff wants: those that change and are no secret."""
-    files = [item.step for items in todo.values() for item in items if item.action is Action.CHANGE]
+    """Paths of files whose content a diff wants: those that change and are no secret, before and after."""
+    changes = (item for items in todo.values() for item in items if item.action is Action.CHANGE)
+    files = [item.step for item in changes if not item.closed]
     return tuple(step.path for step in files if isinstance(step, File) and not step.secret)
 
 
 def _planned(node: str, phase: str, item: Pending, contents: Mapping[str, bytes]) -> PlannedChange:
     step, diff = item.step, ""
-    secret = isinstance(step, File) and step.secret
+    secret = isinstance(step, File) and (step.secret or item.closed)
     if isinstance(step, File) and not secret and step.path in contents:
         diff = file_diff(step.path, contents[step.path], step.content)
     return PlannedChange(node, phase, step.id, item.action, item.detail, diff, secret, _source(step))

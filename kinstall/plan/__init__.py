@@ -30,7 +30,9 @@ def build_plan(inputs: Inputs) -> Plan:
         phases=(
             phase("prepare", every, {n.name: prepare.steps(inputs, n, files[n.name]) for n in every}),
             phase("download", every, {n.name: artefacts.downloads(inputs, n) for n in every}, After("prepare")),
-            phase("runtime", every, {n.name: artefacts.runtime(n, files[n.name]) for n in every}, After("download")),
+            phase(
+                "runtime", every, {n.name: artefacts.runtime(spec, n, files[n.name]) for n in every}, After("download")
+            ),
             phase("images", every, {n.name: artefacts.images(inputs, n) for n in every}, After("runtime")),
             phase(
                 "kubernetes",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from assets import catalog, paths
+from assets import catalog, container_runtime, paths
 from assets.rendered import Rendered
 from kinstall import footprint
 from kinstall.artefacts import Place, ReleaseFile, image_refs, release_files
-from kinstall.engine.steps import Download, Image, Step, Unit
+from kinstall.engine.steps import Download, Image, Script, Step, Unit
 from kinstall.plan.common import Inputs, as_files, folders
 from kinstall.plan.prepare import KERNEL_FILES
-from kinstall.spec import Node
+from kinstall.spec import ClusterSpec, Node
 
 
 def downloads(inputs: Inputs, node: Node) -> tuple[Step, ...]:
@@ -43,7 +43,7 @@ def _download(file: ReleaseFile, digest: str) -> Download:
             return Download(f"{paths.BIN}/{file.name}", file.url, digest, sent=sent)
 
 
-def runtime(node: Node, files: Mapping[str, tuple[Rendered, ...]]) -> tuple[Step, ...]:
+def runtime(spec: ClusterSpec, node: Node, files: Mapping[str, tuple[Rendered, ...]]) -> tuple[Step, ...]:
     own = as_files(each for each in files[catalog.RUNTIME] if each.path not in KERNEL_FILES)
     programs = tuple(f"{paths.BIN}/{name}" for name in CONTAINERD_PROGRAMS)
     # Mirrors (certs.d) are read at each pull: changing them restarts nothing.
@@ -51,6 +51,13 @@ def runtime(node: Node, files: Mapping[str, tuple[Rendered, ...]]) -> tuple[Step
     return (
         *folders(node, catalog.RUNTIME),
         *own,
+        # A registry would still be asked for elsewhere, and a password would stay.
+        Script(
+            "no other mirrors",
+            check=container_runtime.other_mirrors(spec, "exit 1"),
+            run=container_runtime.other_mirrors(spec, 'rm -f -- "$f"'),
+            removes=(f"{paths.CONTAINERD_CERTS}/*/hosts.toml",),
+        ),
         Unit(paths.CONTAINERD_UNIT, (*needs_start, *programs), undo=footprint.CONTAINERD),
     )
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from kinstall.engine.diff import Action, Pending
+from kinstall.engine.diff import Action, Pending, pending
 from kinstall.engine.events import Outcome
+from kinstall.engine.observation import Observation, PathState
 from kinstall.engine.preview import MAX_DIFF_LINES, PlannedChange, file_diff, planned_changes, to_read
 from kinstall.engine.steps import File, Unit
 from kinstall.findings import Finding, Severity
@@ -129,6 +130,18 @@ def test_a_plan_holds_no_secret(output: str) -> None:
     assert "secret" in out.getvalue()
     assert "old secret" not in out.getvalue()
     assert "new secret" not in out.getvalue()
+
+
+def test_a_password_that_leaves_is_not_shown() -> None:
+    """A file that the node keeps to root becomes one for everybody: what was in it is not even asked for."""
+    step = File("/etc/hosts.toml", b"server = 1\n", 0o644)
+    was = PathState("regular file", 0o600, "root:root", "1:1:1", "digest of the old one")
+    todo = {"runtime": pending([step], Observation(paths={step.path: was}))}
+    assert to_read(todo) == ()
+    (change,) = planned_changes("cp1", todo, {step.path: b"Authorization = secret\n"} if to_read(todo) else {})
+    assert (change.secret, change.diff) == (True, "")
+    opened = PathState("regular file", 0o644, "root:root", "1:1:1", "digest of the old one")
+    assert to_read({"runtime": pending([step], Observation(paths={step.path: opened}))}) == (step.path,)
 
 
 def test_a_plan_as_json() -> None:

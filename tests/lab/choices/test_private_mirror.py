@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.lab.api import Lab
 from tests.lab.choices import after
@@ -164,6 +165,31 @@ def test_a_login_that_is_missing(chosen: Chosen, lab: Lab) -> None:
         assert before == {host.name: host.run("stat -c %z /var/lib/kinstall/record").stdout for host in cluster.hosts}
     finally:
         cluster.answers.write_text(answers)
+
+
+def test_a_mirror_that_leaves_the_answers(chosen: Chosen, lab: Lab) -> None:
+    """Its file goes from every node with the next replay; and a plan without the login does not show what it was."""
+    cluster, answers = chosen.cluster, chosen.cluster.answers.read_text()
+    path = "/etc/containerd/certs.d/registry.example.com/hosts.toml"
+    data = yaml.safe_load(answers)
+    plain = {"endpoint": lab.describe()["registry"]["url"]}
+    try:
+        data["images"]["mirrors"]["registry.example.com"] = plain
+        cluster.answers.write_text(yaml.safe_dump(data))
+        ended = cluster.replay("--no-verify")
+        assert (ended.code, set(ended.changed)) == (0, {(node, f"file {path}") for node in NODES}), ended
+        data["images"]["mirrors"] = {"registry.k8s.io": plain}
+        cluster.answers.write_text(yaml.safe_dump(data))
+        for words in ((), ("--output", "json")):
+            shown = cluster.run("plan", *words)
+            assert f"file {HOSTS_TOML}" in shown.out
+            assert "Basic" not in shown.out
+            assert not any(needle.decode() in shown.out for needle in _needles(lab))
+    finally:
+        cluster.answers.write_text(answers)
+    ended = cluster.replay("--no-verify")
+    assert (ended.code, set(ended.changed)) == (0, {(node, "script no other mirrors") for node in NODES}), ended
+    assert not any((host.root / path.lstrip("/")).exists() for host in cluster.hosts)
 
 
 def test_nothing_is_left_to_do(chosen: Chosen) -> None:
