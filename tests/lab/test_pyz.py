@@ -5,14 +5,21 @@ Everything happens in mount namespaces of their own: home and the temporary fold
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
+import pty
 import re
+import select
 import shutil
+import struct
 import subprocess
+import termios
+import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,7 +56,7 @@ def pyz(made: Path) -> Path:
     return made / "kinstall.pyz"
 
 
-def start(
+def argv(
     pyz: Path,
     prepare: str,
     words: str = "--version",
@@ -58,8 +65,9 @@ def start(
     user: int = 0,
     env: dict[str, str] | None = None,
     then: str = "",
-) -> subprocess.CompletedProcess[str]:
-    """Run the file after `prepare` (sh code) with an empty home, as `user`; `then` is sh code that runs afterwards.
+) -> list[str]:
+    """A command line that runs the file after `prepare` (sh code) with an empty home, as `user`; `then` is sh code that
+    runs afterwards.
 
     The file lies in /srv/kinstall.pyz there: its own folder may be closed to other users.
     """
@@ -71,8 +79,13 @@ def start(
         f"setpriv --reuid={user} --regid={user} --clear-groups env -i {settings} {python} kinstall.pyz {words}\n"
         f"status=$?\n{then}\nexit $status\n"
     )
+    return ["unshare", "--mount", "sh", "-c", program, "sh", str(pyz)]
+
+
+def start(pyz: Path, prepare: str, words: str = "--version", **more: Any) -> subprocess.CompletedProcess[str]:
+    """Run argv() to its end, without a terminal."""
     return subprocess.run(
-        ["unshare", "--mount", "sh", "-c", program, "sh", str(pyz)],
+        argv(pyz, prepare, words, **more),
         capture_output=True, text=True, check=False, timeout=300, stdin=subprocess.DEVNULL,
     )  # fmt: skip
 
@@ -102,6 +115,35 @@ def test_every_python_here_runs_it(pyz: Path, python: str) -> None:
     last = json.loads(lines[-2])
     assert (last["event"], last["outcome"], last["failed"]) == ("runFinished", "changed", 0)
     assert re.fullmatch(r"kinstall \d+\.\d+\.\d+", lines[-1])
+
+
+def test_the_wizard_opens_and_closes(pyz: Path) -> None:
+    """On a terminal of 80 columns: its first screen comes, and ^Q ends it; without a terminal it says what it needs."""
+    outer, inner = pty.openpty()
+    fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    command = argv(pyz, "", "", env={"TERM": "xterm-256color", "LANG": "C.UTF-8"})
+    with subprocess.Popen(command, stdin=inner, stdout=inner, stderr=inner, start_new_session=True) as running:
+        os.close(inner)
+        shown = _read_until(outer, b"Networking", 120)
+        assert b"first start: unpacking" in shown and b"Networking" in shown, shown[-3000:]
+        _read_until(outer, b"Pod subnet", 30)
+        os.write(outer, b"\x11")  # ^Q
+        _read_until(outer, b"", 30)
+        assert running.wait(30) == 0
+    os.close(outer)
+    assert start(pyz, "", "").returncode == 2
+
+
+def _read_until(terminal: int, wanted: bytes, seconds: float) -> bytes:
+    """What the terminal shows until `wanted` stands in it (empty: until the program ends), `seconds` at most."""
+    seen, end = b"", time.monotonic() + seconds
+    while time.monotonic() < end and not (wanted and wanted in seen):
+        if select.select([terminal], [], [], 0.5)[0]:
+            try:
+                seen += os.read(terminal, 65536)
+            except OSError:  # the program has ended
+                break
+    return seen
 
 
 def test_there_are_pythons_to_try() -> None:
