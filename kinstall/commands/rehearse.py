@@ -43,8 +43,8 @@ def rehearse(chosen: argparse.Namespace) -> int:
             command="rehearse",
         )
         if text:
-            print(f"Rehearsal: {_nodes(spec)} simulated, each with {world.machine}.")
-            print("No host is reached, nothing is fetched.\n", flush=True)
+            print(f"Rehearsal: {_nodes(spec)}, simulated. No host is reached, nothing is fetched.")
+            print(f"Each is {world.machine}.\n", flush=True)
         try:
             checks, ended = run_shown(spec, options, chosen.output)
         finally:

@@ -36,10 +36,8 @@ class Machine:
     nameservers: tuple[str, ...] = ("192.0.2.53",)
 
     def __str__(self) -> str:
-        return (
-            f"{self.os_name}, {self.arch}, {self.cpus} CPUs, {self.memory // 1024} GiB of memory, {self.disk} GiB of "
-            "disk, one network, nothing installed"
-        )
+        room = f"{self.memory // 1024} GiB of memory, {self.disk} GiB of disk"
+        return f"bare {self.os_name}, {self.arch}, {self.cpus} CPUs, {room}"
 
 
 def subnet_of(spec: ClusterSpec) -> IPv4Network | None:
