@@ -9,7 +9,7 @@ from assets.commands import ETCD_CLIENT_PORT, ETCD_PEER_PORT
 from assets.kubeconfig import API_PORT
 from assets.pod_network import pod_network
 from kinstall.facts import NodeFacts
-from kinstall.spec import ClusterSpec, Node
+from kinstall.spec import ClusterSpec
 
 TCP, UDP = "tcp", "udp"
 KUBELET_PORT, KUBE_PROXY_PORT = 10250, 10256
@@ -42,24 +42,32 @@ class Want:
 def wanted(spec: ClusterSpec, facts: Mapping[str, NodeFacts], new: Collection[str] | None = None) -> tuple[Want, ...]:
     """Everything between the nodes of `facts`; with `new` only what begins or ends at one of these."""
     nodes = [node for node in spec.nodes if node.name in facts]
-    sample = _sample(facts)
+    sample, chosen = _sample(facts), None if new is None else frozenset(new)
+    # Looked up, not made anew: a thousand nodes have a million ways between them.
+    ports = {
+        (source, target): tuple(_between(spec, source, target, sample))
+        for source in (True, False)
+        for target in (True, False)
+    }
     return tuple(
         Want(source.name, target.name, port, needed)
         for source in nodes
         for target in nodes
-        if source.name != target.name and (new is None or {source.name, target.name} & set(new))
-        for port, needed in _between(spec, source, target, sample)
+        if source is not target and (chosen is None or source.name in chosen or target.name in chosen)
+        for port, needed in ports[source.is_control_plane, target.is_control_plane]
     )
 
 
-def _between(spec: ClusterSpec, source: Node, target: Node, sample: int) -> Iterator[tuple[Port, bool]]:
-    if target.is_control_plane:
+def _between(
+    spec: ClusterSpec, from_control_plane: bool, to_control_plane: bool, sample: int
+) -> Iterator[tuple[Port, bool]]:
+    if to_control_plane:
         yield Port(API_PORT, TCP, "kube-apiserver"), True
-        if source.is_control_plane:
+        if from_control_plane:
             yield Port(ETCD_CLIENT_PORT, TCP, "etcd"), True
             yield Port(ETCD_PEER_PORT, TCP, "etcd"), True
     # Logs, exec and probes come from API servers; metrics-server may ask from anywhere.
-    yield Port(KUBELET_PORT, TCP, "kubelet", fills=True), source.is_control_plane
+    yield Port(KUBELET_PORT, TCP, "kubelet", fills=True), from_control_plane
     yield Port(KUBE_PROXY_PORT, TCP, "kube-proxy"), False
     yield Port(sample, TCP, "NodePort services", fills=True), False
     if udp := pod_network(spec).udp_port:
