@@ -21,21 +21,21 @@ _LISTING = (
     '{range .spec.taints[*]}{.key}={.value}:{.effect} {end}{end}{"\\n"}'
 )
 
-# look NODE: its taints in $now, and those that kinstall set in $ours.
+# look NODE WANTED: its taints in $now, and those that kinstall set in $ours. A Node that is not there yet has none.
 _LOOK = f"""\
-all=$({ADMIN} get nodes -o jsonpath={quote(_LISTING)}) || exit 1
+all=$({ADMIN} get nodes -o jsonpath={quote(_LISTING)}) && [ -n "$all" ] || exit 1
 nl='
 '
 look() {{
-  k="$nl$1 ["; l=${{all#*"$k"}}
-  [ "$l" != "$all" ] || {{ echo "there is no Node $1"; exit 1; }}
+  k="$nl$1 ["; l=${{all#*"$k"}}; ours=; now=
+  [ "$l" != "$all" ] || {{ [ -z "$2" ] && return; echo "there is no Node $1"; exit 1; }}
   l=${{l%%"$nl"*}}; ours=${{l%%"]"*}}; now=${{l#*"] "}}
 }}
 """
 
 _CHECK = """\
 is() {
-  look "$1"; [ "$ours" = "$2" ] || exit 1
+  look "$1" "$2"; [ "$ours" = "$2" ] || exit 1
   for t in $2; do case " $now" in *" $t "*) ;; *) exit 1;; esac; done
 }
 """
@@ -48,7 +48,7 @@ among() {{ # TAINT TAINT…
   return 1
 }}
 be() {{
-  look "$1"; todo=
+  look "$1" "$2"; todo=
   for t in $2; do case " $now" in *" $t "*) ;; *) todo="$todo $t";; esac; done
   for t in $ours; do
     ! among "$t" $2 && among "$t" $now || continue

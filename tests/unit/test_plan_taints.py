@@ -135,9 +135,17 @@ def test_a_taint_is_found_only_as_a_whole(api: Api) -> None:
     assert not api.fits(wanted)
 
 
-def test_a_node_that_is_not_there_is_named(api: Api) -> None:
-    """Without its Node object nothing can be set, and the step says so."""
-    api.store.write_text(json.dumps({"cp1": {"taints": [], "ours": ""}}))
-    ran = api.sh(taints.step(cluster()).run)
+def test_a_node_that_is_not_there_is_named_where_it_shall_have_taints(api: Api) -> None:
+    """Without its Node object nothing can be set, and the step says so; a new worker without taints needs nothing."""
+    api.bring(cluster())
+    kept = json.loads(api.store.read_text())
+    del kept["w1"]
+    api.store.write_text(json.dumps(kept))
+    assert api.fits(cluster())
+    ran = api.sh(taints.step(cluster(w1=(BATCH,))).run)
     assert ran.returncode != 0
     assert "there is no Node w1" in ran.stdout
+    api.store.write_text("{}")
+    nobody = cluster(cp1=())
+    assert not api.fits(nobody), "an API that names no Node is not asked in vain"
+    assert api.sh(taints.step(nobody).run).returncode != 0
