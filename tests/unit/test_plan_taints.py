@@ -147,5 +147,5 @@ def test_a_node_that_is_not_there_is_named_where_it_shall_have_taints(api: Api) 
     assert "there is no Node w1" in ran.stdout
     api.store.write_text("{}")
     nobody = cluster(cp1=())
-    assert not api.fits(nobody), "an API that names no Node is not asked in vain"
+    assert not api.fits(nobody), "an API that names no Node is not believed"
     assert api.sh(taints.step(nobody).run).returncode != 0

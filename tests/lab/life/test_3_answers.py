@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.lab.away import away
-from tests.lab.life.world import Life, answers_everywhere, is_well, moved, planned
+from tests.lab.life.world import Life, answers_everywhere, found_well, moved, planned
 
 ROUTES = ("file /etc/kinstall/routes", "script routes")
 API_MANIFEST = "/etc/kubernetes/manifests/kube-apiserver.yaml"
@@ -56,7 +56,7 @@ def test_labels_arguments_and_names_are_applied(life: Life) -> None:
         ("w2", "unit kubelet.service"),
     }
     assert planned(cluster) == wanted
-    ended = cluster.replay()
+    ended = cluster.replay("--no-verify")
     assert ended.code == 0, ended
     assert set(ended.changed) == wanted
     assert "zone=a" in cluster.kubectl("get node w1 --show-labels")
@@ -65,7 +65,8 @@ def test_labels_arguments_and_names_are_applied(life: Life) -> None:
     assert "--profiling=false" in control_plane.run("pgrep -af '[k]ube-apiserver --'").stdout
     ask = f"openssl s_client -connect {control_plane.address}:6443 </dev/null 2>/dev/null | openssl x509 -noout -text"
     assert "DNS:api.example.org" in control_plane.run(ask).stdout
-    assert cluster.replay().last["changed"] == 0
+    again = cluster.replay()  # and its verify, which only looks
+    assert (again.code, again.last["changed"]) == (0, 0), again
 
 
 def test_labels_and_taints_that_are_no_longer_wanted_go(life: Life) -> None:
@@ -166,14 +167,13 @@ def test_a_third_worker_joins_and_others_only_learn_its_route(life: Life) -> Non
     cluster.hosts.append(life.spare)
     edited(life)
     ended = cluster.replay()
-    assert ended.code == 0, ended
+    assert found_well(ended)["pod to pod w3"] == "answered by cp1, w1, w2"
     old = {change for change in ended.changed if change[0] != "w3"}
     # w3's labels and pod range are in the file of objects that the control plane applies.
     objects = {("cp1", "file /etc/kinstall/objects.yaml"), ("cp1", "script cluster objects")}
     assert old == {(node, step) for node in ("cp1", "w1", "w2") for step in ROUTES} | objects
     assert len([step for node, step in ended.changed if node == "w3"]) > 40
     answers_everywhere(cluster, ("cp1", "w1", "w2", "w3"))
-    assert is_well(cluster)["pod to pod", "w3"] == "answered by cp1, w1, w2"
     assert planned(cluster) == set()
 
 
@@ -187,12 +187,11 @@ def test_a_node_that_is_reset_leaves_and_the_others_go_on(life: Life) -> None:
     cluster.hosts.remove(life.spare)
     edited(life)
     ended = cluster.replay()
-    assert ended.code == 0, ended
+    found_well(ended)
     # Its Node went with it, so no object differs; only the list that is applied next time is shorter.
     assert set(ended.changed) >= {(node, step) for node in ("cp1", "w1", "w2") for step in ROUTES}
     assert {step for _, step in ended.changed} <= {*ROUTES, "file /etc/kinstall/objects.yaml", "script cluster objects"}
     answers_everywhere(cluster, ("cp1", "w1", "w2"))
-    is_well(cluster)
 
 
 def test_lost_keys_are_never_made_anew(life: Life) -> None:
@@ -229,7 +228,7 @@ def test_all_certificates_renewed_at_once(life: Life) -> None:
         leaf.unlink()
     with away(plane.address) as gaps:
         ended = cluster.replay()
-    assert ended.code == 0, ended
+    found_well(ended)
     units = {step for _, step in ended.changed if step.startswith("unit ")}
     assert units == {"unit kubelet.service", "unit kube-proxy.service"}
     assert plane.run("pgrep -x etcd").stdout == etcd
