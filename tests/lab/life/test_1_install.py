@@ -3,11 +3,13 @@
 These tests run in order, on the cluster that all files in this folder share.
 """
 
+import json
 from shlex import quote
 
 import pytest
 
 from tests.lab.life.world import SYSCTL_FILE, Life, answers_everywhere, checks_of, found_well, moved, shells_answer
+from tests.lab.shell import run
 
 NODES = ("cp1", "w1", "w2")
 
@@ -79,6 +81,29 @@ def test_pods_have_dns_logs_exec_and_a_token(life: Life) -> None:
         who = cluster.kubectl(f"exec {pod} -- sh -c {quote(review)}")
         assert "system:serviceaccount:default:default" in who
         assert "HTTP server" in cluster.kubectl(f"logs {pod}")
+
+
+@pytest.mark.covers(1)
+def test_the_operator_has_a_kubectl_that_fits(life: Life) -> None:
+    """The cluster's own version lies beside its kubeconfig, and reaches the API from here."""
+    kubectl, state = life.cluster.state / "bin/kubectl", life.cluster.state
+    assert '"gitVersion": "v1.37.2"' in run([kubectl, "version", "--client", "-o", "json"])
+    listing = run([kubectl, "--kubeconfig", state / "admin.conf", "get", "nodes", "-o", "name"])
+    assert listing.split() == [f"node/{node}" for node in NODES]
+
+
+@pytest.mark.covers(9)
+def test_one_name_everywhere(life: Life) -> None:
+    """The cluster's name is in the kubeconfig's context, which stays unique among clusters, in what the controller
+    manager marks its resources with, in etcd's token and in the nodes' records."""
+    kubectl = [life.cluster.state / "bin/kubectl", "--kubeconfig", life.cluster.state / "admin.conf", "config"]
+    assert run([*kubectl, "current-context"]) == "kubernetes-admin@demo\n"
+    assert run([*kubectl, "view", "-o", "jsonpath={.clusters[*].name}"]) == "demo"
+    plane = life.cluster.host("cp1")
+    assert "--initial-cluster-token=demo " in plane.run("pgrep -af '[e]tcd --'").stdout
+    assert "--cluster-name=demo " in plane.run("pgrep -af '[k]ube-controller-manager --'").stdout
+    for host in life.hosts:
+        assert json.loads(host.run("cat /var/lib/kinstall/cluster.json").stdout)["cluster"] == "demo"
 
 
 def test_secrets_and_keys_are_nobody_elses(life: Life) -> None:

@@ -12,15 +12,20 @@ import pytest
 import yaml
 
 from tests.lab.away import away
+from tests.lab.cluster import wait_until
 from tests.lab.life.world import Life, answers_everywhere, found_well, moved, planned
 
 ROUTES = ("file /etc/kinstall/routes", "script routes")
-API_MANIFEST = "/etc/kubernetes/manifests/kube-apiserver.yaml"
+COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 
 
 SINCE_THEN = {
     "security": {"extraSANs": ["api.example.org"]},
-    "components": {"kubeApiserver": {"extraArgs": {"profiling": "false"}}},
+    "components": {
+        "kubeApiserver": {"extraArgs": {"profiling": "false"}},
+        "kubeControllerManager": {"extraArgs": {"concurrent-gc-syncs": "10"}},
+        "kubeScheduler": {"extraArgs": {"v": "3"}},
+    },
 }
 """What the first test adds to the answers, and all later ones keep: each change of it restarts the API server."""
 
@@ -36,16 +41,17 @@ def write(life: Life, data: dict[str, Any]) -> None:
     life.cluster.answers.write_text(yaml.safe_dump(data, sort_keys=False))
 
 
-@pytest.mark.covers(35)
+@pytest.mark.covers(35, 36)
 def test_labels_arguments_and_names_are_applied(life: Life) -> None:
-    """A label, an API server flag and a further name in its certificate: exactly what holds them changes."""
+    """A label, flags of the control plane's components and a further name in a certificate: exactly what holds them
+    changes."""
     cluster = life.cluster
     data = edited(life)
     data["nodes"][1]["labels"] = {"zone": "a"}
     data["nodes"][2]["taints"] = [{"key": "only", "value": "batch", "effect": "PreferNoSchedule"}]
     write(life, data)
     wanted = {
-        ("cp1", f"file {API_MANIFEST}"),
+        *(("cp1", f"file /etc/kubernetes/manifests/{name}.yaml") for name in COMPONENTS),
         ("cp1", "file /etc/kubernetes/pki/apiserver.crt"),
         ("cp1", "file /etc/kubernetes/pki/apiserver.key"),
         ("cp1", "file /etc/kinstall/objects.yaml"),
@@ -62,7 +68,9 @@ def test_labels_arguments_and_names_are_applied(life: Life) -> None:
     assert "zone=a" in cluster.kubectl("get node w1 --show-labels")
     assert "only=batch:PreferNoSchedule" in cluster.kubectl("describe node w2")
     control_plane = cluster.host("cp1")
-    assert "--profiling=false" in control_plane.run("pgrep -af '[k]ube-apiserver --'").stdout
+    for name, flag in zip(COMPONENTS, ("profiling=false", "concurrent-gc-syncs=10", "v=3"), strict=True):
+        runs = f"pgrep -af '[k]{name[1:]} --' | grep -q -- --{flag}"
+        wait_until(lambda runs=runs: control_plane.run(runs, check=False).status == 0, f"{name} with --{flag}")  # type: ignore[misc]
     ask = f"openssl s_client -connect {control_plane.address}:6443 </dev/null 2>/dev/null | openssl x509 -noout -text"
     assert "DNS:api.example.org" in control_plane.run(ask).stdout
     again = cluster.replay()  # and its verify, which only looks
