@@ -4,6 +4,7 @@ These tests run in order, on the cluster that all files in this folder share.
 """
 
 import json
+from pathlib import Path
 from shlex import quote
 
 import pytest
@@ -96,9 +97,9 @@ def test_the_operator_has_a_kubectl_that_fits(life: Life) -> None:
 def test_one_name_everywhere(life: Life) -> None:
     """The cluster's name is in the kubeconfig's context, which stays unique among clusters, in what the controller
     manager marks its resources with, in etcd's token and in the nodes' records."""
-    kubectl = [life.cluster.state / "bin/kubectl", "--kubeconfig", life.cluster.state / "admin.conf", "config"]
-    assert run([*kubectl, "current-context"]) == "kubernetes-admin@demo\n"
-    assert run([*kubectl, "view", "-o", "jsonpath={.clusters[*].name}"]) == "demo"
+    kubectl: list[str | Path] = [life.cluster.state / "bin/kubectl", "--kubeconfig", life.cluster.state / "admin.conf"]
+    assert run([*kubectl, "config", "current-context"]) == "kubernetes-admin@demo\n"
+    assert run([*kubectl, "config", "view", "-o", "jsonpath={.clusters[*].name}"]) == "demo"
     plane = life.cluster.host("cp1")
     assert "--initial-cluster-token=demo " in plane.run("pgrep -af '[e]tcd --'").stdout
     assert "--cluster-name=demo " in plane.run("pgrep -af '[k]ube-controller-manager --'").stdout
