@@ -17,6 +17,7 @@ from tests.lab.api import Lab
 from tests.lab.choices import after
 from tests.lab.choices.after import Chosen
 from tests.lab.cluster import wait_until
+from tests.lab.life import world
 
 VERSION = "1.36.3"
 NODES = ("cp1", "w1", "w2")
@@ -102,6 +103,45 @@ def test_the_kubelet_pulls_with_the_login(chosen: Chosen) -> None:
     cluster.kubectl("apply -f -", stdin=POD.replace("NAME", "without"))
     wait_until(lambda: cluster.kubectl(phase.format("without")) == "Running", "a pod with the login")
     cluster.kubectl("delete pod with without --wait")
+
+
+@pytest.mark.covers(4)
+def test_the_overlay_carries_whole_packets(chosen: Chosen) -> None:
+    """From a pod to one on another node in one piece: 1450 bytes, the link's 1500 less VXLAN's 50, and not one more; a
+    longer one goes in pieces."""
+    cluster, host = chosen.cluster, chosen.cluster.host("w1")
+    for name, node in (("here", "w1"), ("there", "w2")):
+        cluster.kubectl("apply -f -", stdin=POD.replace("NAME", name).replace("nodeName: w1", f"nodeName: {node}"))
+    cluster.kubectl("wait pod/here pod/there --for=condition=Ready --timeout=60s")
+    target = cluster.kubectl("get pod there -o jsonpath={.status.podIP}")
+    container = cluster.kubectl("get pod here -o jsonpath={.status.containerStatuses[0].containerID}")
+    pid = host.run(f"ctr -n k8s.io tasks ls | awk '$1 == \"{container.removeprefix('containerd://')}\" {{print $2}}'")
+    ping = f"nsenter -t {pid.stdout.strip()} -n ping -c2 -W2 {target}"
+    assert host.run(f"{ping} -M do -s {1450 - 28}").status == 0
+    too_long = host.run(f"{ping} -M do -s {1451 - 28}", check=False)
+    assert too_long.status != 0 and "mtu=1450" in too_long.stderr
+    assert host.run(f"{ping} -s 4000").status == 0
+
+
+@pytest.mark.covers(4)
+def test_what_somebody_deleted_of_the_overlay(chosen: Chosen) -> None:
+    """A forwarding, a neighbour and a route entry, and then the device itself: planned, and mended by a replay."""
+    cluster, host = chosen.cluster, chosen.cluster.host("w1")
+    target = cluster.kubectl("get pod there -o jsonpath={.status.podIP}")
+    hop = f"{target.rpartition('.')[0]}.0"
+    mac = host.run(f"ip neigh show {hop} dev kinstall-vxlan").stdout.split()[2]
+    entries = (
+        f"bridge fdb del {mac} dev kinstall-vxlan dst {cluster.host('w2').address} self",
+        f"ip neigh del {hop} dev kinstall-vxlan",
+        f"ip route del {hop}/24",
+    )
+    for broken in (*entries, "ip link del kinstall-vxlan"):
+        host.run(broken)
+        assert world.planned(cluster) == {("w1", "script overlay")}, broken
+    ended = cluster.replay()
+    assert (ended.code, ended.changed) == (0, [("w1", "script overlay")]), ended
+    assert host.run(f"ping -c2 -W2 {target}").status == 0
+    cluster.kubectl("delete pod here there --wait")
 
 
 def test_the_password_is_nowhere_else(lab: Lab, chosen: Chosen) -> None:
