@@ -20,6 +20,7 @@ from kinstall.server_tarball import IMAGES, PROGRAMS
 from kinstall.sources import Sources, gather, operators_file
 from kinstall.spec import ClusterSpec, Downloads, Mirror, Node
 from kinstall.spec import Images as ImageAnswers
+from tests.unit.test_engine_download import Site
 
 NODE = Node(name="cp1", address="10.0.0.1", role="control-plane")
 VERSION = "1.37.2"
@@ -209,6 +210,29 @@ def test_a_tarballs_programs(tmp_path: Path, cache: Path) -> None:
     assert again.paths[again.digests["amd64"]["kubelet"]].read_bytes() == b"touched"
     kubectl = next(file for file in release_files(spec, "amd64") if file.name == "kubectl")
     assert operators_file(spec, kubectl)[0] == kept / "kubectl"
+
+
+def test_a_tarball_that_is_fetched(tmp_path: Path) -> None:
+    """From an address it comes to this machine once, and only if it is the one that is pinned."""
+    path = server_tarball(tmp_path)
+    content = path.read_bytes()
+    site = Site()
+    try:
+        site.offer(f"/{path.name}", content)
+        url = site.url("/kubernetes-server-linux-{arch}.tar.gz")
+        other = spec_of(server_tarball=url, sha256={path.name: "d" * 64})
+        (told,) = errors(gather(other, ["amd64"], Secrets()))
+        assert "could not be fetched" in told and sha256(content).hexdigest() in told
+        spec = spec_of(server_tarball=url, sha256={path.name: sha256(content).hexdigest()})
+        asked = len(site.asked)
+        for _ in range(2):
+            found = gather(spec, ["amd64"], Secrets())
+            assert not errors(found)
+            assert set(found.digests["amd64"]) == set(PROGRAMS)
+        assert len(site.asked) == asked + 1
+    finally:
+        site.server.shutdown()
+        site.server.server_close()
 
 
 def test_a_tarball_that_is_not_right(tmp_path: Path) -> None:
