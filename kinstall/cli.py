@@ -27,10 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         with quiet_pipe():
-            from kinstall import commands
+            from kinstall.commands import command
 
-            status: int = getattr(commands, chosen.command)(chosen)
-            return status
+            return command(chosen.command)(chosen)
     except KinstallError as error:
         _say_error(chosen, error)
         return error.exit_code
@@ -167,6 +166,15 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("answers", metavar="ANSWERS", nargs="?", help="its cluster; left out: the newest run of all")
     made.add_argument("--state", metavar="DIR", help="state folder (default: ~/.local/state/kinstall/CLUSTER)")
     made.add_argument("--file", metavar="FILE", help="where to (default: report.html in the state folder)")
+    made = command(
+        "kubeconfig",
+        "tell where the cluster's kubeconfig is, or merge it",
+        "kinstall kubeconfig demo.yaml --merge",
+    )
+    made.add_argument("answers", metavar="ANSWERS", help="the answers file (YAML)")
+    made.add_argument("--state", metavar="DIR", help="state folder (default: ~/.local/state/kinstall/CLUSTER)")
+    made.add_argument("--merge", action="store_true", help="put it among the contexts of ~/.kube/config")
+    made.add_argument("--file", metavar="FILE", default="~/.kube/config", help="merge into this file instead")
     command("schema", "print the JSON Schema of the answers file", "kinstall schema > answers.schema.json")
     return parser
 

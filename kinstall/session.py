@@ -87,12 +87,26 @@ class Session:
             channel.close()
         self.depot.close()
 
-    def ask(self) -> tuple[dict[str, Asked], list[Finding]]:
-        """Every node's facts, all at once; a node that cannot be asked becomes a finding."""
+    def ask(
+        self, heard: Callable[[str, Asked | Finding], None] = lambda node, answer: None
+    ) -> tuple[dict[str, Asked], list[Finding]]:
+        """Every node's facts, all at once; a node that cannot be asked becomes a finding.
+
+        `heard` gets each node's answer as it comes, on the thread that asked.
+        """
+
+        def one(host: Host) -> Asked:
+            try:
+                answer = self.ask_one(host)
+            except KinstallError as error:
+                heard(host.name, _finding(host.name, error))
+                raise
+            heard(host.name, answer)
+            return answer
 
         asked: dict[str, Asked] = {}
         findings: list[Finding] = []
-        for name, result in for_each(self.hosts, self.ask_one, self.parallel).items():
+        for name, result in for_each(self.hosts, one, self.parallel).items():
             if isinstance(result, KinstallError):
                 findings.append(_finding(name, result))
             else:

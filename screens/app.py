@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from datetime import date
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from kinstall.errors import InvalidAnswers, UsageError
-from screens import keeping
+from screens import continuing, keeping
 from screens.background import Background
 from screens.dialogs import AskPath, Page, Question
 from screens.draft import Draft
@@ -24,6 +25,9 @@ from screens.keeping import Unsaved
 from screens.services import Services
 from screens.step import WIDE, StepScreen
 from screens.steps import NAMES, STEPS, neighbour
+
+if TYPE_CHECKING:
+    from screens.install.run import Run
 
 _DRAIN_SECONDS = 0.1
 _KEEP_SECONDS = 2.0
@@ -61,6 +65,13 @@ class WizardApp(App[int]):
         self._turn = asyncio.Lock()
         draft.on_change.append(self._draft_changed)
 
+    @cached_property
+    def run_of_nodes(self) -> Run:
+        """The run that Install makes."""
+        from screens.install.run import Run  # the first screen needs nothing of it
+
+        return Run()
+
     # Beginning
 
     async def on_mount(self) -> None:
@@ -70,12 +81,14 @@ class WizardApp(App[int]):
         await self.push_screen(NAMES[0])
         if problem:
             await self.jump(problem.path)
-        self._offer_unsaved()
+        if not self._offer_unsaved():
+            self.run_worker(continuing.offer(self), group="continue")
 
-    def _offer_unsaved(self) -> None:
+    def _offer_unsaved(self) -> bool:
+        """Offer half-filled work; whether there is any."""
         kept = self._unsaved.read()
         if not kept or kept == self.draft.text():
-            return
+            return False
         what = self.draft.path or "a new cluster"
         self.push_screen(
             Question(
@@ -84,6 +97,7 @@ class WizardApp(App[int]):
             ),
             lambda chosen: self._continue(kept, chosen or ""),
         )
+        return True
 
     def _continue(self, kept: str, chosen: str) -> None:
         if chosen == "leave":

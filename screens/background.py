@@ -6,6 +6,7 @@ the program.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -86,6 +87,27 @@ class Background:
         threading.Thread(target=run, name=f"kinstall-{name}", daemon=True).start()
         return job
 
+    async def result(self, name: str, work: Work, *, on_item: Callable[[Any], None] = _ignore) -> Any:
+        """start(), and wait for what comes of it without holding the event loop up.
+
+        Raises:
+            KinstallError: what the work raised
+        """
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+        def ended(put: Callable[[Any], None], value: Any) -> None:
+            if not future.done():  # whoever waited may have been cancelled
+                put(value)
+
+        self.start(
+            name,
+            work,
+            on_item=on_item,
+            on_done=lambda value: ended(future.set_result, value),
+            on_error=lambda error: ended(future.set_exception, error),
+        )
+        return await future
+
     def drain(self) -> None:
         """Hand over what was heard since, at most `limit` items: the rest comes with the next call."""
         for _ in range(min(len(self._heard), self._limit)):
@@ -99,6 +121,12 @@ class Background:
     def running(self, name: str) -> bool:
         """Whether a job of that name is under way and still of interest."""
         return any(job.name == name and not job.forgotten for job in self.jobs)
+
+    def cancel(self, name: str) -> None:
+        """Ask the jobs of that name to end."""
+        for job in self.jobs:
+            if job.name == name:
+                job.cancel()
 
     def cancel_all(self) -> None:
         for job in self.jobs:

@@ -59,6 +59,29 @@ class Unsaved:
         self.path.unlink(missing_ok=True)
 
 
+def remember_run(answers: Path) -> None:
+    """Keep which answers file is being installed, so that a wizard without arguments can offer to go on."""
+    place = _last()
+    try:
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _replace(place, f"{answers.expanduser().absolute()}\n", 0o600)
+    except OSError:
+        pass  # then it has to be named: no reason to keep anybody from a run
+
+
+def last_run() -> Path | None:
+    """The answers file that was installed last, None where it is not known or gone."""
+    try:
+        path = Path(_last().read_text("utf-8").strip())
+    except (OSError, UnicodeDecodeError):
+        return None
+    return path if path.is_absolute() and path.is_file() else None
+
+
+def _last() -> Path:
+    return state_home() / "kinstall" / ".unsaved" / "last-run"
+
+
 def _replace(path: Path, text: str, mode: int) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

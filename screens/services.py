@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from kinstall.errors import UsageError
 from kinstall.findings import Finding
 from kinstall.spec import ClusterSpec
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from kinstall.availability import Looked
     from kinstall.engine.preview import PlannedChange
     from kinstall.install import Options, Report
+    from kinstall.kubeconfig import Written
+    from kinstall.report import Commands, Run
+    from kinstall.state import StateFolder
     from kinstall.trust import Seen
     from kinstall.verify import CheckResult
 
@@ -33,7 +37,7 @@ class Services(Protocol):
         """Whether files and images can be had, as this machine sees it; `tell` gets each as soon as it is known."""
 
     def probe(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt) -> Sequence[Finding]:
-        """Preflight on all nodes; `tell` gets findings as they come."""
+        """Preflight on all nodes; `tell` gets (node, its findings) as each answers, then ("", what compares nodes)."""
 
     def host_keys(self, spec: ClusterSpec, prompt: Prompt) -> Sequence[Seen]:
         """The host key that each node shows, and whether it is trusted."""
@@ -52,8 +56,14 @@ class Services(Protocol):
     def verify(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt) -> Sequence[CheckResult]:
         """Whether a cluster works; `tell` gets the results as they come."""
 
-    def report(self, spec: ClusterSpec, answers: Path) -> Path:
+    def last_run(self, spec: ClusterSpec, answers: Path | None) -> tuple[Run, Commands]:
+        """The cluster's last run as its log tells it, and the commands to go on with."""
+
+    def report(self, spec: ClusterSpec, answers: Path | None) -> Path:
         """Write the last run as one HTML page."""
+
+    def merge_kubeconfig(self, spec: ClusterSpec) -> Written:
+        """Put the cluster among the contexts of ~/.kube/config."""
 
 
 class RealServices:
@@ -74,8 +84,7 @@ class RealServices:
 
         options = self._options(spec, stop, prompt)
         with options.session(spec) as session, given_up(session, stop):
-            _, findings = run_preflight(session, options.state)
-        tell(findings)
+            _, findings = run_preflight(session, options.state, lambda node, found: tell((node, found)))
         return findings
 
     def host_keys(self, spec: ClusterSpec, prompt: Prompt) -> Sequence[Seen]:
@@ -88,10 +97,9 @@ class RealServices:
         return pending(targets, HostKeys(options.state.known_hosts), options.secrets)
 
     def trust(self, spec: ClusterSpec, seen: Sequence[Seen]) -> None:
-        from kinstall.state import StateFolder
         from kinstall.trust import store
 
-        state = StateFolder.of(spec.cluster_name, self._state).prepare()
+        state = self._folder(spec).prepare()
         store(state.known_hosts, seen)
 
     def plan(
@@ -106,16 +114,12 @@ class RealServices:
 
     def replay(self, answers: Path, tell: Tell, stop: threading.Event, prompt: Prompt) -> Report:
         from kinstall.answers import load
-        from kinstall.install import replay
-        from kinstall.runlog import RunLog, tee
+        from kinstall.install import logged_replay
 
         spec = load(answers)
         options = self._options(spec, stop, prompt)
-        options.state.prepare()
-        with RunLog(options.state.runs, "replay") as log:
-            options.sink = options.secrets.redactor.sink(tee(log, tell))
-            options.on_check = options.secrets.redactor.sink(tell)
-            return replay(spec, options)
+        options.on_check = options.secrets.redactor.sink(tell)
+        return logged_replay(spec, options, tell)
 
     def verify(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt) -> Sequence[CheckResult]:
         from kinstall.install import verify_only
@@ -124,23 +128,35 @@ class RealServices:
         options.on_check = options.secrets.redactor.sink(tell)
         return verify_only(spec, options)
 
-    def report(self, spec: ClusterSpec, answers: Path) -> Path:
+    def last_run(self, spec: ClusterSpec, answers: Path | None) -> tuple[Run, Commands]:
+        from kinstall.report import commands_for, last_run
+
+        state = self._folder(spec)
+        return last_run(state), commands_for(state, str(answers or ""))
+
+    def report(self, spec: ClusterSpec, answers: Path | None) -> Path:
         from kinstall.report import write
+
+        return write(self._folder(spec), None, str(answers or ""))
+
+    def merge_kubeconfig(self, spec: ClusterSpec) -> Written:
+        from kinstall.kubeconfig import merge_into
+
+        state = self._folder(spec)
+        content = state.read(state.admin_conf)
+        if content is None:
+            raise UsageError(f"there is no {state.admin_conf} yet", "Install makes it")
+        return merge_into(Path("~/.kube/config"), content)
+
+    def _folder(self, spec: ClusterSpec) -> StateFolder:
         from kinstall.state import StateFolder
 
-        return write(StateFolder.of(spec.cluster_name, self._state), None, str(answers))
+        return StateFolder.of(spec.cluster_name, self._state).check()
 
     def _options(self, spec: ClusterSpec, stop: threading.Event, prompt: Prompt) -> Options:
-        from kinstall.install import Options
+        from kinstall.install import options_for
         from kinstall.secrets import Secrets
-        from kinstall.session import open_session
-        from kinstall.state import StateFolder
 
-        state, secrets = StateFolder.of(spec.cluster_name, self._state).check(), Secrets(prompt=prompt)
-        return Options(
-            state=state,
-            session=lambda wanted: open_session(wanted, state, secrets, parallel=self._parallel),
-            cancel=stop,
-            parallel=self._parallel,
-            secrets=secrets,
-        )
+        options = options_for(spec, self._state, Secrets(prompt=prompt), self._parallel)
+        options.cancel = stop
+        return options

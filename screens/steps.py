@@ -30,10 +30,10 @@ STEPS = (
     Step("networking", "Networking", "networking:NetworkingScreen"),
     Step("security", "Security", "security:SecurityScreen"),
     Step("images", "Images", "images:ImagesScreen"),
-    Step("nodes", "Nodes", "nodes:NodesScreen"),
+    Step("nodes", "Nodes", "nodes.screen:NodesScreen"),
     Step("review", "Review", "review:ReviewScreen"),
-    Step("install", "Install", "install:InstallScreen"),
-    Step("done", "Done", "done:DoneScreen"),
+    Step("install", "Install", "install.screen:InstallScreen"),
+    Step("done", "Done", "done.screen:DoneScreen"),
 )
 
 NAMES = tuple(step.name for step in STEPS)

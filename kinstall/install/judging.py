@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from shlex import quote
@@ -17,6 +17,8 @@ from kinstall.matrix import Matrix, wanted
 from kinstall.session import Asked, Session, require
 from kinstall.spec import ClusterSpec
 from kinstall.state import StateFolder
+
+Heard = Callable[[str, Sequence[Finding]], None]
 
 _LISTING = (
     '{range .items[*]}{.metadata.name}|{.status.addresses[?(@.type=="InternalIP")].address}|'
@@ -37,31 +39,49 @@ class Judgement:
     matrix: Matrix
 
 
-def judge(session: Session, state: StateFolder, *, only_new: bool = False) -> Judgement:
+def judge(
+    session: Session, state: StateFolder, *, only_new: bool = False, heard: Heard = lambda node, findings: None
+) -> Judgement:
     """Ask all nodes and judge their answers; nothing is changed anywhere.
 
-    `only_new`: of the ways between nodes only those from and to nodes that belong to no cluster yet are tried.
+    `only_new`: of the ways between nodes only those from and to nodes that belong to no cluster yet are tried. `heard`
+    gets the findings of a node as soon as it has answered, from several threads; under an empty name then come those
+    that compare nodes, and last what stands between them.
 
     Raises:
         InvalidAnswers: a file that the answers name cannot be used
     """
     spec = session.spec
     brought.read(spec, state.pki, datetime.now(UTC))
-    asked, findings = session.ask()
     fingerprint = known_fingerprint(state)
+
+    def answered(node: str, answer: Asked | Finding) -> None:
+        if isinstance(answer, Finding):
+            heard(node, [answer])
+        else:
+            heard(node, preflight.check_node(spec, spec.node(node), answer.facts, answer.clock, fingerprint))
+
+    asked, findings = session.ask(answered)
     facts = {name: each.facts for name, each in asked.items()}
     for name, each in asked.items():
         findings += preflight.check_node(spec, spec.node(name), each.facts, each.clock, fingerprint)
-    findings += preflight.check_cluster(spec, facts, {name: each.clock for name, each in asked.items()})
-    # Not to be ignored: without what is missing there no plan can be made.
-    findings += session.sources(each.facts.architecture for each in asked.values()).findings
+    compared = [
+        *preflight.check_cluster(spec, facts, {name: each.clock for name, each in asked.items()}),
+        # Not to be ignored: without what is missing there no plan can be made.
+        *session.sources(each.facts.architecture for each in asked.values()).findings,
+    ]
+    heard("", compared)
     matrix = _reach(session, asked, only_new=only_new)
-    return Judgement(asked, [*findings, *preflight.check_peers(spec, matrix)], matrix)
+    between = preflight.check_peers(spec, matrix)
+    heard("", between)
+    return Judgement(asked, [*findings, *compared, *between], matrix)
 
 
-def run_preflight(session: Session, state: StateFolder) -> tuple[dict[str, Asked], list[Finding]]:
+def run_preflight(
+    session: Session, state: StateFolder, heard: Heard = lambda node, findings: None
+) -> tuple[dict[str, Asked], list[Finding]]:
     """judge() for whom facts and findings are enough."""
-    judgement = judge(session, state)
+    judgement = judge(session, state, heard=heard)
     return judgement.asked, judgement.findings
 
 

@@ -29,10 +29,15 @@ class Commands:
     answers: str
 
 
+def headline_of(run: Run, spec: ClusterSpec | None) -> str:
+    """One sentence of how a run ended; `spec` as in page()."""
+    return headline(run, run.progress(), _verified(run), spec)
+
+
 def page(run: Run, spec: ClusterSpec | None, commands: Commands) -> str:
     """The page. `spec`: the answers that the run was made with, None where they cannot be read any more."""
     progress, timeline = run.progress(), run.timeline()
-    checks = [event for event in _steps(run) if event.phase == VERIFY and not event.node]
+    checks = _verified(run)
     title = headline(run, progress, checks, spec)
     body = joined(
         element("h1", title),
@@ -88,6 +93,10 @@ def _section(title: str, content: Html) -> Html:
 
 def _steps(run: Run) -> Iterator[StepFinished]:
     return (event for _, event in run.events if isinstance(event, StepFinished))
+
+
+def _verified(run: Run) -> list[StepFinished]:
+    return [event for event in _steps(run) if event.phase == VERIFY and not event.node]
 
 
 def _mark(outcome: Outcome) -> Html:

@@ -58,6 +58,22 @@ def spec_of_run(state: StateFolder) -> ClusterSpec | None:
         return None
 
 
+def commands_for(state: StateFolder, named: str = "") -> Commands:
+    """What the operator types to go on; `named`: the answers file as the operator names it."""
+    kubectl = state.bin / "kubectl"
+    return Commands(
+        kubectl=_typed(kubectl) if kubectl.exists() else "kubectl",
+        kubeconfig=_typed(state.admin_conf),
+        answers=quote(named) if named else _typed(state.answers),
+    )
+
+
+def _typed(path: Path) -> str:
+    """The path as one would type it: below the home folder with ~, where no quotes are needed."""
+    home, text = str(Path.home()), quote(str(path))
+    return f"~{text[len(home) :]}" if len(home) > 1 and text.startswith(f"{home}/") else text
+
+
 def write(state: StateFolder, path: Path | None = None, named: str = "") -> Path:
     """Write the page of the last run, for its owner's eyes only; returns where it is.
 
@@ -67,13 +83,7 @@ def write(state: StateFolder, path: Path | None = None, named: str = "") -> Path
         UsageError: there is no run yet, or the file cannot be written
     """
     run = last_run(state)
-    kubectl = state.bin / "kubectl"
-    commands = Commands(
-        kubectl=quote(str(kubectl)) if kubectl.exists() else "kubectl",
-        kubeconfig=quote(str(state.admin_conf)),
-        answers=quote(named or str(state.answers)),
-    )
-    content = page(run, spec_of_run(state), commands).encode("utf-8", "backslashreplace")
+    content = page(run, spec_of_run(state), commands_for(state, named)).encode("utf-8", "backslashreplace")
     if path is None:
         state.write(state.path / "report.html", content)
         return state.path / "report.html"

@@ -43,7 +43,7 @@ class ClusterSpec:
     security: Security = answer("how the API is protected", screen="security", default_factory=Security)
     images: Images = answer("container images", screen="images", default_factory=Images)
     downloads: Downloads = answer("release files", screen="images", group="Release files", default_factory=Downloads)
-    ssh: Ssh = answer("login for all nodes", screen="nodes", default_factory=Ssh)
+    ssh: Ssh = answer("login for all nodes", screen="nodes", group="Login for all nodes", default_factory=Ssh)
     preflight: Preflight = answer(
         "checks before anything is changed", screen="nodes", group="Checks", default_factory=Preflight
     )

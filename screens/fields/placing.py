@@ -35,9 +35,9 @@ class Placed:
     @property
     def label(self) -> str:
         """The field's label; a field deep inside says whose it is."""
-        if len(self.path) < 3:
+        around = [label_of(part) for part in self.path[1:-1] if isinstance(part, str) and part != "components"]
+        if not around:
             return self.key.label
-        around = [label_of(str(part)) for part in self.path[1:-1] if part != "components"]
         return " ".join([around[0], *(each.lower() for each in around[1:]), self.key.label.lower()])
 
 
@@ -50,6 +50,11 @@ def placed() -> tuple[Placed, ...]:
 def placed_on(screen: str) -> tuple[Placed, ...]:
     """The fields of one screen."""
     return tuple(field for field in placed() if field.screen == screen)
+
+
+def placed_in(record: type, path: Path, screen: str) -> tuple[Placed, ...]:
+    """The fields of a record that stands at `path`, such as one node."""
+    return tuple(_placed(record, path, screen, ""))
 
 
 def screen_of(path: str) -> str:

@@ -41,6 +41,8 @@ class FieldRow(Vertical):
         super().__init__(id=row_id(path), classes="field" if hinted else "field -whole")
         self.draft, self.key, self.path = draft, key, path
         self.kind = kind_of(key)
+        self._heard = ""
+        """What was typed as text, as far as it has come here."""
         self.label = label or key.label
         self.asking = self._widget()
         """The widget that takes the answer."""
@@ -54,7 +56,7 @@ class FieldRow(Vertical):
         yield self._wrong
 
     def _widget(self) -> Widget:
-        text = shown(self.key, self._value())
+        text = self._heard = shown(self.key, self._value())
         if self.kind in (Kind.CHOICE, Kind.SWITCH):
             options = _YES_NO if self.kind is Kind.SWITCH else tuple((each, each) for each in self.key.choices)
             if self.key.optional:
@@ -92,9 +94,11 @@ class FieldRow(Vertical):
         choice, line, area = self._asking()
         if choice:
             choice.value = text
-        elif line and line.value != text and not self._same(line.value):
-            line.value = text
-        elif area and area.text != text and not self._same(area.text):
+        # What was typed since is on its way here: to show the draft now would take it away again.
+        elif line and line.value == self._heard != text and not self._same(line.value):
+            line.value = self._heard = text
+        elif area and area.text == self._heard != text and not self._same(area.text):
+            self._heard = text
             area.load_text(text)
             _fit(area)
 
@@ -141,6 +145,7 @@ class FieldRow(Vertical):
     @on(Input.Changed)
     def _typed_line(self, event: Input.Changed) -> None:
         event.stop()
+        self._heard = event.value
         self._say(event.value)
 
     @on(Input.Submitted)
@@ -154,6 +159,7 @@ class FieldRow(Vertical):
     def _typed_lines(self, event: TextArea.Changed) -> None:
         event.stop()
         _fit(event.text_area)
+        self._heard = event.text_area.text
         self._say(event.text_area.text)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.bench import cluster, figures, rehearse, startup, w1
+from tests.bench import cluster, figures, rehearse, startup, w1, wizard
 from tests.bench.figures import Row
 from tests.bench.quiet import Quiet
 from tests.lab.shell import LabError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PEERS = REPOSITORY / ".venv-bench/bin"
-PARTS = ("w1", "cluster", "rehearse", "start")
+PARTS = ("w1", "cluster", "rehearse", "start", "wizard")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -39,6 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
             rows += rehearse.measure(chosen.runs, REPOSITORY, quiet)
         if "start" in wanted:
             rows += startup.measure(chosen.runs, REPOSITORY, quiet)
+        if "wizard" in wanted:
+            rows += wizard.measure(chosen.runs, REPOSITORY, quiet)
     except LabError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
@@ -47,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     docs = REPOSITORY / "docs"
     rows += _kept(docs / "bench.json", wanted)
-    targets = [*w1.targets(rows), *cluster.targets(rows), *rehearse.targets(rows)]
+    targets = [*w1.targets(rows), *cluster.targets(rows), *rehearse.targets(rows), *wizard.targets(rows)]
     print(figures.aligned(figures.ROW_HEAD, figures.row_words(rows)))
     print()
     print(figures.aligned(figures.TARGET_HEAD, [target.words for target in targets]))

@@ -1,6 +1,7 @@
 """`python -m tests.lab.picture FILE.svg COMMAND…`: a picture of a real run in a real terminal.
 
-The command runs in tmux at 100×24; the picture is the screen at a chosen moment (--after), colours included.
+The command runs in tmux at 100×24; the picture is the screen at a chosen moment (--after), colours included. With
+--screen it is of screens that were kept during a run, such as those of the wizard's test (KINSTALL_SCREENS).
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ def capture(command: list[str], after: float) -> str:
 
 def picture(screens: list[str], title: str) -> str:
     """SVG of one or several screens, one below the other."""
-    console = Console(width=WIDTH, record=True, file=io.StringIO(), force_terminal=True)
+    width = max((Text.from_ansi(line).cell_len for screen in screens for line in screen.splitlines()), default=WIDTH)
+    console = Console(width=width, record=True, file=io.StringIO(), force_terminal=True)
     for screen in screens:
         console.print(Text.from_ansi(screen))
     # The picture brings no fonts from elsewhere: the reader's own monospaced one does.
@@ -49,9 +51,13 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--after", type=float, default=12.0, help="seconds (default: %(default)s)")
     parser.add_argument("--title", default="kinstall")
-    parser.add_argument("command", nargs="+")
+    parser.add_argument("--screen", type=Path, action="append", default=[], help="a kept screen (may be repeated)")
+    parser.add_argument("command", nargs="*")
     chosen = parser.parse_args()
-    chosen.file.write_text(picture([capture(chosen.command, chosen.after)], chosen.title))
+    if bool(chosen.screen) is bool(chosen.command):
+        parser.error("name either a command or kept screens")
+    screens = [path.read_text().rstrip() for path in chosen.screen] or [capture(chosen.command, chosen.after)]
+    chosen.file.write_text(picture(screens, chosen.title))
 
 
 if __name__ == "__main__":

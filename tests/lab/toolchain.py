@@ -25,6 +25,7 @@ _PROGRAMS = {
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
     "mkfs.ext4": "e2fsprogs",
+    "tmux": "tmux",  # the wizard's terminal
 }
 _FILES = {
     "/usr/include/seccomp.h": "libseccomp-dev",

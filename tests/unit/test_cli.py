@@ -31,6 +31,7 @@ COMMANDS = (
     "render",
     "routes",
     "report",
+    "kubeconfig",
     "schema",
 )
 

@@ -268,7 +268,10 @@ def test_32_nodes_in_parallel(sshd: Sshd) -> None:
 
 
 def test_a_command_takes_no_nagle_delay(sshd: Sshd) -> None:
-    """The median of a command on an open connection is well below the 40 ms that a delayed acknowledgement costs."""
+    """A command on an open connection takes well below the 40 ms that a delayed acknowledgement costs each of them.
+
+    The quickest of many: on a busy machine the others say how busy it is.
+    """
     channel = sshd.channel()
     channel.execute("true")
     times = []
@@ -277,7 +280,7 @@ def test_a_command_takes_no_nagle_delay(sshd: Sshd) -> None:
         channel.execute("true", [b"x"])
         times.append(time.monotonic() - begun)
     channel.close()
-    assert sorted(times)[10] < 0.030
+    assert min(times) < 0.030
 
 
 def test_nothing_is_printed(sshd: Sshd, capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,32 @@
+"""`kinstall kubeconfig`: where a cluster's kubeconfig is, and merging it into ~/.kube/config on request."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from shlex import quote
+
+from kinstall.answers import load
+from kinstall.errors import UsageError
+from kinstall.kubeconfig import merge_into
+from kinstall.state import StateFolder
+
+
+def kubeconfig(chosen: argparse.Namespace) -> int:
+    """Without --merge it only tells the line to go on with: what is in the file is a key."""
+    spec = load(chosen.answers)
+    state = StateFolder.of(spec.cluster_name, chosen.state).check()
+    content = state.read(state.admin_conf)
+    if content is None:
+        raise UsageError(f"there is no {state.admin_conf} yet", f"kinstall replay {chosen.answers} makes it")
+    if not chosen.merge:
+        print(f"export KUBECONFIG={quote(str(state.admin_conf))}")
+        return 0
+    written = merge_into(Path(chosen.file), content)
+    done = "merged into" if written.changed else "stands in it already:"
+    print(f"{done} {written.path}, as context {written.context}")
+    if written.backup:
+        print(f"what stood there before: {written.backup}")
+    if not written.current:
+        print(f"  kubectl config use-context {quote(written.context)}")
+    return 0

@@ -1,0 +1,75 @@
+"""A run that did not come to its end: told, and offered to go on with when the wizard is opened again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kinstall.engine.events import Outcome
+from kinstall.errors import KinstallError
+from screens import keeping
+from screens.dialogs import Question
+from screens.draft import Draft
+
+if TYPE_CHECKING:
+    from kinstall.report import Run
+    from screens.app import WizardApp
+
+
+def broken_off(run: Run) -> str:
+    """How the last replay fell short, as a sentence; empty where the cluster stands (or the last run was a reset)."""
+    started, finished = run.started, run.finished
+    if started is None or started.command != "replay":
+        return ""
+    when = f"{run.began:%Y-%m-%d %H:%M} UTC" if run.began else "an unknown time"
+    head = f"the run of {started.cluster} of {when}"
+    if finished is None:
+        return f"{head} was broken off (or still runs elsewhere)"
+    if finished.outcome is Outcome.CANCELLED:
+        return f"{head} was stopped"
+    if finished.failed or run.progress().failures:
+        return f"{head} failed"
+    return ""
+
+
+async def offer(app: WizardApp) -> None:
+    """Ask whether to go on with the run that was begun last and did not end; a worker."""
+    path = app.draft.path or keeping.last_run()
+    if path is None:
+        return
+    found = await unfinished(app, path)
+    if found is None:
+        return
+    draft, sentence = found
+    chosen = await app.push_screen_wait(
+        Question(
+            f"{sentence[0].upper()}{sentence[1:]}.\nAnswers: {_short(path)}",
+            [("go-on", "Go on with it: to Install"), ("leave", "Look at the answers first")]
+            if draft is app.draft
+            else [("go-on", "Go on with it: to Install"), ("leave", "Begin a new cluster")],
+        )
+    )
+    if chosen == "go-on":
+        if draft is not app.draft:
+            app.draft.replace(draft)
+            app.draft.saved_as(path)
+        await app.action_go("install")
+
+
+def _short(path: Path) -> str:
+    """The path as one would type it here."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+async def unfinished(app: WizardApp, path: Path) -> tuple[Draft, str] | None:
+    """The answers of `path` and how their cluster's last run fell short; None where there is nothing to go on with."""
+    try:
+        draft = app.draft if app.draft.path == path else Draft.load(path)
+        if draft.problems:
+            return None
+        spec = draft.spec
+        run, _ = await app.background.result("unfinished", lambda tell, stop: app.services.last_run(spec, path))
+    except KinstallError:
+        return None
+    sentence = broken_off(run)
+    return (draft, sentence) if sentence else None

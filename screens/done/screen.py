@@ -1,0 +1,174 @@
+"""The step Done: what came of the last run, and how to go on. All of it is read from the run's log."""
+
+from __future__ import annotations
+
+import os
+import threading
+import webbrowser
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+
+from kinstall.errors import KinstallError
+from screens.dialogs import Question
+from screens.quiet import Quiet
+from screens.secrets import prompt_for
+from screens.step import StepScreen
+
+if TYPE_CHECKING:
+    from kinstall.report import Commands, Run
+    from kinstall.verify import CheckResult
+
+HELP = """\
+o         write the last run as one HTML page, and open it where there is a browser
+k         copy the line with kubectl and the kubeconfig (over SSH and in tmux too, where the terminal allows it)
+m         put the cluster among the contexts of ~/.kube/config: nothing there is overwritten, a copy is kept
+v         check the cluster again, end to end
+
+The chart shows when each node was in which phase; time runs to the right, in seconds."""
+
+
+class DoneScreen(StepScreen):
+    STEP: ClassVar[str] = "done"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("o", "report", "Open report"),
+        Binding("k", "copy", "Copy kubeconfig line"),
+        Binding("m", "merge", "Merge into ~/.kube/config"),
+        Binding("v", "verify", "Verify"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._run: Run | None = None
+        self._commands: Commands | None = None
+        self._checked: list[CheckResult] | None = None
+        self._checking = False
+
+    def parts(self) -> ComposeResult:
+        with Vertical(id="done"):
+            yield Quiet(id="done-headline")
+            yield Quiet(id="done-checks")
+            yield Quiet(id="done-commands")
+            yield Quiet(id="done-chart")
+
+    def on_screen_resume(self) -> None:
+        super().on_screen_resume()
+        self._read()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.draft_changed)
+
+    @work(exclusive=True, group="done")
+    async def _read(self) -> None:
+        """The last run of this cluster, from its log: also one of another day, or of `kinstall replay`."""
+        services, spec, path = self.wizard.services, self.draft.spec, self.draft.path
+        try:
+            found = await self.wizard.background.result("last", lambda tell, stop: services.last_run(spec, path))
+        except KinstallError as error:
+            self._run = self._commands = None
+            self.query_one("#done-headline", Quiet).say(f"{error.what}.\nInstall makes one (^P).")
+            for part in ("checks", "commands", "chart"):
+                self.query_one(f"#done-{part}", Quiet).say("")
+        else:
+            self._run, self._commands = found
+            self.draft_changed()
+        self.refresh_bindings()
+
+    def draft_changed(self) -> None:
+        if self._run is None or self._commands is None:
+            return
+        from kinstall.report import headline_of
+        from screens.done import words
+
+        run, commands = self._run, self._commands
+        self.query_one("#done-headline", Quiet).say(headline_of(run, self.draft.spec))
+        checks = words.checks_of(run) if self._checked is None else [words.check_of(each) for each in self._checked]
+        self.query_one("#done-checks", Quiet).say(words.check_lines(checks) if checks else self._no_checks())
+        self.query_one("#done-commands", Quiet).say("\n".join(words.go_on(run, commands)))
+        width = max(30, self.query_one("#done-chart").size.width or self.size.width - 4)
+        plain = not self.app.console.encoding.lower().startswith("utf")
+        self.query_one("#done-chart", Quiet).say(words.chart_lines(run.timeline(), width, ascii_only=plain))
+
+    def _no_checks(self) -> str:
+        return "checking …" if self._checking else "This run ended before its checks: v checks the cluster."
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("report", "copy", "merge", "verify"):
+            return True if self._run is not None else None
+        return True
+
+    # What the keys do
+
+    @work(exclusive=True, group="report")
+    async def action_report(self) -> None:
+        services, spec, path = self.wizard.services, self.draft.spec, self.draft.path
+        try:
+            written = await self.wizard.background.result("report", lambda tell, stop: services.report(spec, path))
+        except KinstallError as error:
+            self.notify(str(error), severity="error")
+            return
+        # Without a display of its own a terminal's "browser" would take the screen.
+        if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+            webbrowser.open(written.as_uri())
+        self.notify(f"written: {written}", title="Report")
+
+    def action_copy(self) -> None:
+        from screens.done.words import kubectl_line
+
+        if self._commands is not None:
+            line = kubectl_line(self._commands)
+            self.app.copy_to_clipboard(line)
+            self.notify(f"copied, where the terminal allows it: {line}")
+
+    @work(exclusive=True, group="merge")
+    async def action_merge(self) -> None:
+        text = (
+            "Put this cluster among the contexts of ~/.kube/config? What is there stays as it is, and a copy is kept."
+        )
+        chosen = await self.app.push_screen_wait(Question(text, [("merge", "Merge it"), ("no", "Leave it alone")]))
+        if chosen != "merge":
+            return
+        services, spec = self.wizard.services, self.draft.spec
+        try:
+            done = await self.wizard.background.result("merge", lambda tell, stop: services.merge_kubeconfig(spec))
+        except KinstallError as error:
+            self.notify(str(error), severity="error")
+            return
+        what = f"merged into {done.path}" if done.changed else f"stands in {done.path} already"
+        how = "" if done.current else f"\nkubectl config use-context {done.context}"
+        self.notify(f"{what}, as {done.context}{how}", title="kubeconfig")
+
+    @work(exclusive=True, group="verify")
+    async def action_verify(self) -> None:
+        """All checks anew; results stand there as they come."""
+        spec = self.draft.spec
+        prompt = await prompt_for(self.wizard, spec)
+        if prompt is None:
+            return
+        services = self.wizard.services
+
+        def check(tell: Any, stop: threading.Event) -> Sequence[CheckResult]:
+            return services.verify(spec, tell, stop, prompt)
+
+        def heard(result: CheckResult) -> None:
+            if self._checked is not None:
+                self._checked.append(result)
+            self.draft_changed()
+
+        self._checked, self._checking = [], True
+        self.draft_changed()
+        try:
+            self._checked = list(await self.wizard.background.result("verify", check, on_item=heard))
+        except KinstallError as error:
+            self._checked = None
+            self.notify(str(error), severity="error")
+        finally:
+            self._checking = False
+            self.draft_changed()
+
+    def page_of_help(self, about: object) -> tuple[str, str]:
+        return "Done", HELP

@@ -1,0 +1,72 @@
+"""What the Install screen knows of a run: its progress, its timeline and what each node said. No I/O and no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kinstall import standing
+from kinstall.engine.events import Event, RunStarted
+from kinstall.engine.progress import NodeProgress, Progress
+from kinstall.timeline import TimelineFold
+from kinstall.words import clean
+from screens.draft import Draft
+from screens.install.lines import Lines, NodeLines
+
+CLUSTER = "cluster"
+"""How a line that belongs to no single node is named; no node may have an empty name, so this is only shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the table: a node's name ("" for the cluster) and how it stands."""
+
+    node: str
+    label: str
+    standing: standing.Standing
+
+
+class Model:
+    """The state of a run after all events folded so far."""
+
+    def __init__(self) -> None:
+        self.progress = Progress()
+        self.timeline = TimelineFold()
+        self.lines = NodeLines()
+        self.changed = False
+        """Whether something was folded since the last painting."""
+
+    def fold(self, event: Event, at: float) -> None:
+        """Take in an event that came at `at` (seconds of any monotonic clock)."""
+        if isinstance(event, RunStarted):
+            # What was said before (preflight's warnings) stays: with the number of nodes, it is known how much fits.
+            early, self.lines = self.lines.of(""), NodeLines(len(event.nodes))
+            for line in early:
+                self.lines.of("").append(line)
+        self.progress.fold(event, at)
+        self.timeline.fold(event, at)
+        self.lines.fold(event)
+        self.changed = True
+
+    def rows(self, now: float) -> Iterator[Row]:
+        """All nodes in the answers' order; the cluster as a whole comes last, once it is worked on."""
+        for node in self.progress.nodes.values():
+            yield Row(node.name, clean(node.name) or CLUSTER, standing.of_node(node, self.progress, now))
+
+    def node(self, name: str) -> NodeProgress | None:
+        return self.progress.nodes.get(name)
+
+    def lines_of(self, name: str) -> Lines:
+        return self.lines.of(name)
+
+    @property
+    def first_failed(self) -> str | None:
+        """The node that failed first, None where none did."""
+        return self.progress.failures[0].node if self.progress.failures else None
+
+
+def planned(draft: Draft) -> Iterator[Row]:
+    """The nodes of the answers as they stand before a run has told of them."""
+    for node in draft.spec.nodes:
+        told = f"{node.role} at {node.address}"
+        yield Row(node.name, clean(node.name), standing.Standing("wait", "", told, 0.0, 0.0))

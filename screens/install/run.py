@@ -1,0 +1,113 @@
+"""One run as the wizard knows it: what was asked for, how far it is, how it ended. No Textual, no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kinstall.engine.events import Event
+from kinstall.errors import Cancelled, KinstallError, PreflightFailed, StepFailed, VerifyFailed
+from kinstall.findings import Severity
+from kinstall.spec import ClusterSpec
+from screens.install.model import Model
+
+if TYPE_CHECKING:
+    from kinstall.install import Report
+    from kinstall.verify import CheckResult
+
+
+class Stage(Enum):
+    """Where a run is. After STOPPED and FAILED the same run can be made again, and goes on where it was."""
+
+    IDLE = "not begun"
+    RUNNING = "runs"
+    STOPPING = "stops at the next step"
+    STOPPED = "was stopped"
+    FAILED = "failed"
+    UNVERIFIED = "the cluster stands, and a check of it failed"
+    DONE = "done"
+
+
+UNDER_WAY = frozenset({Stage.RUNNING, Stage.STOPPING})
+
+
+@dataclass(slots=True)
+class Run:
+    """The run of one answers file; `heard` and `ended` are called on the event loop."""
+
+    answers: Path | None = None
+    spec: ClusterSpec | None = None
+    stage: Stage = Stage.IDLE
+    model: Model = field(default_factory=Model)
+    error: KinstallError | None = None
+    report: Report | None = None
+    checks: list[CheckResult] = field(default_factory=list)
+    began: float = 0.0
+    before: str = ""
+    """How the run before this program fell short, as a sentence."""
+
+    def begin(self, answers: Path, spec: ClusterSpec, now: float) -> None:
+        """A run starts; nothing of an earlier one stays."""
+        self.answers, self.spec, self.stage, self.began = answers, spec, Stage.RUNNING, now
+        self.model, self.error, self.report, self.checks = Model(), None, None, []
+
+    def heard(self, what: Event | CheckResult, at: float) -> None:
+        if isinstance(what, Event):
+            self.model.fold(what, at)
+        else:
+            self.checks.append(what)
+
+    def succeeded(self, report: Report) -> None:
+        self.report, self.stage = report, Stage.DONE
+
+    def broke_off(self, error: KinstallError) -> None:
+        self.error = error
+        match error:
+            case Cancelled():
+                self.stage = Stage.STOPPED
+            case VerifyFailed():
+                self.stage = Stage.UNVERIFIED
+            case _:
+                self.stage = Stage.FAILED
+
+    @property
+    def under_way(self) -> bool:
+        return self.stage in UNDER_WAY
+
+    @property
+    def stands(self) -> bool:
+        """Whether there is a cluster to go on with."""
+        return self.stage in (Stage.DONE, Stage.UNVERIFIED)
+
+    def trouble(self, chosen: str | None) -> tuple[str, str] | None:
+        """(heading, text) of what went wrong and what to do: on the chosen node, else on the first; None: nothing did.
+
+        A run that failed before its first step has no node's failure; then its own sentence is told.
+        """
+        failures = self.model.progress.failures
+        failure = next((each for each in failures if each.node == chosen), failures[0] if failures else None)
+        if failure is not None:
+            where = f"{failure.node or 'cluster'} ✗ {failure.phase}"
+            step = f"{failure.step}: {failure.outcome.value}\n" if failure.step else ""
+            return where, step + (failure.message or "it said nothing about the cause")
+        if self.error is None or self.stage is Stage.STOPPED:
+            return None
+        return "nothing was changed" if _before_a_change(self.error) else "the run ended", _sentences(self.error)
+
+
+def _before_a_change(error: KinstallError) -> bool:
+    return not isinstance(error, (StepFailed, VerifyFailed))
+
+
+def _sentences(error: KinstallError) -> str:
+    """The error, and of preflight each finding that has to be mended."""
+    lines = [error.what] + ([f"  {error.remedy}"] if error.remedy else [])
+    if isinstance(error, PreflightFailed):
+        for finding in error.findings:
+            if finding.severity is Severity.ERROR:
+                lines.append(f"✗ {finding.node or 'cluster'}: {finding.check}: {finding.message}")
+                if finding.remedy:
+                    lines.append(f"  {finding.remedy}")
+    return "\n".join(lines)

@@ -1,0 +1,274 @@
+"""The step Install: the run as it goes. It calls what `kinstall replay` calls, on the answers file that was saved."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widgets import DataTable, Input
+
+from kinstall import answers
+from kinstall.errors import AuthenticationFailed, InvalidAnswers, KinstallError, PreflightFailed
+from screens.continuing import unfinished
+from screens.dialogs import Question
+from screens.install.logview import LogView
+from screens.install.model import planned
+from screens.install.parts import LogHeading, Overall, Trouble
+from screens.install.run import Run, Stage
+from screens.install.table import NodeTable
+from screens.keeping import remember_run
+from screens.secrets import prompt_for
+from screens.step import StepScreen
+
+if TYPE_CHECKING:
+    from kinstall.install import Report
+
+PER_SECOND = 10
+
+HELP = """\
+↑ ↓       choose a node; its log is shown below      f    follow the log's end
+/         search the log; n and N go from match to match
+r         retry: the same run again; what is done stays, it goes on where it stopped
+s         stop after the steps that run now; Install or `kinstall replay` goes on from there
+e         to the next node that failed
+Ctrl+C    asks before it stops anything
+
+Nodes are asked what they have, never remembered: whatever ended a run, also a power cut here, the next one
+goes on from what is there. What programs said in full stands in the run's log, in the state folder."""
+
+
+class InstallScreen(StepScreen):
+    STEP: ClassVar[str] = "install"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "retry", "Retry"),
+        Binding("s", "stop", "Stop"),
+        Binding("e", "failed", "Next failed"),
+        # These stand in the log's heading.
+        Binding("f", "follow", "Follow", show=False),
+        Binding("slash", "search", "Search", show=False),
+        Binding("n", "match(1)", "Next match", show=False),
+        Binding("N", "match(-1)", "Match before", show=False),
+        Binding("ctrl+c", "ask_to_stop", show=False, priority=True),
+    ]
+
+    def parts(self) -> ComposeResult:
+        with Vertical(id="run"):
+            yield Overall(id="overall")
+            yield NodeTable(id="table")
+            yield LogHeading(id="log-heading")
+            yield Input(placeholder="search the log", compact=True, id="search")
+            yield LogView(id="log")
+            yield Trouble(id="trouble")
+
+    @property
+    def run_(self) -> Run:
+        return self.wizard.run_of_nodes
+
+    def on_mount(self) -> None:
+        self.query_one("#search").display = False
+        self.set_interval(1 / PER_SECOND, self.paint)
+        super().on_mount()
+
+    def draft_changed(self) -> None:
+        self.paint(force=True)
+
+    def on_screen_resume(self) -> None:
+        super().on_screen_resume()
+        if self.run_.stage is Stage.IDLE and self.draft.path:
+            self._look_back(self.draft.path)
+
+    @work(exclusive=True, group="look-back")
+    async def _look_back(self, path: Path) -> None:
+        """Whether there is a run to go on with."""
+        found = await unfinished(self.wizard, path)
+        self.run_.before = found[1] if found else ""
+        self.paint(force=True)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.paint, force=True)
+
+    # The run
+
+    async def may_go_on(self) -> bool:
+        """Next begins the run; once there is a cluster, it goes on to Done."""
+        if self.run_.stands:
+            return True
+        if self.run_.under_way:
+            self.notify("the run is still under way; s stops it after the steps that run now")
+        else:
+            self.begin()
+        return False
+
+    @work(exclusive=True, group="begin")
+    async def begin(self) -> None:
+        """Save what is not saved, ask what has to be typed, and start."""
+        app = self.wizard
+        if self.run_.under_way:
+            return
+        if app.draft.problems:
+            self.notify(f"{app.draft.problems[0]}", title="The answers are not complete", severity="error")
+            return
+        if (app.draft.dirty or app.draft.path is None) and not await app.save():
+            return
+        path = app.draft.path
+        if path is None:
+            return
+        try:
+            spec = answers.load(path)  # what a replay of the file would do, and nothing else
+        except InvalidAnswers as error:
+            self.notify(str(error), severity="error")
+            return
+        prompt = await prompt_for(app, spec)
+        if prompt is None:
+            return
+        remember_run(path)
+        self.run_.begin(path, spec, monotonic())
+
+        def replay(tell: Any, stop: threading.Event) -> Report:
+            return app.services.replay(path, lambda what: tell((what, monotonic())), stop, prompt)
+
+        app.background.start(
+            "run",
+            replay,
+            on_item=lambda item: self.run_.heard(*item),
+            on_done=self._succeeded,
+            on_error=self._broke_off,
+        )
+        self.paint(force=True)
+
+    def _succeeded(self, report: Report) -> None:
+        self.run_.succeeded(report)
+        self.paint(force=True)
+
+    def _broke_off(self, error: KinstallError) -> None:
+        self.run_.broke_off(error)
+        if isinstance(error, (AuthenticationFailed, PreflightFailed)):
+            self.wizard.typed.clear()  # it may have been mistyped
+        failed = self.run_.model.first_failed
+        if failed is not None:
+            self.query_one(NodeTable).choose(failed)
+        self.paint(force=True)
+
+    def action_retry(self) -> None:
+        self.begin()
+
+    def action_stop(self) -> None:
+        if self.run_.stage is Stage.RUNNING:
+            self.run_.stage = Stage.STOPPING
+            self.wizard.background.cancel("run")
+            self.paint(force=True)
+
+    @work(exclusive=True, group="stop")
+    async def action_ask_to_stop(self) -> None:
+        if self.run_.stage is not Stage.RUNNING:
+            self.notify("nothing runs; ^Q quits" if not self.run_.under_way else "it stops after the steps that run")
+            return
+        chosen = await self.app.push_screen_wait(
+            Question(
+                "Stop the run? What is done stays, and the same run goes on from there.",
+                [("go-on", "Let it run"), ("stop", "Stop after the steps that run now")],
+            )
+        )
+        if chosen == "stop":
+            self.action_stop()
+
+    def quit_question(self) -> str:
+        if not self.run_.under_way:
+            return ""
+        return (
+            "The run is under way. If kinstall ends now, each node ends the step that it is at and does no more; "
+            "the next run goes on from there. s stops it first."
+        )
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        match action:
+            case "retry":
+                return True if self.run_.stage in (Stage.FAILED, Stage.STOPPED, Stage.UNVERIFIED) else None
+            case "stop":
+                return True if self.run_.stage is Stage.RUNNING else None
+            case "failed":
+                return True if self.run_.model.progress.failures else None
+            case _:
+                return True
+
+    # The log
+
+    @on(DataTable.RowHighlighted)
+    def _chosen(self) -> None:
+        self.paint(force=True)
+
+    @on(DataTable.RowSelected)
+    def _open(self) -> None:
+        self.query_one(LogView).focus()
+
+    def action_follow(self) -> None:
+        view = self.query_one(LogView)
+        view.follow = not view.follow
+        view.grown(moved=True)
+        self.paint(force=True)
+
+    def action_search(self) -> None:
+        line = self.query_one("#search", Input)
+        line.display = True
+        line.focus()
+
+    @on(Input.Submitted, "#search")
+    def _search(self, event: Input.Submitted) -> None:
+        event.stop()
+        view = self.query_one(LogView)
+        if view.search(event.value) or not event.value:
+            event.input.display = False
+            view.focus()
+        else:
+            self.notify(f"no line of this log holds {event.value}")
+        self.paint(force=True)
+
+    def on_key(self, event: Any) -> None:
+        line = self.query_one("#search", Input)
+        if event.key == "escape" and line.display:
+            event.stop()
+            line.display = False
+            self.query_one(LogView).search("")
+            self.query_one(NodeTable).focus()
+            self.paint(force=True)
+
+    def action_match(self, direction: int) -> None:
+        if not self.query_one(LogView).next_match(direction):
+            self.notify("nothing is searched for, or nothing was found: /")
+        self.paint(force=True)
+
+    def action_failed(self) -> None:
+        """Choose the next node that failed, round and round."""
+        table = self.query_one(NodeTable)
+        names = [node.name for node in self.run_.model.progress.nodes.values() if node.failure is not None]
+        if names:
+            at = names.index(table.chosen) + 1 if table.chosen in names else 0
+            table.choose(names[at % len(names)])
+
+    def page_of_help(self, about: object) -> tuple[str, str]:
+        return "Install", HELP
+
+    # Painting
+
+    def paint(self, force: bool = False) -> None:
+        """Everything that has changed, at most ten times a second; nothing while another screen is shown."""
+        if not self.is_current and not force:
+            return
+        run, now = self.run_, monotonic()
+        model, table, view = run.model, self.query_one(NodeTable), self.query_one(LogView)
+        if run.under_way or model.changed or force:
+            model.changed = False
+            self.query_one(Overall).show(run, self.draft, now)
+            table.paint(list(model.rows(now)) or list(planned(self.draft)), table.size.width or self.size.width)
+            view.watch_lines(model.lines_of(table.chosen or ""))
+            view.grown()
+            self.query_one(Trouble).show(run, table.chosen)
+        self.query_one(LogHeading).show(table.chosen, view)
+        if force:
+            self.refresh_bindings()

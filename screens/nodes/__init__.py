@@ -1,0 +1,1 @@
+"""The step Nodes: a table, machines from elsewhere, and a probe."""

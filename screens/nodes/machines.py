@@ -1,0 +1,137 @@
+"""Machines from elsewhere: pasted, or out of a file; what would be taken is seen before it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Input, Label, OptionList, SelectionList, Static, TextArea
+from textual.widgets.option_list import Option
+from textual.widgets.selection_list import Selection
+
+from kinstall import inventory
+from kinstall.errors import UsageError
+from kinstall.inventory import FORMATS, Imported, Merged
+from kinstall.words import MARKS, clean
+from screens.nodes.rows import login, summary
+
+_PASTE = """\
+One machine on each line: a name, an address, a role, user@:port — in any order, what is missing is filled in.
+Lines of /etc/hosts and ssh commands do as well; so does an Ansible inventory, a CSV table or an ssh configuration."""
+_IMPORT = """\
+An Ansible inventory (YAML or INI), a CSV table, a list of lines, or an OpenSSH client configuration.
+Passwords and vault values are never read: references (env:, file:, prompt:) take their place."""
+
+
+class Machines(ModalScreen[Merged | None]):
+    """Takes a text or a file; ends with the rows of both, or None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Go back")]
+
+    def __init__(self, existing: Sequence[dict[str, Any]], *, path: str | None = None, text: str = "") -> None:
+        """With `path` a file is asked for, and this one suggested; else text is pasted, beginning with `text`."""
+        super().__init__()
+        self.existing = list(existing)
+        self.path, self.text = path, text
+        self.found = Imported()
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="page"):
+            yield Label("Paste machines" if self.path is None else "Import machines", classes="heading")
+            yield Static(_PASTE if self.path is None else _IMPORT, markup=False)
+            if self.path is None:
+                yield TextArea(self.text, compact=True, tab_behavior="focus", id="pasted")
+            else:
+                yield Input(self.path, compact=True, id="from", select_on_focus=False)
+            yield SelectionList[int](id="found")
+            yield OptionList(id="do")
+            with VerticalScroll(id="notices"):
+                yield Static(id="told", markup=False)
+            yield Static("Tab to the machines, Space leaves one out · Tab, Enter does it · Esc go back", classes="keys")
+
+    def on_mount(self) -> None:
+        if self.path is None:
+            self._take(self.text)
+        else:
+            self._show(Imported(), "Enter reads the file")
+
+    @on(TextArea.Changed, "#pasted")
+    def _pasted(self, event: TextArea.Changed) -> None:
+        self._take(event.text_area.text)
+
+    @on(Input.Submitted, "#from")
+    def _named(self, event: Input.Submitted) -> None:
+        name = event.value.strip()
+        try:
+            self._show(inventory.load(name), f"read {name}")
+        except UsageError as error:
+            self._show(Imported(), f"{MARKS['bad']} {error.what}; {error.remedy}")
+            return
+        if self.found.nodes:
+            self.query_one("#found").focus()
+
+    def _take(self, text: str) -> None:
+        if text.strip():
+            self._show(inventory.read(text), f"read as {FORMATS[inventory.detect(text)]}")
+        else:
+            self._show(Imported(), "nothing pasted yet")
+
+    def _show(self, found: Imported, head: str) -> None:
+        self.found = found
+        rows = self.query_one("#found", SelectionList)
+        rows.clear_options()
+        rows.add_options(Selection(_line(row), index, initial_state=True) for index, row in enumerate(found.nodes))
+        rows.display = bool(found.nodes)
+        lines = [clean(head)]
+        lines += [f"{MARKS['bad']} line {each.line}: {clean(each.message)}; {each.remedy}" for each in found.problems]
+        lines += [f"{MARKS['warn']} {clean(each)}" for each in found.notices]
+        self.query_one("#told", Static).update("\n".join(lines))
+        self._offer()
+
+    @on(SelectionList.SelectedChanged)
+    def _offer(self) -> None:
+        """What can be done with the chosen machines, in words that say what will change."""
+        offers = self.query_one("#do", OptionList)
+        offers.clear_options()
+        chosen = self._chosen()
+        if chosen.nodes:
+            alone = inventory.merge(self.existing, chosen, update=False)
+            known = len(chosen.nodes) - len(alone.added)
+            if alone.added:
+                kept = f"; {known} known already stay as they are" if known else ""
+                offers.add_option(Option(f"Add {len(alone.added)} ({summary(alone.nodes)} in all){kept}", id="add"))
+            if known:
+                both = f"Add {len(alone.added)} and bring" if alone.added else "Bring"
+                offers.add_option(Option(f"{both} {known} known already up to date", id="update"))
+        offers.add_option(Option("Go back", id="back"))
+        offers.highlighted = 0
+
+    def _chosen(self) -> Imported:
+        indices = set(self.query_one("#found", SelectionList).selected)
+        return replace(self.found, nodes=tuple(row for index, row in enumerate(self.found.nodes) if index in indices))
+
+    @on(OptionList.OptionSelected, "#do")
+    def _done(self, event: OptionList.OptionSelected) -> None:
+        if event.option.id == "back":
+            self.dismiss(None)
+        else:
+            self.dismiss(inventory.merge(self.existing, self._chosen(), update=event.option.id == "update"))
+
+
+def suggested() -> str:
+    """A file to begin with."""
+    config = Path("~/.ssh/config")
+    return str(config) if config.expanduser().exists() else ""
+
+
+def _line(row: dict[str, Any]) -> str:
+    labels = " ".join(f"{key}={value}" for key, value in row.get("labels", {}).items())
+    text = f"{row['name']:<20} {row['address']:<16} {row['role']:<14} {login(row, {})} {labels}"
+    return clean(text).replace("[", "(").rstrip()

@@ -1,0 +1,69 @@
+"""Host keys that nobody has vouched for yet, shown once with their fingerprints; a changed one is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Label, OptionList, SelectionList, Static
+from textual.widgets.option_list import Option
+from textual.widgets.selection_list import Selection
+
+from kinstall.words import MARKS, clean
+
+if TYPE_CHECKING:
+    from kinstall.trust import Seen
+
+_WHY = """\
+A host key says that a machine is the one you mean. Compare with what its console shows:
+ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"""
+
+
+class TrustKeys(ModalScreen[tuple[str, ...]]):
+    """Ends with the names of those whose keys are trusted from now on; none where somebody went back."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(())", "Go back")]
+
+    def __init__(self, unknown: Sequence[Seen], changed: Sequence[Seen]) -> None:
+        super().__init__()
+        self.unknown, self.changed = tuple(unknown), tuple(changed)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="page"):
+            yield Label("Host keys", classes="heading")
+            yield Static(_WHY, markup=False)
+            with VerticalScroll(id="notices"):
+                yield Static("\n".join(map(_refused, self.changed)), markup=False)
+            yield SelectionList[str](
+                *(Selection(_line(each), each.node, initial_state=True) for each in self.unknown), id="found"
+            )
+            yield OptionList(
+                Option("They agree: trust the chosen keys", id="trust"), Option("Go back", id="back"), id="do"
+            )
+            yield Static("Space leaves one out · Tab, Enter trusts them · Esc go back", classes="keys")
+
+    def on_mount(self) -> None:
+        self.query_one("#notices").display = bool(self.changed)
+        if not self.unknown:
+            self.query_one("#found").display = False
+            self.query_one("#do", OptionList).remove_option("trust")
+        self.query_one("#do" if not self.unknown else "#found").focus()
+
+    @on(OptionList.OptionSelected, "#do")
+    def _chosen(self, event: OptionList.OptionSelected) -> None:
+        chosen = tuple(self.query_one("#found", SelectionList).selected) if event.option.id == "trust" else ()
+        self.dismiss(chosen)
+
+
+def _line(seen: Seen) -> str:
+    # The fingerprint first: it is what has to be read, and must not be cut off.
+    return clean(f"{seen.fingerprint} {seen.node} {seen.host}:{seen.port} {seen.key_type}")
+
+
+def _refused(seen: Seen) -> str:
+    return f"{MARKS['bad']} {clean(seen.message)}\n  {clean(seen.remedy)}"

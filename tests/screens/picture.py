@@ -1,0 +1,48 @@
+"""Screens compared with pictures of them (SVG) in `pictures/`.
+
+A picture is made anew with KINSTALL_PICTURES=write, and looked at before it is committed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from html import unescape
+from pathlib import Path
+
+from textual.pilot import Pilot
+from textual.widgets import Input, TextArea
+
+PICTURES = Path(__file__).parent / "pictures"
+SIZES = ((80, 24), (120, 40))
+
+
+async def looks_like(pilot: Pilot[int], name: str) -> None:
+    """The screen is what the picture of that name and this size shows."""
+    app = pilot.app
+    app.clear_notifications()
+    for line in app.screen.query(Input):
+        line.cursor_blink = False
+    for area in app.screen.query(TextArea):
+        area.cursor_blink = False
+    await pilot.pause()
+    await pilot.pause()
+    # The picture brings no fonts from elsewhere: the reader's own monospaced one does.
+    svg = re.sub(r"@font-face \{.*?\}\s*", "", app.export_screenshot(simplify=True), flags=re.DOTALL)
+    path = PICTURES / f"{name}-{app.size.width}x{app.size.height}.svg"
+    if os.environ.get("KINSTALL_PICTURES") == "write":
+        path.write_text(svg)
+        return
+    assert path.exists(), f"there is no {path.name}: KINSTALL_PICTURES=write makes it"
+    before, now = _text(path.read_text()), _text(svg)
+    assert before == now, "\n".join(difflib.unified_diff(before, now, path.name, "now", lineterm="", n=1))
+    assert path.read_text() == svg, f"{path.name}: the same words in other colours or styles"
+
+
+def _text(svg: str) -> list[str]:
+    """The lines of a picture."""
+    lines: dict[float, str] = {}
+    for y, text in re.findall(r'<text[^>]* y="([\d.]+)"[^>]*>([^<]*)</text>', svg):
+        lines[float(y)] = lines.get(float(y), "") + unescape(text).replace("\xa0", " ")
+    return [lines[y] for y in sorted(lines)]

@@ -1,0 +1,70 @@
+"""Services for screen tests: the product's own over simulated hosts, so that a run in a test is a run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from kinstall.install import Options
+from kinstall.plan import PHASES
+from kinstall.simulation import World, parse_fault
+from kinstall.spec import ClusterSpec
+from kinstall.transport.host_keys import HostKey
+from kinstall.trust import Seen, Status
+from screens.app import WizardApp
+from screens.draft import Draft
+from screens.services import Prompt, RealServices
+
+NODES = ("cp1", "w1", "w2")
+ANSWERS = """\
+apiVersion: kinstall/v1
+clusterName: demo
+nodes:
+- name: cp1
+  address: 10.90.0.11
+  role: control-plane
+- name: w1
+  address: 10.90.0.12
+  role: worker
+- name: w2
+  address: 10.90.0.13
+  role: worker
+"""
+
+
+class SimulatedServices(RealServices):
+    """`world`: the hosts, which outlive a run. `keys`: what each host shows where it is not in the answers."""
+
+    def __init__(self, *faults: str, pace: float = 0.0) -> None:
+        super().__init__()
+        self.world = World(pace=pace)
+        self.fail(*faults)
+        self.changed: set[str] = set()
+        self.asked: list[str] = []
+
+    def fail(self, *faults: str) -> None:
+        """From now on these faults strike, as `kinstall rehearse --fault` takes them."""
+        self.world.faults = tuple(parse_fault(fault, NODES, PHASES) for fault in faults)
+
+    def _options(self, spec: ClusterSpec, stop: threading.Event, prompt: Prompt) -> Options:
+        options = super()._options(spec, stop, prompt)
+        options.session = self.world.session
+        return options
+
+    def host_keys(self, spec: ClusterSpec, prompt: Prompt) -> Sequence[Seen]:
+        return [self._seen(node.name, node.address, node.host_key) for node in spec.nodes]
+
+    def _seen(self, name: str, address: str, pinned: str) -> Seen:
+        key = HostKey("ssh-ed25519", name.encode() * 9)
+        if name in self.changed:
+            what = f"{name} shows another host key than the one that is trusted"
+            return Seen(name, address, 22, Status.CHANGED, key, what, "ask whoever runs the host")
+        return Seen(name, address, 22, Status.KNOWN if pinned else Status.UNKNOWN, key)
+
+
+def wizard(folder: Path, services: RealServices | None = None, text: str = ANSWERS) -> WizardApp:
+    """The wizard on a saved answers file."""
+    path = folder / "demo.yaml"
+    path.write_text(text)
+    return WizardApp(Draft.load(path), services or SimulatedServices())
