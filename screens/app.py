@@ -51,7 +51,7 @@ class WizardApp(App[int]):
     ]
 
     def __init__(self, draft: Draft, services: Services, *, unsaved: Unsaved | None = None) -> None:
-        super().__init__()
+        super().__init__(ansi_color=True)  # said at once: NO_COLOR then means the terminal's own two colours
         self.theme = "ansi-dark"
         self.draft, self.services = draft, services
         self.background = Background()
@@ -227,6 +227,8 @@ class WizardApp(App[int]):
     async def action_quit(self) -> None:
         if isinstance(self.screen, Question):
             return
+        if isinstance(self.screen, AllAnswers):
+            self.screen.action_leave()  # what was typed there is kept, too
         self.run_worker(self._quit(), exclusive=True, group="quit")
 
     async def _quit(self) -> None:

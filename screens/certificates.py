@@ -28,7 +28,12 @@ def rows(spec: ClusterSpec, today: date) -> list[Row]:
         _after(today, security.ca_days),
         _after(today, min(security.leaf_days, security.ca_days)),
     )
-    found = [Row(str(signer), "itself", CA_COMMON_NAMES[signer], authority_until) for signer in Signer]
+    found = [
+        Row(str(signer), "whoever made it", f"your own: {own}", None)
+        if (own := _own(spec, signer))
+        else Row(str(signer), "itself", CA_COMMON_NAMES[signer], authority_until)
+        for signer in Signer
+    ]
     by_name: dict[str, list[LeafRequest]] = {}
     for request in _requests(spec):
         by_name.setdefault(request.name, []).append(request)
@@ -37,6 +42,12 @@ def rows(spec: ClusterSpec, today: date) -> list[Row]:
         for name, requests in by_name.items()
     ]
     return found
+
+
+def _own(spec: ClusterSpec, signer: Signer) -> str:
+    """The path of the operator's own certificate in the place of this authority; empty where one is made."""
+    own = spec.security.own_ca
+    return {Signer.CLUSTER: own.cluster, Signer.ETCD: own.etcd, Signer.FRONT_PROXY: own.front_proxy}[signer].certificate
 
 
 def _requests(spec: ClusterSpec) -> Iterator[LeafRequest]:
@@ -73,7 +84,7 @@ def _after(today: date, days: int) -> date | None:
 def table(found: list[Row], width: int) -> str:
     """The rows as text of at most `width` columns."""
     names = [f"{row.name} ×{row.count}" if row.count > 1 else row.name for row in found]
-    until = [row.until.isoformat() if row.until else "?" for row in found]
+    until = [row.until.isoformat() if row.until else "it says" for row in found]
     first = max(map(len, [*names, "certificate"]))
     second = max(len(row.signer) for row in found)
     third = max(width - first - second - 16, 8)

@@ -11,6 +11,7 @@ from textual.containers import Vertical
 
 from screens.fields import FieldForm, FieldRow, placed_on
 from screens.fields.form import Hint
+from screens.quiet import Quiet
 from screens.step import StepScreen
 
 
@@ -23,6 +24,7 @@ class FormStep(StepScreen):
         yield FieldForm(self.draft, placed_on(self.STEP), self.HINTS)
         with Vertical(id="side"):
             yield from self.side()
+            yield Quiet(id="about")
 
     def side(self) -> ComposeResult:
         """What this step shows besides its fields."""
@@ -39,4 +41,5 @@ class FormStep(StepScreen):
         key = event.row.key
         rows = f"   (guide: {', '.join(map(str, key.guide))})" if key.guide else ""
         self.help_with(f"{event.row.label}: {key.help}.{rows}\n{key.more}".rstrip())
+        self.query_one("#about", Quiet).say(event.row.long_help())
         self.wizard.about = event.row

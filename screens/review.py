@@ -68,7 +68,7 @@ class ReviewScreen(StepScreen):
         self._lines = [*self._wrong(), *summary.answers(self.draft), *self._plan()]
         listed.clear_options()
         listed.add_options(
-            Option(Content(line.text) if line.target else Content.styled(line.text, "bold"), disabled=not line.target)
+            Option(Content.styled(line.text, "bold" if line.heading else ""), disabled=not line.target)
             for line in self._lines
         )
         wanted = [line.target for line in self._lines]
@@ -82,13 +82,13 @@ class ReviewScreen(StepScreen):
         found = summary.problems(self.draft)
         many = "1 problem" if len(found) == 1 else f"{len(found)} problems"
         return (
-            [Line(f"{many}: Enter goes there"), *found]
+            [Line(f"{many}: Enter goes there", heading=True), *found]
             if found
             else [Line("✓ a replay takes these answers   (F4 saves them under another name)")]
         )
 
     def _plan(self) -> list[Line]:
-        lines = [Line("Plan")]
+        lines = [Line("Plan", heading=True)]
         lines += planned.findings(self._findings)
         if self._planned_for is not None:
             lines += planned.plan(self._changes, self._names, self._opened)

@@ -20,22 +20,23 @@ class Line:
 
     text: str
     target: str = ""
+    heading: bool = False
 
 
 def answers(draft: Draft) -> list[Line]:
-    """Step by step what is said; what is at its default is only counted where it is folded away on its screen."""
+    """Step by step what is said; what is folded away on its screen is listed where it is said."""
     lines: list[Line] = []
     for step in STEPS:
         fields = [field for field in placed() if field.screen == step.name]
         if not fields and step.name != "nodes":
             continue
-        lines.append(Line(step.title))
+        lines.append(Line(step.title, heading=True))
         told = [field for field in fields if draft.has(field.path) or (not field.group and _default(field))]
         lines += [_field(draft, field) for field in told]
         if step.name == "nodes":
             lines += _nodes(draft)
         if len(fields) > len(told):
-            lines.append(Line(f"   {len(fields) - len(told)} more as they are by default", "all:"))
+            lines.append(Line("   the rest as it is by default", "all:"))
     return lines
 
 

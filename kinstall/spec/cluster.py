@@ -30,13 +30,18 @@ class ClusterSpec:
     api_version: str = answer("format of this file", choices=(API_VERSION,), default=API_VERSION)
     kubernetes_version: str = answer("the Kubernetes release", guide=(10,), screen="images", default="1.37.2")
     cluster_name: str = answer(
-        "short name, unique among your clusters", guide=(9,), screen="networking", default="kubernetes"
+        "short name, unique among your clusters",
+        guide=(9,),
+        screen="networking",
+        more="The state folder with the cluster's keys is called that, and the context in your kubeconfig.",
+        default="kubernetes",
     )
     control_plane_endpoint: str = answer(
         "host:port under which the API is reached; left out: the first control plane's nodeIP or address, and 6443",
         guide=(7,),
         screen="networking",
         label="API endpoint",
+        more="A load balancer's or a name of your own, for example. It is part of every certificate and kubeconfig.",
         default="",
     )
     networking: Networking = answer("address ranges", screen="networking", default_factory=Networking)

@@ -25,8 +25,10 @@ class ComponentOverrides:
 class ContainerdOverrides:
     """containerd's settings that hosts may need otherwise."""
 
-    systemd_cgroup: bool = answer("the systemd cgroup driver", default=True)
-    restrict_oom_score_adj: bool = answer("for hosts that may not lower the OOM score", default=False)
+    systemd_cgroup: bool = answer("the systemd cgroup driver", label="Systemd cgroups", default=True)
+    restrict_oom_score_adj: bool = answer(
+        "for hosts that may not lower the OOM score", label="No lower OOM score", default=False
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,12 +12,24 @@ from kinstall.spec.fields import answer
 class Networking:
     """Address ranges and how pods and services reach one another."""
 
-    pod_subnet: str = answer("every pod's address comes from here (IPv4 CIDR)", guide=(3,), default="10.244.0.0/16")
+    pod_subnet: str = answer(
+        "every pod's address comes from here (IPv4 CIDR)",
+        guide=(3,),
+        more="It must overlap neither services nor nodes, nor what pods shall reach outside. It cannot change later.",
+        default="10.244.0.0/16",
+    )
     node_cidr_mask_size: int = answer(
-        "each node gets a range of this size", guide=(3,), key="nodeCIDRMaskSize", default=24
+        "each node gets a range of this size",
+        guide=(3,),
+        key="nodeCIDRMaskSize",
+        more="A /24 holds 253 pods. The smaller the number, the more pods on a node and the fewer nodes.",
+        default=24,
     )
     service_subnet: str = answer(
-        "every service's address comes from here (IPv4 CIDR)", guide=(6,), default="10.96.0.0/16"
+        "every service's address comes from here (IPv4 CIDR)",
+        guide=(6,),
+        more="These addresses exist on the nodes only. The first is the API's, the tenth the DNS server's.",
+        default="10.96.0.0/16",
     )
     dns_domain: str = answer("the cluster's DNS domain", guide=(40,), default="cluster.local")
     pod_network: str = answer(

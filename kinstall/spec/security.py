@@ -55,7 +55,12 @@ class Security:
         "further names and addresses in the API server's certificate", guide=(17,), key="extraSANs", default=()
     )
     own_ca: OwnAuthorities = answer(
-        "certificate authorities of your own", guide=(17,), key="ownCA", since="0.2", default_factory=OwnAuthorities
+        "certificate authorities of your own",
+        guide=(17,),
+        key="ownCA",
+        since="0.2",
+        group="Authorities of your own",
+        default_factory=OwnAuthorities,
     )
     ca_days: int = answer("days a new certificate authority is valid", guide=(17,), default=3650)
     leaf_days: int = answer("days a new certificate is valid", guide=(17,), default=365)

@@ -47,14 +47,27 @@ class Images:
         guide=(12,),
         default_factory=dict,
     )
-    etcd: str = answer("tag of the etcd image, or a whole reference; empty: the release's own", guide=(13,), default="")
+    etcd: str = answer(
+        "tag of the etcd image, or a whole reference; empty: the release's own",
+        guide=(13,),
+        label="etcd image",
+        default="",
+    )
     coredns: str = answer(
-        "tag of the CoreDNS image, or a whole reference; empty: the release's own", guide=(40,), default=""
+        "tag of the CoreDNS image, or a whole reference; empty: the release's own",
+        guide=(40,),
+        label="CoreDNS image",
+        default="",
     )
     pause: str = answer(
-        "tag of the pause image, or a whole reference; empty: the release's own", guide=(12,), default=""
+        "tag of the pause image, or a whole reference; empty: the release's own",
+        guide=(12,),
+        label="pause image",
+        default="",
     )
-    agnhost: str = answer("tag of the image that verify runs, or a whole reference", guide=(38,), default="2.66.1")
+    agnhost: str = answer(
+        "tag of the image that verify runs, or a whole reference", guide=(38,), label="agnhost image", default="2.66.1"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.widgets import TextArea
 
 from screens.app import WizardApp
 from screens.dialogs import AskPath, Page, Question
@@ -152,6 +153,17 @@ async def test_all_answers_are_text_that_can_be_edited() -> None:
         app.screen.query_one("TextArea").text = "clusterName: ["  # type: ignore[attr-defined]
         await pilot.press("escape", "f2")
         assert app.screen.query_one("TextArea").text == "clusterName: ["  # type: ignore[attr-defined]
+
+
+async def test_quitting_from_all_answers_keeps_what_was_typed_there() -> None:
+    """^Q is no way to lose an edit: it is taken over before the question."""
+    app = wizard()
+    async with app.run_test() as pilot:
+        await pilot.press("f2")
+        app.screen.query_one(TextArea).text = "clusterName: typed\n" + NODE
+        await pilot.press("ctrl+q", "down", "enter")
+        await pilot.pause()
+    assert "typed" in Unsaved(None).read()
 
 
 async def test_help_is_about_the_field_that_has_the_focus() -> None:

@@ -146,6 +146,19 @@ def test_another_architecture_is_said_to_be_missing(site: str) -> None:
     assert found["pause:3.10.2"].state is State.MISSING and "linux/arm64" in found["pause:3.10.2"].message
 
 
+def test_a_whole_reference_is_looked_for_where_it_says(site: str) -> None:
+    """An image of another registry is asked for there."""
+    asked: list[str] = []
+
+    def registry(method: str, url: str, headers: object, ca: str) -> Answer:
+        asked.append(url)
+        return Answer(200, {"content-length": "1"}, MANIFEST)
+
+    spec = parse(json.dumps({"images": {"pause": "quay.example.com/own/pause:1"}, "nodes": [NODE]}))
+    look(spec, lambda _: None, ask=registry, checksums=lambda url: "")
+    assert "https://quay.example.com/v2/own/pause/manifests/1" in asked
+
+
 def test_stopping_leaves_the_rest_unasked(site: str) -> None:
     """Somebody who goes on does not wait for the rest."""
     stop = threading.Event()

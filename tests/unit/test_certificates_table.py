@@ -48,7 +48,15 @@ def test_half_typed_answers_have_a_table_too() -> None:
     broken = Draft.parse(
         f"controlPlaneEndpoint: 'x:y'\nnetworking: {{serviceSubnet: x}}\nsecurity: {{caDays: 99999999}}{NODES}"
     )
-    assert "?" in table(rows(broken.spec, TODAY), 80)
+    assert "it says" in table(rows(broken.spec, TODAY), 80)
+
+
+def test_an_authority_of_ones_own_has_its_own_end() -> None:
+    """What somebody else made is named, and no end is claimed for it."""
+    text = f"security: {{ownCA: {{etcd: {{certificate: /keys/etcd.crt, key: /keys/etcd.key}}}}}}{NODES}"
+    found = {row.name: row for row in rows(Draft.parse(text).spec, TODAY)}
+    assert found["etcd/ca"].until is None and found["etcd/ca"].purpose == "your own: /keys/etcd.crt"
+    assert found["ca"].until is not None
 
 
 def test_a_row_fits_its_width() -> None:

@@ -114,6 +114,17 @@ def test_the_headless_path_never_imports_the_wizard(module: str) -> None:
     assert ran.returncode == 0, ran.stderr
 
 
+def test_the_wizard_opens_without_what_only_a_run_needs() -> None:
+    """Its first screen appears before cryptography, paramiko and the engine are loaded."""
+    ran = python(
+        "import sys, screens.app, screens.networking, screens.services\n"
+        "from screens.draft import Draft\n"
+        "Draft.new().problems\n"
+        "sys.exit(' '.join(sorted({'cryptography', 'paramiko', 'kinstall.install'} & set(sys.modules))) or 0)"
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
 def test_nothing_committed_names_a_package_registry() -> None:
     """Lock files and scripts leave it to the machine where packages come from."""
     found = [f"{name}: {host}" for name, text in texts() for host in REGISTRIES if host in text]
