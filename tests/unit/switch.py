@@ -85,5 +85,7 @@ class Switch:
     def close(self) -> None:
         self.farm.stop()
         for name in self.names:
+            # A connection that broke off keeps a namespace for minutes, and its link with it.
+            subprocess.run(["ip", "link", "delete", self.port(name)], check=False, capture_output=True)
             subprocess.run(["ip", "netns", "delete", self.space(name)], check=False, capture_output=True)
         subprocess.run(["ip", "link", "delete", self.bridge], check=False, capture_output=True)
