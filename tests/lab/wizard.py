@@ -41,7 +41,7 @@ def fill_in(
     terminal.paste(site(described, [host.name for host in hosts]))
     terminal.press("Escape", pause=0.5)
     terminal.wait_for("Cluster name")
-    terminal.press("End", *["BSpace"] * len("kubernetes"), pause=0.02)
+    terminal.press("End", "C-u", pause=0.5)
     terminal.type(name)
     terminal.wait_for(f"kinstall · {name}")
     see("networking", terminal)
@@ -81,7 +81,7 @@ def to_install(terminal: Terminal, file: str) -> None:
     terminal.wait_for(r"\^N begins")
     terminal.press("C-n")
     terminal.wait_for("Save the answers as")
-    terminal.press("End", *["BSpace"] * 60, pause=0.01)
+    terminal.press("End", "C-u", pause=0.5)
     terminal.type(file)
     terminal.press("Enter")
 
