@@ -76,14 +76,14 @@ def fill_in(
 
 
 def to_install(terminal: Terminal, file: str) -> None:
-    """From Review: begin the run, which saves the answers under a name first."""
-    terminal.press("C-n", pause=0.7)
-    terminal.wait_for(r"\^N begins")
+    """From Review, which asks for a name to save the answers under, to a run that has begun."""
     terminal.press("C-n")
     terminal.wait_for("Save the answers as")
     terminal.press("End", "C-u", pause=0.5)
     terminal.type(file)
     terminal.press("Enter")
+    terminal.wait_for(r"\^N begins")
+    terminal.press("C-n")
 
 
 def environment(home: Path) -> dict[str, str]:
