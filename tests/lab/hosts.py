@@ -137,9 +137,10 @@ class Host(faults.Faults):
                     say(f"{self.name} did not shut down within 60 s: cutting its power")
                     break
                 time.sleep(0.05)
+        # The cable first: processes killed one after another could still tell of each other's end: no power cut does.
+        network.unplug(self.name)
         cgroups.kill(self.name)
         cgroups.remove(self.name)
-        network.unplug(self.name)
 
     def power_cycle(self, *, clean: bool = False) -> None:
         self.power_off(clean=clean)
