@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.lab import images, mirror_tree, programs, toolchain, tree
+from tests.lab import images, mirror_tree, programs, pyz, toolchain, tree
 from tests.lab.versions import kubernetes_module, versions
 
 
@@ -29,8 +29,9 @@ def build() -> Built:
 
 
 def build_all() -> None:
-    """Fill the cache for every release, as the tests need them."""
+    """Fill the cache as the tests need it: every release, and the single file, which is no test's time to wait for."""
     build()
+    pyz.entry()
     for release in versions().kubernetes:
         images.written(release)
         mirror_tree.of_release(release)
