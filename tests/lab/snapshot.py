@@ -60,13 +60,19 @@ _COMMANDS = {
     "run": "find /run -mindepth 1 -printf '%p %y %m %u:%g\\n' 2>/dev/null",
 }
 
+# An IPv6 address that is still being tried out has no route yet, and gets one a second later.
+_SETTLED = """\
+n=0
+while [ -n "$(ip -6 -o address show tentative)" ] && [ $n -lt 50 ]; do sleep 0.1; n=$((n+1)); done
+"""
+
 
 def take(host: "Host") -> dict[str, str]:
     """A flat mapping from what it is (`file /etc/hosts`, `sysctls net.ipv4.ip_forward = 1`) to its state."""
-    script = "\n".join(f"echo '### {name}'; {{ {command}; }} | sort -u" for name, command in _COMMANDS.items())
+    listing = "\n".join(f"echo '### {name}'; {{ {command}; }} | sort -u" for name, command in _COMMANDS.items())
     found = _files(host)
     section = ""
-    for line in host.run(script).stdout.splitlines():
+    for line in host.run(_SETTLED + listing).stdout.splitlines():
         if line.startswith("### "):
             section = line[4:]
         elif line.strip() and not _is_volatile(section, line):

@@ -144,4 +144,4 @@ def test_other_peoples_rules_stand_beside_ours(life: Life) -> None:
     """The firewall that was there before is still loaded, and the file that was replaced is kept."""
     for host in life.hosts:
         assert "tcp dport 9 drop" in host.run("nft list table inet theirs").stdout
-        assert "max_map_count" not in host.run(f"cat {SYSCTL_FILE}").stdout
+        assert "tcp_fin_timeout" not in host.run(f"cat {SYSCTL_FILE}").stdout

@@ -18,7 +18,8 @@ from tests.lab.hosts import Host
 from tests.lab.pyz import pyz
 
 SYSCTL_FILE = "/etc/sysctl.d/90-kinstall.conf"
-THEIR_SYSCTLS = "# somebody's own, which kinstall's file replaces\nvm.max_map_count = 262144\n"
+# What the kernel has by itself, too: anything else would be set on all hosts, or only until the next boot.
+THEIR_SYSCTLS = "# somebody's own, which kinstall's file replaces\nnet.ipv4.tcp_fin_timeout = 60\n"
 THEIR_RULES = """\
 #!/usr/sbin/nft -f
 flush ruleset
