@@ -28,6 +28,9 @@ async def looks_like(pilot: Pilot[int], name: str) -> None:
         line.cursor_blink = False
     for area in app.screen.query(TextArea):
         area.cursor_blink = False
+        # Its lines are kept as drawn, and a blinking cursor's dark half looks to it as one that does not blink.
+        area.notify_style_update()
+        area.refresh()
     path = PICTURES / f"{name}-{app.size.width}x{app.size.height}.svg"
     if os.environ.get("KINSTALL_PICTURES") == "write":
         await pilot.pause(1)
