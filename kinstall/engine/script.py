@@ -324,12 +324,16 @@ def _unit(index: int, step: Unit, action: Action, providers: Sequence[Step]) -> 
 
 def _script(index: int, step: Script, providers: Sequence[Step]) -> str:
     # Not inside a condition: there sh ignores `set -e`.
-    verify = f"(\n{step.check}\n) </dev/null 9>&- 2>&1 || {{ echo 'it ran, and its check still fails'; die 1; }}\n"
-    return (
-        f"b {index}; (\nset -e\nFILES=$D/files.{index}\n{step.run}\n) </dev/null 9>&- 2>&1\n"
-        "s=$?; [ $s = 0 ] || die $s\n"
-        f"{verify if step.check else ''}mark {mark_name(step.id)} {input_digest(step.inputs, providers)}; e {index} 0\n"
-    )
+    once = f"(\nset -e\nFILES=$D/files.{index}\n{step.run}\n) </dev/null 9>&- 2>&1\ns=$?\n"
+    if step.check:
+        told = "{ echo 'it ran, and its check still fails'; s=1; }"
+        once += f"[ $s != 0 ] || (\n{step.check}\n) </dev/null 9>&- 2>&1 || {told}\n"
+    if step.patience:
+        again = "now; [ $up -lt $until ] || die $s\nown || halt; say beat || halt\nsleep 2\n"
+        once = f"now; until=$((up+{step.patience}))\nwhile :; do\n{once}[ $s != 0 ] || break\n{again}done\n"
+    else:
+        once += "[ $s = 0 ] || die $s\n"
+    return f"b {index}; {once}mark {mark_name(step.id)} {input_digest(step.inputs, providers)}; e {index} 0\n"
 
 
 def _wait(index: int, step: Wait) -> str:

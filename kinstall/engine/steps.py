@@ -126,7 +126,8 @@ class Script:
     Without a `check` it is done once. `undo` is kept on the node when the script first runs. `inputs` are paths of
     files of the same plan and node: when one changes, the script runs again. `files` (name, content) exist only while
     it runs, 0600 in the folder $FILES: the way for what a script needs and the node must not keep. `removes`: paths
-    that a script which takes something away removes, for whoever cannot run its check.
+    that a script which takes something away removes, for whoever cannot run its check. `patience`: seconds for which
+    code that fails is run again, where what it talks to may just be starting anew.
     """
 
     name: str
@@ -136,6 +137,7 @@ class Script:
     inputs: tuple[str, ...] = ()
     files: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
     removes: tuple[str, ...] = ()
+    patience: int = 0
 
     @property
     def id(self) -> str:

@@ -25,6 +25,9 @@ ADMIN = f"{KUBECTL} --kubeconfig={paths.ADMIN_CONF}"
 # The server refuses unknown fields in any case; asking it for its schema first takes longer than the rest.
 APPLY = "apply --server-side --force-conflicts --field-manager=kinstall --validate=false"
 
+RESTART = 90
+"""Seconds: after its manifest changed the kubelet starts the API server anew, at a moment that nobody else knows."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeFound:

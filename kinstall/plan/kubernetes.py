@@ -11,7 +11,7 @@ from kinstall import footprint
 from kinstall.causes import diagnose_program
 from kinstall.engine.steps import File, Script, Step, Unit, Wait
 from kinstall.plan import own_network, taints
-from kinstall.plan.common import ADMIN, APPLY, KUBECTL, OBJECTS, Inputs, applied, as_files, folders
+from kinstall.plan.common import ADMIN, APPLY, KUBECTL, OBJECTS, RESTART, Inputs, applied, as_files, folders
 from kinstall.spec import Node
 
 
@@ -53,6 +53,7 @@ def control_plane(inputs: Inputs) -> tuple[Step, ...]:
             run=f"{KUBECTL} --kubeconfig=$FILES/super-admin.conf {APPLY} -f {OBJECTS}",
             inputs=(OBJECTS,),
             files=(("super-admin.conf", super_admin),),
+            patience=RESTART,
         ),
         taints.step(spec),
         *own_network.objects(inputs.own_network),

@@ -13,7 +13,7 @@ from kinstall.artefacts import image_refs
 from kinstall.causes import diagnose_program
 from kinstall.engine.steps import File, Script, Step, Unit, Wait
 from kinstall.plan import gateway, own_network
-from kinstall.plan.common import ADMIN, APPLY, COREDNS, Inputs, applied
+from kinstall.plan.common import ADMIN, APPLY, COREDNS, RESTART, Inputs, applied
 from kinstall.spec import Node
 
 # Within its first seconds kube-proxy may still be about to write its rules.
@@ -77,6 +77,7 @@ def addons(inputs: Inputs) -> tuple[Step, ...]:
             check=applied(COREDNS),
             run=f"{ADMIN} {APPLY} -f {COREDNS}",
             inputs=(COREDNS,),
+            patience=RESTART,
         ),
         Wait(
             "CoreDNS answers",

@@ -10,7 +10,7 @@ from shlex import quote
 
 from assets.objects import taint_arguments
 from kinstall.engine.steps import Script
-from kinstall.plan.common import ADMIN
+from kinstall.plan.common import ADMIN, RESTART
 from kinstall.spec import ClusterSpec
 
 ANNOTATION = "kinstall/taints"
@@ -70,4 +70,4 @@ def step(spec: ClusterSpec) -> Script:
     def calls(function: str) -> str:
         return "".join(f"{function} {name} {quote(taints)}\n" for name, taints in wanted.items())
 
-    return Script("taints", check=_LOOK + _CHECK + calls("is"), run=_LOOK + _RUN + calls("be"))
+    return Script("taints", check=_LOOK + _CHECK + calls("is"), run=_LOOK + _RUN + calls("be"), patience=RESTART)

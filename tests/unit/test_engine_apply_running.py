@@ -59,6 +59,16 @@ def test_a_script_whose_check_still_fails_is_a_failure(node: LocalNode) -> None:
     assert not good and heard.words[-1] == "it ran, and its check still fails"
 
 
+def test_a_patient_script_is_run_again(node: LocalNode) -> None:
+    """What it talks to may just be starting anew: it, and its check, have some seconds; a failure in the middle still
+    ends each try, and the last one is told when they are over."""
+    run = "echo x >>/mnt/tries\n[ $(wc -l </mnt/tries) -ge 2 ]\ntouch /mnt/made"
+    good, heard = bring(node, Script("s", "[ -e /mnt/made ] && [ $(wc -l </mnt/tries) -ge 3 ]", run, patience=20))
+    assert good and heard.words == ["it ran, and its check still fails"] and node.read("/mnt/tries") == "x\nx\nx\n"
+    good, heard = bring(node, Script("never", "", "echo tried\nexit 3", patience=1))
+    assert not good and heard.ends == [(0, 3)] and set(heard.words) == {"tried"}
+
+
 def test_a_script_without_check_runs_once_and_again_with_other_inputs(node: LocalNode) -> None:
     """Its mark says with which inputs it ran last."""
 
