@@ -17,12 +17,19 @@ _NOT_SETTINGS = (
 )
 
 # Several systemds and kubelets share root's inotify instances. Packets between two hosts cross the bridge and must not
-# meet the machine's own packet filter.
+# meet the machine's own packet filter. What every kubelet sets for all hosts it shall find so: else the hosts of one
+# test change under a comparison in another.
 _WANTED = {
     "fs/inotify/max_user_instances": "8192",
     "fs/inotify/max_user_watches": "1048576",
     "net/bridge/bridge-nf-call-iptables": "0",
     "net/bridge/bridge-nf-call-ip6tables": "0",
+    "kernel/keys/root_maxbytes": "25000000",
+    "kernel/keys/root_maxkeys": "1000000",
+    "kernel/panic": "10",
+    "kernel/panic_on_oops": "1",
+    "vm/overcommit_memory": "1",
+    "vm/panic_on_oom": "0",
 }
 
 
