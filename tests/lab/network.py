@@ -16,6 +16,8 @@ CIDR = "10.90.0.0/24"
 _NETNS = Path("/run/netns")
 _NAMESPACE_PREFIX = "kinstall-"
 _LINK_PREFIX = "kin-"
+TABLE_PREFIX = "kinstall_lab_"
+"""Of tables in the machine's own packet filter, which `down` takes away too."""
 
 
 def namespace(host: str) -> str:
@@ -78,6 +80,12 @@ def remove_all() -> None:
                 run(["ip", "link", "delete", name])
     for path in sorted(_NETNS.glob(f"{_NAMESPACE_PREFIX}*")):
         run(["ip", "netns", "delete", path.name])
+    # A test that was ended in the middle leaves the filter with which it kept its hosts from the mirror.
+    with suppress(LabError, OSError):  # where there is no nft, there is no table
+        for line in run(["nft", "list", "tables"]).splitlines():
+            _, family, name = line.split()
+            if name.startswith(TABLE_PREFIX):
+                run(["nft", "delete", "table", family, name])
 
 
 def remove_namespace_folder() -> None:
