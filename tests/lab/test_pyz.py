@@ -27,12 +27,11 @@ from tests.lab.pyz import REPOSITORY, build, entry
 
 NOBODY = 65534
 HOME = "/mnt/home"
+PYENV = Path.home() / ".pyenv/versions"
 PYTHONS = sorted(
-    {
-        str(path)
-        for pattern in ("usr/bin/python3.1[1-4]", "root/.pyenv/versions/3.1[1-4].*/bin/python3")
-        for path in Path("/").glob(pattern)
-    }
+    str(path)
+    for folder, pattern in ((Path("/usr/bin"), "python3.1[1-4]"), (PYENV, "3.1[1-4].*/bin/python3"))
+    for path in folder.glob(pattern)
 )
 """The interpreters of this machine that kinstall supports."""
 
@@ -245,7 +244,7 @@ def test_a_folder_that_somebody_else_prepared_is_not_used(pyz: Path) -> None:
 @pytest.mark.parametrize("version", ["2.7", "3.6", "3.8", "3.10"])
 def test_an_old_python_hands_over_or_says_what_it_takes(pyz: Path, version: str) -> None:
     """With a newer one on the PATH that one runs it; otherwise a sentence with both versions."""
-    found = sorted(Path("/root/.pyenv/versions").glob(f"{version}.*/bin/python"))
+    found = sorted(PYENV.glob(f"{version}.*/bin/python"))
     if not found:
         pytest.skip(f"there is no Python {version} here")
     works(start(pyz, "", python=str(found[0])))

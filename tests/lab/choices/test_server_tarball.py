@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.lab import network
 from tests.lab.api import Lab
 from tests.lab.choices import after
 from tests.lab.choices.after import Chosen
@@ -64,7 +65,7 @@ def _renamed(archive: Path, target: Path, name: str) -> None:
 def cut_off(lab: Lab) -> Iterator[None]:
     """Nothing that these hosts send to the mirror or a registry arrives, as long as the tests run."""
     hosts = lab.bare_hosts(2)
-    table = f"inet kinstall_lab_cut_{os.getpid()}"
+    table = f"inet {network.TABLE_PREFIX}cut_{os.getpid()}"
     addresses, ports = ", ".join(host.address for host in hosts), "8000, 5000, 5443"
     drop = f"ip saddr {{ {addresses} }} tcp dport {{ {ports} }} drop"
     rules = f"table {table} {{\nchain input {{\ntype filter hook input priority -10\n{drop}\n}}\n}}\n"
