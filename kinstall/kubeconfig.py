@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from kinstall import wholefile
 from kinstall.errors import UsageError
 
 _LISTS = {"clusters": "cluster", "users": "user", "contexts": "context"}
@@ -88,8 +88,8 @@ def merge_into(path: Path, admin_conf: bytes) -> Written:
             backup = None
             if old is not None:
                 backup = target.with_name(f"{target.name}.{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.backup")
-                _write(backup, old)
-            _write(target, yaml.safe_dump(merged.data, sort_keys=False).encode())
+                wholefile.write(backup, old)
+            wholefile.write(target, yaml.safe_dump(merged.data, sort_keys=False).encode())
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}", "name another file with --file") from None
     return Written(target, merged.context, merged.current, True, backup)
@@ -188,16 +188,3 @@ def _parsed(path: Path, content: bytes | None) -> dict[str, Any] | None:
         if not good:
             raise UsageError(f"{path} is no kubeconfig: {key} is no list of them; it was left as it is", "mend it")
     return data
-
-
-def _write(path: Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # 0600
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kinstall.engine.events import Outcome
-from kinstall.engine.progress import NodeProgress, Progress
+from kinstall.engine.progress import BAD, NodeProgress, Progress
 from kinstall.words import OUTCOME_KINDS, clean, clock, rough, summary
 
 
@@ -29,7 +29,11 @@ def of_node(node: NodeProgress, progress: Progress, now: float) -> Standing:
     elif active is not None and progress.finished is None:
         kind, phase, step = "run", active.name, node.step
     elif outcome is Outcome.SKIPPED:
-        kind, phase, step = "skip", node.phase, "skipped: what it waited for failed"
+        # Without a failure it was meant so: a rehearsal has no checks of a real cluster, and a stopped run just ends.
+        why = ": what it waited for failed" if progress.failures else ""
+        kind, phase, step = "skip", node.phase, f"skipped{why}"
+    elif outcome is None and progress.finished is not None and progress.finished.outcome in BAD:
+        kind, phase, step = "skip", node.phase, f"not finished: {node.done} of {node.total} steps"
     elif outcome is not None or progress.finished is not None:
         kind, phase = "good", "done"
         step = f"{node.counts[Outcome.CHANGED]} changed, {node.done - node.counts[Outcome.CHANGED]} ok"

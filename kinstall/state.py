@@ -10,10 +10,10 @@ import json
 import os
 import re
 import stat
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from kinstall import wholefile
 from kinstall.errors import UsageError
 
 _NAME = re.compile(r"[a-z0-9A-Z][a-zA-Z0-9._-]*")
@@ -143,11 +143,10 @@ class StateFolder:
         """
         if not path.absolute().is_relative_to(self.path.absolute()):
             raise UsageError(f"{path} is not in the state folder {self.path}")
-        data = content.encode() if isinstance(content, str) else content
         try:
             # A folder below the known ones (pki/etcd) is made as needed.
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _replace(path, data, mode)
+            wholefile.write(path, content, mode)
         except OSError as error:
             raise UsageError(
                 f"{path} cannot be written: {error.strerror}", "make room, or choose another state folder with --state"
@@ -217,22 +216,3 @@ def _refuse_unless_private(folder: Path) -> None:
             f"the state folder {folder} is open to others (mode {stat.S_IMODE(found.st_mode):04o})",
             f"it holds keys: chmod 700 {folder}",
         )
-
-
-def _replace(path: Path, data: bytes, mode: int) -> None:
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # made 0600, O_EXCL
-    try:
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # the rename itself
-    finally:
-        os.close(folder)

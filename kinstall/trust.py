@@ -6,14 +6,13 @@ host is logged in to, and only when its own key is trusted already.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
+from kinstall import wholefile
 from kinstall.errors import HostKeyChanged, HostKeyUnknown, TransportError, UsageError
 from kinstall.secrets import Secrets
 from kinstall.transport.host_keys import HostKey, HostKeys, host_name, parse_known_hosts
@@ -96,7 +95,7 @@ def store(path: Path, seen: Iterable[Seen]) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         kept = _without(path.read_text() if path.exists() else "", replaced)
         lines = [*kept, *(_line(row.host, row.port, row.key) for row in rows if row.key)]
-        _replace(path, "".join(f"{line}\n" for line in dict.fromkeys(lines)))
+        wholefile.write(path, "".join(f"{line}\n" for line in dict.fromkeys(lines)))
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}", "correct the state folder's permissions") from None
 
@@ -140,16 +139,3 @@ def _without(text: str, names: set[str]) -> list[str]:
         else:
             del lines[number]
     return list(lines.values())
-
-
-def _replace(path: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".known_hosts.")  # 0600
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

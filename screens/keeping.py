@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from kinstall import wholefile
 from kinstall.errors import UsageError
 from kinstall.state import state_home
 
@@ -23,7 +22,7 @@ def write(path: Path, text: str) -> None:
     target = path.expanduser().resolve()
     try:
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
-        _replace(target, text, mode)
+        wholefile.write(target, text, mode)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}", "choose another name or folder") from None
 
@@ -50,7 +49,7 @@ class Unsaved:
         """Keep the text; returns a sentence where that is impossible: it must not stop anybody's work."""
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _replace(self.path, text, 0o600)
+            wholefile.write(self.path, text, 0o600)
         except OSError as error:
             return f"unsaved answers are not kept: {self.path}: {error.strerror}"
         return ""
@@ -64,7 +63,7 @@ def remember_run(answers: Path) -> None:
     place = _last()
     try:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _replace(place, f"{answers.expanduser().absolute()}\n", 0o600)
+        wholefile.write(place, f"{answers.expanduser().absolute()}\n", 0o600)
     except OSError:
         pass  # then it has to be named: no reason to keep anybody from a run
 
@@ -80,17 +79,3 @@ def last_run() -> Path | None:
 
 def _last() -> Path:
     return state_home() / "kinstall" / ".unsaved" / "last-run"
-
-
-def _replace(path: Path, text: str, mode: int) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -6,7 +6,7 @@ events per second cost little; everything that is only wanted when painting is c
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass, field
 
 from kinstall.engine.events import (
@@ -22,7 +22,6 @@ from kinstall.engine.events import (
     StepStarted,
 )
 
-KEPT_LINES = 50
 BAD = frozenset({Outcome.FAILED, Outcome.UNREACHABLE, Outcome.CANCELLED})
 
 # An estimate made from less than this is a guess that jumps about.
@@ -85,7 +84,6 @@ class NodeProgress:
     step: str = ""
     phases: dict[str, PhaseProgress] = field(default_factory=dict)
     counts: Counter[Outcome] = field(default_factory=Counter)
-    lines: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
     failure: Failure | None = None
 
     @property
@@ -140,7 +138,7 @@ class Progress:
             self._started_at = at
         # The most frequent first: a chatty step sends thousands of lines per second.
         if isinstance(event, OutputLine):
-            self._node(event.node).lines.append(event.line)
+            self._node(event.node)  # whoever shows lines keeps them
         elif isinstance(event, StepStarted):
             self._step_started(event, at)
         elif isinstance(event, StepFinished):

@@ -36,6 +36,9 @@ RETRIES = 3
 PAUSE = 1.0
 """Seconds before the first new attempt; each later pause is twice as long."""
 
+_LOOK = 0.5
+"""How often, in seconds, whoever waits for a cancel looks whether the run is over."""
+
 
 @dataclass(frozen=True, slots=True)
 class NodeSurvey:
@@ -135,6 +138,7 @@ class Runner:
         self._outcomes: dict[tuple[str, str], Outcome] = {}
         self._steps: dict[tuple[str, str], Outcome] = {}
         self._touched = False
+        self._over = False
 
     def run(self) -> RunResult:
         """Carry the plan out on all nodes; expected errors are in the result, never raised."""
@@ -145,6 +149,7 @@ class Runner:
             thread.start()
         for thread in threads:
             thread.join()
+        self._over = True
         self.result.cancelled = self.cancel.is_set()
         count = Counter(self._steps.values())
         self.result.changed, self.result.ok = count[Outcome.CHANGED], count[Outcome.OK]
@@ -152,7 +157,9 @@ class Runner:
         return self.result
 
     def _stop_on_cancel(self) -> None:
-        self.cancel.wait()
+        while not self.cancel.wait(_LOOK):
+            if self._over:
+                return
         with self._turn:
             self._turn.notify_all()
         # All at once: a node that cannot be told (it stops when its program finds nobody listening) holds up no other.

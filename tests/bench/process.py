@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
-import resource
-import signal
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab.shell import LabError
+
+_STOPWATCH = Path(__file__).with_name("stopwatch.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,37 +35,25 @@ def measured(
     """Run `command`; LabError where it fails or takes longer than `limit` seconds. It gets a group of its own, which
     is ended with it."""
     argv = [str(word) for word in command]
-    lines: list[tuple[float, str]] = []
-    started = time.monotonic()
-    running = subprocess.Popen(
-        argv,
+    watch = subprocess.Popen(
+        [sys.executable, "-S", str(_STOPWATCH), str(limit), *argv],
         cwd=cwd,
         env={**os.environ, **(env or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
         text=True,
-        errors="replace",
-        start_new_session=True,
     )
-    overdue = threading.Timer(limit, os.killpg, (running.pid, signal.SIGKILL))
-    overdue.start()
     try:
-        assert running.stdout
-        lines.extend((time.monotonic() - started, line.rstrip("\n")) for line in running.stdout)
-        _, status, usage = os.wait4(running.pid, 0)
-        seconds = time.monotonic() - started
-        running.returncode = os.waitstatus_to_exitcode(status)
+        out, _ = watch.communicate()
     except BaseException:
-        os.killpg(running.pid, signal.SIGKILL)
+        watch.terminate()
+        watch.wait()
         raise
-    finally:
-        overdue.cancel()
-    if running.returncode != 0:
+    if watch.returncode != 0:
+        raise LabError(f"{' '.join(argv[:6])} could not be measured")
+    data = json.loads(out)
+    lines = tuple((at, line) for at, line in data["lines"])
+    if data["code"] != 0:
         words = "\n".join(line for _, line in lines[-40:])
-        raise LabError(f"{' '.join(argv[:6])}: exit {running.returncode} after {seconds:.0f} s:\n{words}")
-    return Measured(seconds, _megabytes(usage), tuple(lines))
-
-
-def _megabytes(usage: resource.struct_rusage) -> float:
-    return usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+        raise LabError(f"{' '.join(argv[:6])}: exit {data['code']} after {data['seconds']:.0f} s:\n{words}")
+    return Measured(data["seconds"], data["rss"], lines)

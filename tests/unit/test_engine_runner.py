@@ -165,6 +165,15 @@ def test_cancelling_stops_at_the_next_step() -> None:
     assert "script b one" not in nodes["w1"].applied and not any("script c" in s for s in nodes["w1"].applied)
 
 
+def test_nobody_waits_for_a_cancel_after_the_end() -> None:
+    """A wizard makes many runs: each leaves as many threads as it found."""
+    before = set(threading.enumerate())
+    run_plan(THREE, hosts(), cancel=threading.Event())
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5.0)
+        assert not thread.is_alive(), thread
+
+
 def test_cancelling_while_a_node_is_asked_is_not_forgotten() -> None:
     """A stop that comes between asking and applying holds: the phase does not begin."""
     cancel = Quick()

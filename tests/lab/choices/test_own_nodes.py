@@ -12,37 +12,19 @@ import pytest
 import yaml
 
 from tests.lab.api import Lab
-from tests.lab.choices import after
+from tests.lab.choices import after, second_network
 from tests.lab.choices.after import Chosen
+from tests.lab.choices.second_network import address_of
 from tests.lab.cluster import wait_until
 from tests.lab.hosts import Host
-from tests.lab.network import PREFIX_LENGTH
 from tests.lab.tree import ADMIN_PASSWORD
 
 OTHER_PORT = 2222
-_UNIT = """\
-[Unit]
-Before=sshd.service ssh.service network-online.target
-After=systemd-networkd.service
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/bin/sh -c 'until ip link show eth0; do sleep 0.1; done; ip link add link eth0 name priv0 address {mac} type macvlan mode bridge && ip address add {address}/{length} dev priv0 && ip link set priv0 up'
-[Install]
-WantedBy=multi-user.target
-"""  # noqa: E501
-
-
-def node_ip(host: Host) -> str:
-    """The host's address in the network between the nodes, to which this machine has no route."""
-    return host.address.replace("10.90.0.", "10.91.0.")
 
 
 def prepared(hosts: Sequence[Host]) -> dict[str, Any]:
     """A second interface on every host, and a second port for w1's sshd; and what is answered about them."""
-    for host in hosts:
-        unit = _UNIT.format(address=node_ip(host), length=PREFIX_LENGTH, mac=host.mac_address.replace("02:90", "02:91"))
-        host.run("cat >/etc/systemd/system/lab-priv0.service && systemctl enable -q lab-priv0.service", stdin=unit)
+    second_network.add(hosts)
     hosts[1].run("cat >/etc/ssh/sshd_config.d/port.conf", stdin=f"Port 22\nPort {OTHER_PORT}\n")
     cp1, w1, w2, w3 = hosts
     node = {"role": "worker"}
@@ -56,16 +38,16 @@ def prepared(hosts: Sequence[Host]) -> dict[str, Any]:
             },
         },
         "nodes": [
-            {"name": "cp1", "role": "control-plane", "address": cp1.address, "nodeIP": node_ip(cp1),
+            {"name": "cp1", "role": "control-plane", "address": cp1.address, "nodeIP": address_of(cp1),
              "hostKey": cp1.host_key, "components": {"kubeApiserver": {"extraArgs": {"profiling": "false"}}}},
-            {**node, "name": "w1", "address": w1.address, "nodeIP": node_ip(w1), "hostKey": w1.host_key,
+            {**node, "name": "w1", "address": w1.address, "nodeIP": address_of(w1), "hostKey": w1.host_key,
              "ssh": {"user": "ops", "port": OTHER_PORT}, "labels": {"pool": "own"},
              "components": {"kubelet": {"config": {"maxPods": 70}, "extraArgs": {"v": "2"}},
                             "kubeProxy": {"config": {"healthzBindAddress": "0.0.0.0:10266"}}}},
-            {**node, "name": "w2", "address": w2.address, "nodeIP": node_ip(w2), "hostKey": w2.host_key,
+            {**node, "name": "w2", "address": w2.address, "nodeIP": address_of(w2), "hostKey": w2.host_key,
              "ssh": {"user": "admin", "identityFile": "", "password": "env:ADMIN"},
              "taints": [{"key": "example.com/gpu", "value": "a100", "effect": "PreferNoSchedule"}]},
-            {**node, "name": "w3", "address": node_ip(w3), "hostKey": w3.host_key,
+            {**node, "name": "w3", "address": address_of(w3), "hostKey": w3.host_key,
              "ssh": {"proxyJump": f"root@{cp1.address}", "proxyJumpHostKey": cp1.host_key}},
         ],
     }  # fmt: skip
@@ -95,15 +77,16 @@ def test_peers_use_the_node_ip(chosen: Chosen) -> None:
     for index, host in enumerate(chosen.cluster.hosts):
         name = f"w{index}" if index else "cp1"
         internal = [a["address"] for a in node(chosen, name)["status"]["addresses"] if a["type"] == "InternalIP"]
-        assert internal == [node_ip(host)]
+        assert internal == [address_of(host)]
         routes = host.run("ip -4 route show").stdout
         assert sum(" via 10.91.0." in line and " dev priv0" in line for line in routes.splitlines()) == 3, routes
         # Nothing of the cluster goes over the network of the logins.
         assert ":6443" not in host.run("ss -Htn dst 10.90.0.0/24").stdout
     slices = chosen.cluster.kubectl("get endpointslices -n default kubernetes -o yaml")
-    assert node_ip(chosen.cluster.hosts[0]) in slices
-    etcd = chosen.cluster.host("cp1").run("ss -Hltn").stdout
-    assert f"{node_ip(chosen.cluster.hosts[0])}:2379" in etcd and f"{chosen.cluster.hosts[0].address}:2379" not in etcd
+    assert address_of(chosen.cluster.hosts[0]) in slices
+    plane = chosen.cluster.host("cp1")
+    etcd = plane.run("ss -Hltn").stdout
+    assert f"{address_of(plane)}:2379" in etcd and f"{plane.address}:2379" not in etcd
 
 
 def test_every_node_was_logged_in_to_its_own_way(chosen: Chosen) -> None:
@@ -117,7 +100,7 @@ def test_every_node_was_logged_in_to_its_own_way(chosen: Chosen) -> None:
     assert "Accepted publickey for ops from 10.90.0.1 " in log(w1)
     assert "Accepted publickey for root" not in log(w1)
     assert "Accepted password for admin from 10.90.0.1 " in log(w2)
-    assert f"Accepted publickey for root from {node_ip(cp1)} " in log(w3)
+    assert f"Accepted publickey for root from {address_of(cp1)} " in log(w3)
     assert "from 10.90.0.1 " not in log(w3)
     kept = [path for path in chosen.cluster.home.rglob("*") if path.is_file()]
     assert len(kept) > 10
@@ -167,7 +150,7 @@ def test_changes_under_the_living_cluster(chosen: Chosen) -> None:
     del nodes["w2"]["taints"]
     answers["roles"]["worker"]["labels"] = {"pool": "common"}
     nodes["w1"]["components"]["kubelet"]["config"]["maxPods"] = 75
-    nodes["w3"] |= {"address": cluster.host("w3").address, "nodeIP": node_ip(cluster.host("w3"))}
+    nodes["w3"] |= {"address": cluster.host("w3").address, "nodeIP": address_of(cluster.host("w3"))}
     del nodes["w3"]["ssh"]
     cluster.answers.write_text(yaml.safe_dump(answers))
     ended = cluster.replay()

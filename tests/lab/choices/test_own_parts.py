@@ -19,7 +19,7 @@ from tests.lab.choices import after
 from tests.lab.choices.after import Chosen
 from tests.lab.cluster import wait_until
 from tests.lab.life import world
-from tests.unit.authorities import intermediate
+from tests.unit.authorities import authority, intermediate
 
 LABNET = Path(__file__).with_name("labnet.yaml")
 LEAF_DAYS, CA_DAYS = 60, 800
@@ -35,10 +35,16 @@ def chosen(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chose
     (home / "company.crt").write_bytes(below.certificate_pem + root.certificate_pem)
     (home / "company.key").write_bytes(below.key_pem)
     (home / "network.yaml").write_bytes(LABNET.read_bytes())
-    own = {"certificate": str(home / "company.crt"), "key": str(home / "company.key")}
+    etcd = authority(datetime.now(UTC), name="Example etcd")
+    (home / "etcd.crt").write_bytes(etcd.certificate_pem)
+    (home / "etcd.key").write_bytes(etcd.key_pem)
+    own = {
+        name: {"certificate": str(home / f"{file}.crt"), "key": str(home / f"{file}.key")}
+        for name, file in (("cluster", "company"), ("etcd", "etcd"))
+    }
     changes: dict[str, Any] = {
         "networking": {"podNetwork": "manifest", "podNetworkManifest": str(home / "network.yaml")},
-        "security": {"ownCA": {"cluster": own}, "keyType": "rsa", "leafDays": LEAF_DAYS, "caDays": CA_DAYS},
+        "security": {"ownCA": own, "keyType": "rsa", "leafDays": LEAF_DAYS, "caDays": CA_DAYS},
     }
     yield from after.installed(lab, home, 2, changes)
 
@@ -69,8 +75,8 @@ def test_the_network_is_the_manifests_alone(chosen: Chosen) -> None:
 
 @pytest.mark.covers(17)
 def test_the_company_signs_what_the_cluster_shows(chosen: Chosen) -> None:
-    """The API's and every kubelet's certificate is the intermediate's, which is trusted alone; keys are RSA; lifetimes
-    are those of the answers."""
+    """The API's and every kubelet's certificate is the intermediate's, which is trusted alone; etcd has an authority of
+    its own; keys are RSA; lifetimes are those of the answers, also that of the authority which nobody brought."""
     plane = chosen.cluster.host("cp1")
     for host in chosen.cluster.hosts:
         assert host.run("grep -c BEGIN /etc/kubernetes/pki/ca.crt").stdout == "1\n"
@@ -82,8 +88,10 @@ def test_the_company_signs_what_the_cluster_shows(chosen: Chosen) -> None:
     trust = "openssl verify -partial_chain -CAfile /etc/kubernetes/pki/ca.crt /etc/kubernetes/pki/{}.crt"
     for name in ("apiserver", "kubelet", "kubelet-client", "apiserver-kubelet-client"):
         plane.run(trust.format(name))
-    made = _certificate(chosen, "cat /etc/kubernetes/pki/etcd/ca.crt")
-    assert "issuer=CN = etcd-ca" in made and "rsaEncryption" in made
+    etcd = _certificate(chosen, f"openssl s_client -connect {plane.address}:2379 </dev/null 2>/dev/null")
+    assert "issuer=CN = Example etcd" in etcd and "rsaEncryption" in etcd
+    made = _certificate(chosen, "cat /etc/kubernetes/pki/front-proxy-ca.crt")
+    assert "issuer=CN = front-proxy-ca" in made and "rsaEncryption" in made
     assert CA_DAYS - 1 <= _days_left(made) <= CA_DAYS
 
 

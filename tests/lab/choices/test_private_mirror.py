@@ -1,12 +1,14 @@
-"""Images from a mirror that wants a user and has an authority of its own; the release before the newest; overlay."""
+"""Images from a mirror that wants a user and has an authority of its own; the release before the newest; overlay
+over a network of the nodes' own."""
 
 from __future__ import annotations
 
 import base64
 import json
+import re
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,10 @@ import pytest
 import yaml
 
 from tests.lab.api import Lab
-from tests.lab.choices import after
+from tests.lab.choices import after, second_network
 from tests.lab.choices.after import Chosen
 from tests.lab.cluster import wait_until
+from tests.lab.hosts import Host
 from tests.lab.life import world
 
 VERSION = "1.36.3"
@@ -43,6 +46,12 @@ def _changes(lab: Lab) -> dict[str, Any]:
     }
 
 
+def _prepared(hosts: Sequence[Host]) -> dict[str, Any]:
+    """The nodes meet in a network of their own, on another interface than logins and downloads."""
+    second_network.add(hosts)
+    return {"nodes": second_network.nodes(hosts)}
+
+
 _ARGUMENTS: set[bytes] = set()
 
 
@@ -62,7 +71,7 @@ def chosen(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chose
     watcher = threading.Thread(target=sample)
     watcher.start()
     try:
-        cluster = after.installed(lab, tmp_path_factory.mktemp("private-mirror"), 3, _changes)
+        cluster = after.installed(lab, tmp_path_factory.mktemp("private-mirror"), 3, _changes, prepare=_prepared)
         found = next(cluster)
     finally:
         done.set()
@@ -123,6 +132,17 @@ def test_the_overlay_carries_whole_packets(chosen: Chosen) -> None:
     assert host.run(f"{ping} -s 4000").status == 0
 
 
+@pytest.mark.covers(42)
+def test_the_overlay_runs_between_the_node_ips(chosen: Chosen) -> None:
+    """Every forwarding entry leads to a peer's address in the network between the nodes, and packets start there."""
+    hosts = chosen.cluster.hosts
+    for host in hosts:
+        link = host.run("ip -d link show kinstall-vxlan").stdout
+        assert f" local {second_network.address_of(host)} dev {second_network.DEVICE} " in link, link
+        peers = re.findall(r" dst (\S+)", host.run("bridge fdb show dev kinstall-vxlan").stdout)
+        assert sorted(peers) == sorted(second_network.address_of(other) for other in hosts if other is not host)
+
+
 @pytest.mark.covers(4)
 def test_what_somebody_deleted_of_the_overlay(chosen: Chosen) -> None:
     """A forwarding, a neighbour and a route entry, and then the device itself: planned, and mended by a replay."""
@@ -131,7 +151,7 @@ def test_what_somebody_deleted_of_the_overlay(chosen: Chosen) -> None:
     hop = f"{target.rpartition('.')[0]}.0"
     mac = host.run(f"ip neigh show {hop} dev kinstall-vxlan").stdout.split()[2]
     entries = (
-        f"bridge fdb del {mac} dev kinstall-vxlan dst {cluster.host('w2').address} self",
+        f"bridge fdb del {mac} dev kinstall-vxlan dst {second_network.address_of(cluster.host('w2'))} self",
         f"ip neigh del {hop} dev kinstall-vxlan",
         f"ip route del {hop}/24",
     )
