@@ -45,7 +45,7 @@ class WizardApp(App[int]):
         Binding("ctrl+n", "next", "Next", priority=True),
         Binding("ctrl+p", "back", "Back", priority=True),
         Binding("f1", "more", "More", priority=True),
-        Binding("f2", "everything", "All answers"),
+        Binding("f2", "everything", "YAML", tooltip="all answers, as their file has them"),
         Binding("ctrl+s", "save", "Save", priority=True),
         Binding("ctrl+q", "quit", "Quit", priority=True),
     ]
@@ -144,6 +144,12 @@ class WizardApp(App[int]):
     def step(self) -> StepScreen:
         """The present step, also while a dialog is open above it."""
         return next(screen for screen in reversed(self.screen_stack) if isinstance(screen, StepScreen))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """At either end the footer has no key that leads nowhere."""
+        ways = {"next": 1, "back": -1}
+        steps = [screen.STEP for screen in self.screen_stack if isinstance(screen, StepScreen)]
+        return action not in ways or not steps or neighbour(steps[-1], ways[action]) != steps[-1]
 
     def action_next(self) -> None:
         if isinstance(self.screen, StepScreen):

@@ -35,10 +35,10 @@ The chart shows when each node was in which phase; time runs to the right, in se
 class DoneScreen(StepScreen):
     STEP: ClassVar[str] = "done"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("o", "report", "Open report"),
-        Binding("k", "copy", "Copy kubeconfig line"),
-        Binding("m", "merge", "Merge into ~/.kube/config"),
-        Binding("v", "verify", "Verify"),
+        Binding("o", "report", "Report", tooltip="one HTML page of the last run"),
+        Binding("k", "copy", "Copy line", tooltip="the line with kubectl and the kubeconfig"),
+        Binding("m", "merge", "Merge", tooltip="into ~/.kube/config; nothing there is overwritten"),
+        Binding("v", "verify", "Verify", tooltip="the cluster again, end to end"),
     ]
 
     def __init__(self) -> None:
