@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -37,6 +38,12 @@ class Terminal:
         for key in keys:
             self._tmux("send-keys", key)
             time.sleep(pause)
+
+    def kill(self) -> None:
+        """SIGKILL to the program; its window stays."""
+        shell = self._tmux("list-panes", "-F", "#{pane_pid}").strip()
+        children = Path(f"/proc/{shell}/task/{shell}/children").read_text().split()
+        os.kill(int(children[0]), signal.SIGKILL)
 
     def type(self, text: str) -> None:
         """Text, as if it were typed."""

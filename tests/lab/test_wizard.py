@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,8 +24,9 @@ SCREENS = os.environ.get("KINSTALL_SCREENS", "")
 def test_keys_alone_lead_from_an_empty_state_to_three_ready_nodes(
     lab: Lab, bare_hosts: Callable[[int], list[Host]], tmp_path: Path
 ) -> None:
-    """Keys and two pastes: the site's settings, and three machines. The cluster is verified, its context merged, and
-    replaying the answers that the wizard wrote changes nothing."""
+    """Keys and two pastes: the site's settings, and three machines. In the middle of the run the wizard is killed
+    (SIGKILL); opened again, it offers to go on, and does. The cluster is verified, its context merged, and replaying
+    the answers that the wizard wrote changes nothing."""
     ensure_packages()
     hosts = bare_hosts(3)
     file = tmp_path / "demo.yaml"
@@ -40,6 +40,15 @@ def test_keys_alone_lead_from_an_empty_state_to_three_ready_nodes(
         wizard.to_install(terminal, file.name)
         terminal.wait_for(r"[4-6]\d %", seconds=240)
         see("install", terminal)
+        terminal.kill()
+        terminal.wait_for(r"\[ended 137\]", seconds=20)
+
+    with wizard.open_wizard(tmp_path, size=(120, 40)) as terminal:
+        terminal.wait_for("was broken off", seconds=30)
+        see("offer", terminal)
+        terminal.press("Enter")
+        terminal.wait_for(r"\^N begins")
+        terminal.press("C-n")
         shown = terminal.wait_for(r"\^N goes on|✗", seconds=420)
         see("installed", terminal)
         assert "done: " in shown, shown
@@ -67,9 +76,9 @@ def test_keys_alone_lead_from_an_empty_state_to_three_ready_nodes(
     assert ready == {"cp1": "True", "w1": "True", "w2": "True"}, "by the context in ~/.kube/config"
 
     replayed = subprocess.run(
-        [sys.executable, "-m", "kinstall", "replay", str(file), "--output", "json"],
+        wizard.program("replay", str(file), "--output", "json"),
         env=env,
-        cwd=wizard.REPOSITORY,
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         timeout=300,

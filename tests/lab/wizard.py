@@ -12,9 +12,9 @@ import yaml
 
 from tests.lab.demo import answers_for
 from tests.lab.hosts import Host
+from tests.lab.pyz import pyz
 from tests.lab.terminal import Terminal
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 See = Callable[[str, Terminal], None]
 """Is told the name of each screen that was reached, and can look at it."""
 
@@ -27,8 +27,13 @@ def site(described: dict[str, Any], hosts: Sequence[str]) -> str:
 
 
 def open_wizard(home: Path, *words: str, size: tuple[int, int] = (80, 24)) -> Terminal:
-    """`kinstall` in a terminal, with a home folder of its own."""
-    return Terminal([sys.executable, "-m", "kinstall", *words], size, cwd=home, env=environment(home))
+    """The single file in a terminal, with a home folder of its own."""
+    return Terminal(program(*words), size, cwd=home, env=environment(home))
+
+
+def program(*words: str) -> list[str]:
+    """The command: kinstall.pyz, with the Python that runs the tests."""
+    return [sys.executable, str(pyz()), *words]
 
 
 def fill_in(
@@ -88,5 +93,5 @@ def to_install(terminal: Terminal, file: str) -> None:
 
 def environment(home: Path) -> dict[str, str]:
     """What the wizard, and commands after it, run with."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
-    return {**kept, "HOME": str(home), "PYTHONPATH": str(REPOSITORY)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("XDG_") and name != "PYTHONPATH"}
+    return {**kept, "HOME": str(home)}
