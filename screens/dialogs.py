@@ -14,6 +14,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
+from screens.hints import Hints
+
 
 class Question(ModalScreen[str]):
     """A question with a few answers, (value, what is shown); Esc answers with "". The first is chosen already."""
@@ -28,7 +30,7 @@ class Question(ModalScreen[str]):
         with Vertical(classes="dialog"):
             yield Static(self.text, markup=False)
             yield OptionList(*(Option(label, id=value) for value, label in self.answers))
-            yield Static("↑ ↓ choose   Enter take it   Esc go back", classes="keys", markup=False)
+            yield Hints("↑ ↓ choose", "Enter take it", "Esc go back")
 
     @on(OptionList.OptionSelected)
     def _chosen(self, event: OptionList.OptionSelected) -> None:
@@ -51,7 +53,7 @@ class AskPath(ModalScreen[Path | None]):
             yield Label(self.heading, markup=False)
             yield Input(str(self.suggested), compact=True, select_on_focus=False)
             yield Static(id="told", markup=False)
-            yield Static("Enter save   Esc go back", classes="keys", markup=False)
+            yield Hints("Enter save", "Esc go back")
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
@@ -81,7 +83,7 @@ class Page(ModalScreen[None]):
             yield Label(self.heading, classes="heading", markup=False)
             with VerticalScroll():
                 yield Static(self.text, markup=False)
-            yield Static("Esc go back", classes="keys", markup=False)
+            yield Hints("Esc go back")
 
 
 __all__ = ["AskPath", "Footer", "Page", "Question"]

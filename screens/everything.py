@@ -14,6 +14,7 @@ from textual.widgets import Label, Static, TextArea
 from kinstall import answers
 from kinstall.errors import InvalidAnswers
 from screens.draft import Draft
+from screens.hints import Hints
 
 if TYPE_CHECKING:
     from screens.app import WizardApp
@@ -40,7 +41,7 @@ class AllAnswers(ModalScreen[None]):
             yield Label("All answers, as their file has them", classes="heading", markup=False)
             yield TextArea(text, show_line_numbers=True, compact=True, tab_behavior="focus", id="text")
             yield Static(id="told", markup=False)
-            yield Static("Esc take over and go back   F8 next problem", classes="keys", markup=False)
+            yield Hints("Esc take over and go back", "F8 next problem")
 
     def on_mount(self) -> None:
         self._judge()

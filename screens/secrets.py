@@ -14,6 +14,7 @@ from textual.widgets import Input, Label, Static
 
 from kinstall.prompts import prompted, typed
 from kinstall.spec import ClusterSpec
+from screens.hints import Hints
 
 if TYPE_CHECKING:
     from screens.app import WizardApp
@@ -37,7 +38,7 @@ class AskSecrets(ModalScreen[dict[str, str] | None]):
                 yield Label(question, markup=False)
                 yield Input(password=True, compact=True)
             yield Static(id="told", markup=False)
-            yield Static("Enter next, and at the last one go on   Esc go back", classes="keys", markup=False)
+            yield Hints("Enter next, and at the last one go on", "Esc go back")
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:

@@ -162,6 +162,11 @@ class FieldRow(Vertical):
         self._heard = event.text_area.text
         self._say(event.text_area.text)
 
+    def on_click(self) -> None:
+        """A click on the label, the hint or the problem means the field."""
+        if not self.asking.has_focus:
+            self.asking.focus()
+
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self.post_message(self.Focused(self))
 

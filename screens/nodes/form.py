@@ -15,6 +15,7 @@ from kinstall.spec import Node
 from screens.draft import Draft
 from screens.fields import FieldForm, FieldRow
 from screens.fields.placing import placed_in
+from screens.hints import Hints
 from screens.step import Body
 
 
@@ -33,7 +34,7 @@ class NodeForm(ModalScreen[None]):
             with Body():
                 yield FieldForm(self.draft, placed_in(Node, ("nodes", self.index), "nodes"))
             yield Static(id="told", markup=False)
-            yield Static("Tab ↑ ↓ from field to field   Esc back to the table", classes="keys", markup=False)
+            yield Hints("Tab ↑ ↓ from field to field", "Esc back to the table")
 
     def on_mount(self) -> None:
         self.draft.on_change.append(self._changed)

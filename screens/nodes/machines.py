@@ -20,6 +20,7 @@ from kinstall import inventory
 from kinstall.errors import UsageError
 from kinstall.inventory import FORMATS, Imported, Merged
 from kinstall.words import MARKS, clean
+from screens.hints import Hints
 from screens.nodes.rows import login, summary
 
 _PASTE = """\
@@ -54,7 +55,7 @@ class Machines(ModalScreen[Merged | None]):
             yield OptionList(id="do")
             with VerticalScroll(id="notices"):
                 yield Static(id="told", markup=False)
-            yield Static("Tab to the machines, Space leaves one out · Tab, Enter does it · Esc go back", classes="keys")
+            yield Hints("Tab to the machines, Space leaves one out", "Tab, Enter does it", "Esc go back", between=" · ")
 
     def on_mount(self) -> None:
         if self.path is None:

@@ -20,6 +20,7 @@ from kinstall.words import MARKS
 from screens.dialogs import Question
 from screens.fields import FieldForm, placed_on
 from screens.formstep import FormStep
+from screens.hints import hints
 from screens.nodes import rows as row_words
 from screens.nodes.form import NodeForm
 from screens.nodes.machines import Machines, suggested
@@ -329,7 +330,7 @@ class NodesScreen(FormStep):
 
 
 _NONE = "No node yet: a adds one, p pastes many, i imports an inventory, a table or ~/.ssh/config."
-_ROW_KEYS = "Enter Edit  d Duplicate  Del Remove  K J Move  z Bring back  F4 Allow"
+_ROW_KEYS = hints("Enter Edit", "d Duplicate", "Del Remove", "K Up", "J Down", "z Bring back", "F4 Allow", between="  ")
 
 
 def _key(row: dict[str, Any], seen: str) -> tuple[str, str]:

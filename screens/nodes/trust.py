@@ -15,6 +15,7 @@ from textual.widgets.option_list import Option
 from textual.widgets.selection_list import Selection
 
 from kinstall.words import MARKS, clean
+from screens.hints import Hints
 
 if TYPE_CHECKING:
     from kinstall.trust import Seen
@@ -45,7 +46,7 @@ class TrustKeys(ModalScreen[tuple[str, ...]]):
             yield OptionList(
                 Option("They agree: trust the chosen keys", id="trust"), Option("Go back", id="back"), id="do"
             )
-            yield Static("Space leaves one out · Tab, Enter trusts them · Esc go back", classes="keys")
+            yield Hints("Space leaves one out", "Tab, Enter trusts them", "Esc go back", between=" · ")
 
     def on_mount(self) -> None:
         self.query_one("#notices").display = bool(self.changed)

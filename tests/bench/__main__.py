@@ -27,6 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown := set(wanted) - set(PARTS):
         print(f"bench: {', '.join(sorted(unknown))} is none of {', '.join(PARTS)}", file=sys.stderr)
         return 2
+    if "w1" in wanted and not PEERS.is_dir():
+        print("bench: the peers are not there: `make bench` installs them first", file=sys.stderr)
+        return 1
     quiet = Quiet(chosen.quiet)
     rows: list[Row] = []
     try:
