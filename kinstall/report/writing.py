@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 
-from kinstall import answers
+from kinstall import answers, wholefile
 from kinstall.errors import InvalidAnswers, UsageError
 from kinstall.report.page import Commands, page
 from kinstall.report.run import Run, read_log
@@ -88,9 +87,10 @@ def write(state: StateFolder, path: Path | None = None, named: str = "") -> Path
         state.write(state.path / "report.html", content)
         return state.path / "report.html"
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)  # a pipe, say
+        else:
+            wholefile.write(path.resolve(), content)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no valid path"
         raise UsageError(f"{path} cannot be written: {reason}", "name another file with --file") from None
