@@ -19,9 +19,26 @@ from tests.lab.paths import runtime_dir
 from tests.lab.progress import say
 from tests.lab.shell import LabError
 
-# What hosts on one machine need otherwise: cgroup v1, no CAP_SYS_RESOURCE, a shared swap and connection table.
+# What hosts on one machine need otherwise: cgroup v1, no CAP_SYS_RESOURCE, a shared swap and connection table; and a
+# shared disk, of which shares say nothing: a kubelet would evict pods, and throw images away, for what others hold.
+_EVICTION = {
+    "memory.available": "100Mi",
+    "nodefs.available": "1Gi",
+    "nodefs.inodesFree": "5%",
+    "imagefs.available": "1Gi",
+    "imagefs.inodesFree": "5%",
+}
 COMPONENTS: dict[str, Any] = {
-    "kubelet": {"config": {"failCgroupV1": False, "cgroupDriver": "cgroupfs", "failSwapOn": False, "oomScoreAdj": 0}},
+    "kubelet": {
+        "config": {
+            "failCgroupV1": False,
+            "cgroupDriver": "cgroupfs",
+            "failSwapOn": False,
+            "oomScoreAdj": 0,
+            "evictionHard": _EVICTION,
+            "imageGCHighThresholdPercent": 100,
+        }
+    },
     "kubeProxy": {"config": {"conntrack": {"maxPerCore": 0}}},
     "containerd": {"systemdCgroup": False, "restrictOomScoreAdj": True},
 }
