@@ -79,6 +79,11 @@ class StateFolder:
         return self.path / "bin"
 
     @property
+    def verified(self) -> Path:
+        """Is there while nothing was changed since all checks passed."""
+        return self.path / "verified"
+
+    @property
     def simulated(self) -> Path:
         """Folder of simulated hosts: only a rehearsal's state has it."""
         return self.path / "simulated"
@@ -167,6 +172,13 @@ class StateFolder:
             raise UsageError(f"{path} cannot be read: {why}") from error
         with os.fdopen(handle, "rb") as file:
             return file.read()
+
+    def keep_verified(self, passed: bool) -> None:
+        """Note that all checks passed, or that something changes: then they are due again."""
+        if passed:
+            self.write(self.verified, b"")
+        else:
+            self.verified.unlink(missing_ok=True)
 
     def read_nodes(self) -> dict[str, str]:
         """Node name → planned pod range; empty where nothing was planned yet.

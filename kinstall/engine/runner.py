@@ -9,7 +9,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -107,6 +108,29 @@ def for_each(hosts: Mapping[str, Host], work: Callable[[Host], T], parallel: int
     return {name: results[name] for name in hosts}
 
 
+@contextmanager
+def stopping(
+    hosts: Mapping[str, Host], run: str, cancel: threading.Event, told: Callable[[], None] = lambda: None
+) -> Iterator[None]:
+    """Inside, a cancel asks the programs of `run` to end at their next step, after `told` was called."""
+    over = threading.Event()
+
+    def stop() -> None:
+        while not cancel.wait(_LOOK) and not over.is_set():
+            pass
+        if over.is_set():
+            return
+        told()
+        # All at once: a node that cannot be told (it stops when its program finds nobody listening) holds up no other.
+        for_each(hosts, lambda host: host.stop(run), len(hosts))
+
+    threading.Thread(target=stop, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
 class Runner:
     """One run of one plan."""
 
@@ -138,32 +162,25 @@ class Runner:
         self._outcomes: dict[tuple[str, str], Outcome] = {}
         self._steps: dict[tuple[str, str], Outcome] = {}
         self._touched = False
-        self._over = False
 
     def run(self) -> RunResult:
         """Carry the plan out on all nodes; expected errors are in the result, never raised."""
         threads = [threading.Thread(target=self._node, args=(name,), daemon=True) for name in self.hosts]
-        stopper = threading.Thread(target=self._stop_on_cancel, daemon=True)
-        stopper.start()
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        self._over = True
+        with stopping(self.hosts, self.run_id, self.cancel, self._wake):
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
         self.result.cancelled = self.cancel.is_set()
         count = Counter(self._steps.values())
         self.result.changed, self.result.ok = count[Outcome.CHANGED], count[Outcome.OK]
         self.result.failed = count[Outcome.FAILED]
         return self.result
 
-    def _stop_on_cancel(self) -> None:
-        while not self.cancel.wait(_LOOK):
-            if self._over:
-                return
+    def _wake(self) -> None:
+        """Whoever waits for another phase looks again."""
         with self._turn:
             self._turn.notify_all()
-        # All at once: a node that cannot be told (it stops when its program finds nobody listening) holds up no other.
-        for_each(self.hosts, lambda host: host.stop(self.run_id), len(self.hosts))
 
     def _node(self, name: str) -> None:
         try:

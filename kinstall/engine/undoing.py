@@ -18,7 +18,7 @@ from kinstall.engine.events import (
     StepStarted,
 )
 from kinstall.engine.host import Host, recorded
-from kinstall.engine.runner import for_each
+from kinstall.engine.runner import for_each, stopping
 from kinstall.errors import KinstallError, NodeBusy
 
 
@@ -60,12 +60,9 @@ def undo_all(
             ended.failures[host.name] = listener.failure or f"{host.name}: not everything could be undone"
         sink(PhaseFinished(host.name, "undo", outcome, time.monotonic() - started))
 
-    def stop() -> None:
-        cancel.wait()
-        for_each(hosts, lambda host: host.stop(run), len(hosts))
-
-    threading.Thread(target=stop, daemon=True).start()
-    for name, result in for_each(hosts, one, parallel).items():
+    with stopping(hosts, run, cancel):
+        results = for_each(hosts, one, parallel)
+    for name, result in results.items():
         if isinstance(result, KinstallError):
             ended.failures[name] = str(result)
     return ended

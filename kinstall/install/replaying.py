@@ -64,12 +64,18 @@ def replay(spec: ClusterSpec, options: Options) -> Report:
             parallel=options.parallel,
             until=options.until,
         )
+        if any(todo for survey in prepared.surveys.values() for todo in survey.todo.values()):
+            state.keep_verified(False)
         kubectl = threading.Thread(target=_fetch_kubectl, args=(session, options), daemon=True)
         kubectl.start()
         result = runner.run()
         checks: tuple[CheckResult, ...] = ()
         if not result.failures and not result.cancelled and not options.until and options.verify:
-            checks = verify_run(session, prepared, options, full=result.changed > 0)
+            # Also where a run that changed something was broken off before its checks, here or on another machine.
+            full = result.changed > 0 or not state.verified.exists()
+            checks = verify_run(session, prepared, options, full=full)
+            if full and all(check.outcome is not Outcome.FAILED for check in checks):
+                state.keep_verified(True)
         kubectl.join(timeout=0 if result.failures or result.cancelled else _KUBECTL_SECONDS)
         seconds = time.monotonic() - started
         failed = [check for check in checks if check.outcome is Outcome.FAILED]

@@ -43,6 +43,7 @@ def reset(spec: ClusterSpec, options: Options, nodes: Sequence[str]) -> dict[str
     kept = {name: cidr for name, cidr in options.state.read_nodes().items() if name not in nodes or name in left}
     if options.state.exists():
         options.state.write_nodes(kept)
+        options.state.keep_verified(False)
     if undone.stopped and not undone.failures:
         where = ", ".join(sorted(undone.stopped))
         raise Cancelled(f"stopped at a step boundary on {where}", "the same command continues where it stopped")
