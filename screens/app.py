@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Iterable
 from datetime import date
 from functools import cached_property
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _DRAIN_SECONDS = 0.1
 _KEEP_SECONDS = 2.0
+_START_SECONDS = 1.0
 
 
 class WizardApp(App[int]):
@@ -77,6 +79,7 @@ class WizardApp(App[int]):
     async def on_mount(self) -> None:
         self.set_interval(_DRAIN_SECONDS, self.background.drain)
         self.set_interval(_KEEP_SECONDS, self.keep)
+        self.set_timer(_START_SECONDS, gc.enable)  # until then nothing is garbage: see kinstall/commands/wizard.py
         problem = next(iter(self.draft.problems), None) if self.draft.path else None
         await self.push_screen(NAMES[0])
         if problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ def wizard(chosen: argparse.Namespace) -> int:
         raise UsageError(
             "the wizard needs a terminal", "kinstall replay ANSWERS needs none; kinstall --help lists all commands"
         )
+    gc.disable()  # what a start makes is kept: a tenth of its time would go into looking through it. The app ends it.
     from screens.app import WizardApp
     from screens.draft import Draft
     from screens.services import RealServices
