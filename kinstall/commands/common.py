@@ -12,6 +12,8 @@ from kinstall.answers import load
 from kinstall.install import Options, options_for
 from kinstall.spec import ClusterSpec
 
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
+
 
 def loaded(chosen: argparse.Namespace) -> tuple[ClusterSpec, Options]:
     """The spec of the answers file, and options with a session that shares one set of secrets."""
@@ -20,21 +22,42 @@ def loaded(chosen: argparse.Namespace) -> tuple[ClusterSpec, Options]:
 
 
 class interruptible:  # noqa: N801 - reads as what it does
-    """Ctrl+C asks the run to stop at its next step; a second one ends the program at once."""
+    """Ctrl+C asks the run to stop at its next step; a second one ends the program at once.
+
+    Python runs a signal's handler in the main thread only, and not before it comes back from what it waits for when the
+    signal falls between its last look and its wait. So a thread of its own hears of it (signal.set_wakeup_fd).
+    """
 
     def __init__(self, cancel: threading.Event) -> None:
         self.cancel = cancel
 
     def __enter__(self) -> None:
-        self.before = signal.signal(signal.SIGINT, self._stop)
-        self.before_term = signal.signal(signal.SIGTERM, self._stop)
+        self.read, self.write = os.pipe()
+        os.set_blocking(self.write, False)
+        self.before = {number: signal.signal(number, _heard_elsewhere) for number in _STOPPING}
+        self.before_fd = signal.set_wakeup_fd(self.write, warn_on_full_buffer=False)
+        self.listener = threading.Thread(target=self._listen, daemon=True)
+        self.listener.start()
 
     def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGINT, self.before)
-        signal.signal(signal.SIGTERM, self.before_term)
+        signal.set_wakeup_fd(self.before_fd)
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+        os.close(self.write)
+        self.listener.join()
+        os.close(self.read)
 
-    def _stop(self, number: int, frame: object) -> None:
+    def _listen(self) -> None:
+        while signals := os.read(self.read, 1):
+            if signals[0] in _STOPPING:
+                self._stop(signals[0])
+
+    def _stop(self, number: int) -> None:
         if self.cancel.is_set():
             os._exit(128 + number)
         print("\nstopping at the next step; once more ends at once", file=sys.stderr)
         self.cancel.set()
+
+
+def _heard_elsewhere(number: int, frame: object) -> None:
+    """Without a handler of Python's the system's would end the program."""

@@ -95,8 +95,8 @@ class ClusterSpec:
         return self.roles.control_plane if node.is_control_plane else self.roles.worker
 
     def labels_of(self, node: Node) -> dict[str, str]:
-        """The answers' labels: the role's with the node's own over them."""
-        return {**self.role_of(node).labels, **node.labels}
+        """The answers' labels in the order of their names: the role's with the node's own over them."""
+        return dict(sorted({**self.role_of(node).labels, **node.labels}.items()))
 
     def taints_of(self, node: Node) -> tuple[Taint, ...]:
         """The wanted taints: the node's own list, or its role's, or the one that keeps pods off a control plane."""

@@ -135,13 +135,23 @@ def layered(cluster: Components, *own: WorkerComponents) -> NodeComponents:
 
 
 def merge_patch(target: Any, patch: Any) -> Any:
-    """`target` with `patch` merged over it as RFC 7386 says: maps merge, null removes, everything else replaces."""
+    """`target` with `patch` merged over it as RFC 7386 says: maps merge, null removes, everything else replaces.
+
+    What the patch adds comes in the order of its names: in which order somebody wrote it changes no file.
+    """
     if not isinstance(patch, Mapping):
-        return patch
+        return [_by_name(each) for each in patch] if isinstance(patch, list) else patch
     merged = dict(target) if isinstance(target, Mapping) else {}
-    for key, value in patch.items():
+    for key, value in sorted(patch.items(), key=str):
         if value is None:
             merged.pop(key, None)
         else:
             merged[key] = merge_patch(merged.get(key), value)
     return merged
+
+
+def _by_name(value: Any) -> Any:
+    """A value with all maps in it in the order of their names."""
+    if isinstance(value, Mapping):
+        return {key: _by_name(below) for key, below in sorted(value.items(), key=str)}
+    return [_by_name(each) for each in value] if isinstance(value, list) else value

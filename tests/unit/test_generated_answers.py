@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
 import pytest
+import yaml
 
 from kinstall import answers
 from kinstall.keys import describe_keys, is_record, keys_of
@@ -52,6 +54,25 @@ def test_the_plan_of_what_is_written_is_the_same(specs: list[ClusterSpec]) -> No
     assert len(chosen) > 4
     for spec in chosen.values():
         assert plan_of(answers.parse(answers.dump(spec))) == plan_of(spec)
+
+
+def backwards(value: Any) -> Any:
+    """The same with the keys of all maps in the opposite order."""
+    if isinstance(value, dict):
+        return {key: backwards(value[key]) for key in reversed(value)}
+    return [backwards(each) for each in value] if isinstance(value, list) else value
+
+
+def test_the_order_of_keys_changes_no_file(specs: list[ClusterSpec]) -> None:
+    """Answers that a tool wrote anew, its own way, restart nothing: overrides come in the order of their names."""
+    tuned = {"evictionHard": {"nodefs.available": "1Gi", "imagefs.available": "2Gi"}, "b": [{"y": 1, "x": 2}], "a": 1}
+    few = [spec for spec in specs if spec.security.key_type != "rsa"][::25]
+    assert len(few) > 4
+    for spec in few:
+        data = yaml.safe_load(answers.dump(spec))
+        data.setdefault("components", {}).setdefault("kubelet", {})["config"] = tuned
+        one, other = (answers.parse(json.dumps(each)) for each in (data, backwards(data)))
+        assert plan_of(one) == plan_of(other)
 
 
 def test_a_number_always_gives_the_same_answers(specs: list[ClusterSpec]) -> None:
