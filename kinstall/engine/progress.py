@@ -6,6 +6,7 @@ events per second cost little; everything that is only wanted when painting is c
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -243,7 +244,9 @@ class Progress:
                 outcome = before  # the connection broke, and the phase is told again from its beginning
         elif event.step in phase.started:
             phase.worked += 1
-        phase.outcomes[event.step] = outcome
+        phase.started.discard(event.step)
+        # The same steps on hundreds of nodes: their names are kept once.
+        phase.outcomes[sys.intern(event.step)] = outcome
         node.counts[outcome] += 1
         if event.outcome in BAD:
             self._failed(node, Failure(event.node, event.phase, event.step, event.outcome, event.message))

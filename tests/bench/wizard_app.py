@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from kinstall.commands.wizard import run
 from kinstall.engine.events import Outcome, OutputLine, PhaseStarted, RunStarted, StepFinished, StepStarted
 from kinstall.install import Report
 from screens.app import WizardApp
@@ -121,7 +122,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bench.yaml"
         path.write_text(f"clusterName: bench\nnodes:\n{nodes}")
-        Measured(Draft.load(path), Path(sys.argv[1]), float(sys.argv[2])).run()
+        run(Measured(Draft.load(path), Path(sys.argv[1]), float(sys.argv[2])))
 
 
 if __name__ == "__main__":
