@@ -43,7 +43,7 @@ def of_node(node: NodeProgress, progress: Progress, now: float) -> Standing:
     if active is not None and active.started_at is not None and progress.finished is None:
         seconds = now - active.started_at
     # Once the run ended well, steps that were expected and never told were not needed.
-    share = 1.0 if phase == "done" else node.done / node.total if node.total else 0.0
+    share = 1.0 if kind == "good" else node.done / node.total if node.total else 0.0
     return Standing(kind, phase, clean(step).replace("\n", " "), share, max(0.0, seconds))
 
 

@@ -174,11 +174,18 @@ class StateFolder:
             return file.read()
 
     def keep_verified(self, passed: bool) -> None:
-        """Note that all checks passed, or that something changes: then they are due again."""
+        """Note that all checks passed, or that something changes: then they are due again.
+
+        Raises:
+            UsageError: the folder cannot be written to
+        """
         if passed:
             self.write(self.verified, b"")
-        else:
+            return
+        try:
             self.verified.unlink(missing_ok=True)
+        except OSError as error:
+            raise UsageError(f"{self.verified} cannot be removed: {error.strerror}", "remove it") from error
 
     def read_nodes(self) -> dict[str, str]:
         """Node name → planned pod range; empty where nothing was planned yet.

@@ -34,15 +34,16 @@ class interruptible:  # noqa: N801 - reads as what it does
     def __enter__(self) -> None:
         self.read, self.write = os.pipe()
         os.set_blocking(self.write, False)
-        self.before = {number: signal.signal(number, _heard_elsewhere) for number in _STOPPING}
+        # In this order, and at the end in the other: no signal in between is lost.
         self.before_fd = signal.set_wakeup_fd(self.write, warn_on_full_buffer=False)
+        self.before = {number: signal.signal(number, _heard_elsewhere) for number in _STOPPING}
         self.listener = threading.Thread(target=self._listen, daemon=True)
         self.listener.start()
 
     def __exit__(self, *_: object) -> None:
-        signal.set_wakeup_fd(self.before_fd)
         for number, handler in self.before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(self.before_fd)
         os.close(self.write)
         self.listener.join()
         os.close(self.read)
@@ -55,8 +56,8 @@ class interruptible:  # noqa: N801 - reads as what it does
     def _stop(self, number: int) -> None:
         if self.cancel.is_set():
             os._exit(128 + number)
+        self.cancel.set()  # first: nobody may be there to read the words
         print("\nstopping at the next step; once more ends at once", file=sys.stderr)
-        self.cancel.set()
 
 
 def _heard_elsewhere(number: int, frame: object) -> None:

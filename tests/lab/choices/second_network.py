@@ -8,7 +8,6 @@ from typing import Any
 from tests.lab.hosts import Host
 from tests.lab.network import PREFIX_LENGTH
 
-NETWORK = "10.91.0.0/24"
 DEVICE = "priv0"
 _UNIT = """\
 [Unit]
