@@ -53,6 +53,7 @@ async def offer(app: WizardApp) -> None:
         if draft is not app.draft:
             app.draft.replace(draft)
             app.draft.saved_as(path)
+        app.run_of_nodes.before = sentence  # Install looks itself, but a moment later
         await app.action_go("install")
 
 

@@ -63,7 +63,7 @@ def _idle(draft: Draft, before: str) -> str:
         count = len(draft.problems)
         return f"not yet: the answers have {count} {'problem' if count == 1 else 'problems'}; Review lists them (^P)"
     if before:
-        return f"{before}; ^N goes on from there"
+        return f"^N goes on: {before}"  # the key first: 80 columns do not hold it all
     nodes = draft.get(("nodes",), [])
     which = f"{len(nodes)} nodes" if len(nodes) != 1 else "the node"
     return f"^N begins the run on {which}. Nothing has been touched yet."

@@ -21,7 +21,9 @@ class Terminal:
     ) -> None:
         self._server = ["tmux", "-L", f"kinstall-{uuid4().hex[:12]}", "-f", "/dev/null"]
         self._command, self._size, self._cwd = list(command), size, cwd
-        self._env = {**(env or os.environ), "TERM": "screen-256color", "LC_ALL": "C.UTF-8"}
+        # COLUMNS and LINES, where a caller's shell exports them, would hide this terminal's size from the program.
+        kept = {name: value for name, value in (env or os.environ).items() if name not in ("COLUMNS", "LINES")}
+        self._env = {**kept, "TERM": "screen-256color", "LC_ALL": "C.UTF-8"}
 
     def __enter__(self) -> Terminal:
         columns, lines = map(str, self._size)

@@ -168,6 +168,7 @@ async def test_quitting_during_a_run_asks_and_a_new_wizard_goes_on(home: Path, a
         assert re.search("was (broken off|stopped)", top(again).text)
         await pilot.press("enter")
         await until(pilot, lambda: again.step.STEP == "install" and "goes on" in said(again, "#overall"))
+        assert said(again, "#overall").startswith("^N goes on: the run of demo of "), "80 columns cut the end off"
         await pilot.press("ctrl+n")
         await until(pilot, lambda: again.run_of_nodes.stage is Stage.DONE)
 
