@@ -47,18 +47,23 @@ among() {{ # TAINT TAINT…
   for b do [ "${{a%%=*}} ${{a##*:}}" != "${{b%%=*}} ${{b##*:}}" ] || return 0; done
   return 1
 }}
+note() {{ # NODE TAINTS: which ones are kinstall's
+  [ "$ours" = "$2" ] || {ADMIN} annotate node "$1" --overwrite "{ANNOTATION}${{2:+=}}${{2:--}}"
+  ours=$2
+}}
 be() {{
-  look "$1" "$2"; todo=
-  for t in $2; do case " $now" in *" $t "*) ;; *) todo="$todo $t";; esac; done
+  look "$1" "$2"; todo=; all_ours=$ours
+  for t in $2; do
+    case " $ours " in *" $t "*) ;; *) all_ours="${{all_ours:+$all_ours }}$t";; esac
+    case " $now" in *" $t "*) ;; *) todo="$todo $t";; esac
+  done
   for t in $ours; do
-    ! among "$t" $2 && among "$t" $now || continue
+    ! among "$t" $2 && ! among "$t-" $todo && among "$t" $now || continue
     todo="$todo $t-"
   done
-  [ -z "$todo" ] || {ADMIN} taint node "$1" --overwrite $todo
-  [ "$ours" = "$2" ] || {{
-    ours={ANNOTATION}-; [ -z "$2" ] || ours="{ANNOTATION}=$2"
-    {ADMIN} annotate node "$1" --overwrite "$ours"
-  }}
+  # Noted before they are set: whatever ends this in the middle, no taint stays that nobody answers for.
+  [ -z "$todo" ] || {{ note "$1" "$all_ours"; {ADMIN} taint node "$1" --overwrite $todo; }}
+  note "$1" "$2"
 }}
 """
 

@@ -18,9 +18,10 @@ ADDRESSES = {"cp1": "10.90.0.11", "w1": "10.90.0.12", "w11": "10.90.0.13"}
 ROLE = "node-role.kubernetes.io/control-plane=:NoSchedule"
 BATCH = Taint(key="only", value="batch", effect="PreferNoSchedule")
 
-# nodes: name → {"taints": [...], "ours": the annotation}; `calls` counts those that change something.
+# nodes: name → {"taints": [...], "ours": the annotation}. A file `kill` beside it holds how many changes are made until
+# whatever calls is killed.
 KUBECTL = """\
-import json, pathlib, sys
+import json, os, pathlib, sys
 store = pathlib.Path(sys.argv[1])
 nodes = json.loads(store.read_text())
 words = [word for word in sys.argv[2:] if not word.startswith("--")]
@@ -41,6 +42,10 @@ match words:
     case _:
         sys.exit(f"unknown: {words}")
 store.write_text(json.dumps(nodes))
+kill = store.with_name("kill")
+if words[0] != "get" and kill.exists():
+    kill.write_text(left := str(int(kill.read_text()) - 1))
+    if left == "0": os.kill(os.getppid(), 9)
 """
 
 
@@ -51,7 +56,7 @@ class Api:
         self.store, self.program = folder / "nodes.json", folder / "kubectl"
         self.store.write_text(json.dumps({name: {"taints": [], "ours": ""} for name in ADDRESSES}))
         (folder / "kubectl.py").write_text(KUBECTL)
-        self.program.write_text(f'#!/bin/sh\nexec {sys.executable} {folder}/kubectl.py {self.store} "$@"\n')
+        self.program.write_text(f'#!/bin/sh\nexec {sys.executable} -IS {folder}/kubectl.py {self.store} "$@"\n')
         self.program.chmod(0o755)
 
     def put(self, node: str, *wanted: str) -> None:
@@ -123,6 +128,20 @@ def test_what_the_kubelet_set_or_somebody_took_away(api: Api) -> None:
     api.sh(f"{paths.KUBECTL_BIN} taint node cp1 {ROLE}-")
     api.bring(cluster(cp1=()))
     assert api.taints("cp1") == []
+
+
+@pytest.mark.parametrize("after", range(1, 9))
+def test_killed_in_the_middle_it_forgets_no_taint(api: Api, after: int) -> None:
+    """Killed after any of its calls, and the taints dropped from the answers before the next run: none stays."""
+    api.bring(cluster(w1=(BATCH,)))
+    (api.store.parent / "kill").write_text(str(after))
+    both = (replace(BATCH, value="night"), Taint(key="x", effect="NoSchedule"))
+    ran = api.sh(taints.step(cluster(cp1=(BATCH,), w1=both, w11=(BATCH,))).run)
+    assert ran.returncode == -9, "it makes eight calls"
+    (api.store.parent / "kill").unlink()
+    api.put("w11", "theirs=:NoSchedule")
+    api.bring(cluster(cp1=()))
+    assert [api.taints(name) for name in ADDRESSES] == [[], [], ["theirs=:NoSchedule"]]
 
 
 def test_a_taint_is_found_only_as_a_whole(api: Api) -> None:

@@ -24,6 +24,7 @@ from tests.lab.cluster import wait_until
 from tests.lab.hosts import Host
 from tests.lab.life import world
 
+CA_DAYS = 800
 TIMED_OUT = 28
 """curl's exit status where nothing answers: packets are dropped. A port that is closed or refused gives 7."""
 
@@ -67,7 +68,12 @@ def http(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Http]:
     trusted = [f"{network.BRIDGE_ADDRESS}/32", f"{network.address(first_host() + 1)}/32"]
     changes: dict[str, Any] = {
         "networking": {"proxyMode": "iptables"},
-        "security": {"mode": "http", "acknowledgeInsecure": True, "trustedNetworks": trusted},
+        "security": {
+            "mode": "http",
+            "acknowledgeInsecure": True,
+            "trustedNetworks": trusted,
+            "caDays": CA_DAYS,
+        },
     }
     shells: dict[str, subprocess.Popen[str]] = {}
 
@@ -196,6 +202,14 @@ def test_behind_it_everything_keeps_its_tls(http: Http) -> None:
     """The API itself takes nobody without a credential, from wherever he comes."""
     ask = "curl -sk -m 5 -o /dev/null -w '%{http_code}' https://{}:6443/api/v1/nodes"
     assert http.stranger.run(ask.replace("{}", http.plane.address, 1)).stdout in ("401", "403")
+
+
+def test_authorities_live_as_long_as_the_answers_say(http: Http) -> None:
+    """Each of the three that were made, to the day."""
+    for name in ("ca", "front-proxy-ca", "etcd/ca"):
+        ends = f"openssl x509 -in /etc/kubernetes/pki/{name}.crt -noout -checkend "
+        assert http.plane.run(f"{ends}{(CA_DAYS - 1) * 86400}", check=False).status == 0, name
+        assert http.plane.run(f"{ends}{(CA_DAYS + 1) * 86400}", check=False).status == 1, name
 
 
 def test_rules_and_sessions_of_others_stay(http: Http) -> None:

@@ -22,7 +22,7 @@ from tests.lab.life import world
 from tests.unit.authorities import authority, intermediate
 
 LABNET = Path(__file__).with_name("labnet.yaml")
-LEAF_DAYS, CA_DAYS = 60, 800
+LEAF_DAYS = 60
 MANIFEST = "/etc/kinstall/pod-network.yaml"
 OBJECTS = "script pod network's objects"
 MANIFEST_CHANGED = {("cp1", f"file {MANIFEST}"), ("cp1", OBJECTS)}
@@ -35,16 +35,17 @@ def chosen(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chose
     (home / "company.crt").write_bytes(below.certificate_pem + root.certificate_pem)
     (home / "company.key").write_bytes(below.key_pem)
     (home / "network.yaml").write_bytes(LABNET.read_bytes())
-    etcd = authority(datetime.now(UTC), name="Example etcd")
-    (home / "etcd.crt").write_bytes(etcd.certificate_pem)
-    (home / "etcd.key").write_bytes(etcd.key_pem)
+    for file, name in (("etcd", "Example etcd"), ("proxy", "Example front proxy")):
+        pair = authority(datetime.now(UTC), name=name)
+        (home / f"{file}.crt").write_bytes(pair.certificate_pem)
+        (home / f"{file}.key").write_bytes(pair.key_pem)
     own = {
         name: {"certificate": str(home / f"{file}.crt"), "key": str(home / f"{file}.key")}
-        for name, file in (("cluster", "company"), ("etcd", "etcd"))
+        for name, file in (("cluster", "company"), ("etcd", "etcd"), ("frontProxy", "proxy"))
     }
     changes: dict[str, Any] = {
         "networking": {"podNetwork": "manifest", "podNetworkManifest": str(home / "network.yaml")},
-        "security": {"ownCA": own, "keyType": "rsa", "leafDays": LEAF_DAYS, "caDays": CA_DAYS},
+        "security": {"ownCA": own, "keyType": "rsa", "leafDays": LEAF_DAYS},
     }
     yield from after.installed(lab, home, 2, changes)
 
@@ -76,7 +77,7 @@ def test_the_network_is_the_manifests_alone(chosen: Chosen) -> None:
 @pytest.mark.covers(17)
 def test_the_company_signs_what_the_cluster_shows(chosen: Chosen) -> None:
     """The API's and every kubelet's certificate is the intermediate's, which is trusted alone; etcd has an authority of
-    its own; keys are RSA; lifetimes are those of the answers, also that of the authority which nobody brought."""
+    its own; keys are RSA; lifetimes are those of the answers."""
     plane = chosen.cluster.host("cp1")
     for host in chosen.cluster.hosts:
         assert host.run("grep -c BEGIN /etc/kubernetes/pki/ca.crt").stdout == "1\n"
@@ -90,9 +91,28 @@ def test_the_company_signs_what_the_cluster_shows(chosen: Chosen) -> None:
         plane.run(trust.format(name))
     etcd = _certificate(chosen, f"openssl s_client -connect {plane.address}:2379 </dev/null 2>/dev/null")
     assert "issuer=CN = Example etcd" in etcd and "rsaEncryption" in etcd
-    made = _certificate(chosen, "cat /etc/kubernetes/pki/front-proxy-ca.crt")
-    assert "issuer=CN = front-proxy-ca" in made and "rsaEncryption" in made
-    assert CA_DAYS - 1 <= _days_left(made) <= CA_DAYS
+
+
+@pytest.mark.covers(17)
+def test_the_front_proxys_authority_vouches_for_users(chosen: Chosen) -> None:
+    """The API server believes who shows a certificate of it, as an aggregated API does with the API server's own, and
+    tells aggregated APIs of it; a certificate of the cluster's authority does not make a front proxy."""
+    plane = chosen.cluster.host("cp1")
+    url = f"https://{plane.address}:6443/api/v1/namespaces/kube-system"
+    says = "-H 'X-Remote-User: somebody' -H 'X-Remote-Group: system:masters'"
+
+    def status(name: str) -> str:
+        shown = f"--cacert ca.crt --cert {name}.crt --key {name}.key"
+        ask = f"curl -s -m 10 -o /dev/null -w '%{{http_code}}' {shown} {says} {url}"
+        return plane.run(f"cd /etc/kubernetes/pki && {ask}").stdout
+
+    assert status("front-proxy-client") == "200"
+    assert status("kubelet-client") == "403", "then it is the kubelet, who may not see that"
+    shown = _certificate(chosen, "cat /etc/kubernetes/pki/front-proxy-client.crt")
+    assert "issuer=CN = Example front proxy" in shown
+    told = "-n kube-system get configmap extension-apiserver-authentication -o yaml"
+    authority_pem = yaml.safe_load(chosen.cluster.kubectl(told))["data"]["requestheader-client-ca-file"]
+    assert authority_pem.strip() == (chosen.cluster.home / "proxy.crt").read_text().strip()
 
 
 @pytest.mark.covers(17)
