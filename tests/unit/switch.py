@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 
 from kinstall.facts import parse
+from kinstall.matrix.program import LISTEN_SECONDS
 from kinstall.spec import CONTROL_PLANE, WORKER, ClusterSpec, Node
 from kinstall.transport.ssh import SshChannel
 from tests.unit.sshd import Farm, Sshd
@@ -20,6 +23,15 @@ def ip(*words: str) -> None:
     subprocess.run(["ip", *words], check=True, capture_output=True)
 
 
+def _sweep() -> None:
+    """Take away the spaces and links of test runs that were killed before they could."""
+    named = re.compile(r"kmx(\d+)(?:-?n\d+)?")
+    for kind, folder in (("netns", Path("/run/netns")), ("link", Path("/sys/class/net"))):
+        for path in folder.glob("kmx*"):
+            if (found := named.fullmatch(path.name)) and not Path("/proc", found[1]).exists():
+                subprocess.run(["ip", kind, "delete", path.name], check=False, capture_output=True)
+
+
 class Switch:
     """`count` nodes n0, n1, … on one link; n0 is a control plane. Needs root; `close` takes all of it away."""
 
@@ -29,6 +41,7 @@ class Switch:
         self.farm = Farm(directory)
         self.nodes: dict[str, Sshd] = {}
         self.names = [f"n{index}" for index in range(count)]
+        _sweep()
         ip("link", "add", self.bridge, "type", "bridge")
         ip("address", "add", f"{self.network}.254/24", "dev", self.bridge)
         ip("link", "set", self.bridge, "up")
@@ -81,6 +94,14 @@ class Switch:
                 if words and "sshd" not in words and "netns" not in words:
                     found.add(words)
         return found
+
+    def settled(self) -> bool:
+        """Whether nothing of the matrix runs any more, within a few seconds: a shell that has told its status still has
+        to exit. Listeners that were forgotten would live ten times as long."""
+        deadline = time.monotonic() + LISTEN_SECONDS / 10
+        while self.processes() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return not self.processes()
 
     def close(self) -> None:
         self.farm.stop()

@@ -73,14 +73,6 @@ def listening(switch: Switch) -> str:
     return "".join(switch.inside(name, "ss", "-Hltun") for name in switch.names)
 
 
-def settled(switch: Switch) -> bool:
-    """Whether nothing of the matrix runs any more, within a few seconds."""
-    deadline = time.monotonic() + 5
-    while switch.processes() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return not switch.processes()
-
-
 def test_all_open_and_nothing_left(switch: Switch) -> None:
     """Every way in both directions, TCP, UDP and full packets; afterwards no process and no listener more."""
     before, begun = listening(switch), time.monotonic()
@@ -88,7 +80,7 @@ def test_all_open_and_nothing_left(switch: Switch) -> None:
     assert time.monotonic() - begun < 15
     assert {each.result for each in matrix.reached} == {Result.OPEN} and len(matrix.reached) == 26
     assert matrix.paths == {}
-    assert switch.processes() == set()
+    assert switch.settled()
     assert listening(switch) == before
 
 
@@ -105,7 +97,7 @@ def test_what_filters_do_is_told_by_direction(switch: Switch) -> None:
         "n0 → n1 10250: refused", "n2 → n1 10250: refused", "n0 → n1 10256: unreachable", "n2 → n1 10256: unreachable",
         "n1 → n2 8472: dropped",
     }  # fmt: skip
-    assert switch.processes() == set()
+    assert switch.settled()
 
 
 def test_packets_that_get_lost_for_their_size(switch: Switch) -> None:
@@ -160,7 +152,7 @@ def test_listeners_end_with_the_connection(switch: Switch) -> None:
         os.kill(pid, signal.SIGKILL)
     listener.join()
     channel.close()
-    assert settled(switch)
+    assert switch.settled()
 
 
 def test_a_node_that_is_lost_is_not_called_blocked(switch: Switch) -> None:
