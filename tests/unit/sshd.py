@@ -34,7 +34,7 @@ PASSPHRASE = "canary-passphrase-51c0"
 INSIDE = "/run/test"
 """Where a session sees the sshd's folder: others than root cannot look into pytest's."""
 
-# It ends with this process, however that ends.
+# It ends with the thread that started it, however that ends.
 _UNSHARE = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 _NAMESPACE = """
 mount -t tmpfs tmpfs /run && mkdir /run/sshd /run/test || exit 1

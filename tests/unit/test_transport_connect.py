@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -230,19 +231,14 @@ def test_a_closed_port() -> None:
 def test_a_port_that_opens_a_moment_later(farm: Farm) -> None:
     """sshd that restarts is no failure."""
     port = free_port()
-    ready: list[Sshd] = []
-
-    def start() -> None:
-        time.sleep(0.4)
-        ready.append(farm.start(port=port))
-
-    thread = threading.Thread(target=start)
     waiting = SshTarget(host="127.0.0.1", port=port, connect_timeout=10)
-    thread.start()
-    error = error_of(trusting(), waiting)
-    thread.join()
+    with ThreadPoolExecutor() as pool:
+        told = pool.submit(error_of, trusting(), waiting)
+        time.sleep(0.4)
+        ready = farm.start(port=port)
+        error = told.result()
     assert isinstance(error, HostKeyUnknown)
-    assert ready[0].fingerprint() in error.what
+    assert ready.fingerprint() in error.what
 
 
 def test_a_host_that_takes_connections_and_says_nothing() -> None:
