@@ -2,7 +2,7 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 HOSTS ?= 3
-# The lab's tests mostly wait: more workers than cores.
+# Many tests mostly wait: more workers than cores.
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
@@ -20,12 +20,12 @@ demo-down: environment ## take the demo's hosts away again, with all that was se
 lab: environment ## only the hosts, the mirror and the registry: make lab HOSTS=4
 	@$(PY) -m tests.lab up --hosts $(HOSTS)
 
-check: lint ## the fast part: lint, types, import contracts, unit and screen tests
-	@$(PY) -m pytest -q $(wildcard tests/unit tests/screens)
+check: lint ## the fast part: lint, types, import contracts, unit and screen tests but for the slow ones
+	@$(PY) -m pytest -q -n $(WORKERS) -m "not slow" $(wildcard tests/screens tests/unit)
 
 test: lint ## everything, with real hosts (root, Linux)
 	@$(PY) -m tests.lab build --all --if-possible
-	@$(PY) -m pytest -n $(WORKERS) $(wildcard tests/lab tests/unit tests/screens)
+	@$(PY) -m pytest -n $(WORKERS) $(wildcard tests/lab tests/screens tests/unit)
 
 lint: environment
 	@$(PY) -m ruff check --quiet .

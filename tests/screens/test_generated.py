@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
@@ -88,6 +89,7 @@ def same_plan(one: ClusterSpec, other: ClusterSpec) -> bool:
     return one == other or plan_of(one) == plan_of(other)
 
 
+@pytest.mark.slow
 async def test_values_set_on_the_widgets_give_the_same_plan() -> None:
     """Every field of 200 answers goes through its widget into a file, and out of it comes the same cluster."""
     app = WizardApp(Draft.new(), Pretend())
@@ -111,28 +113,30 @@ async def test_values_set_on_the_widgets_give_the_same_plan() -> None:
             assert same_plan(answers.parse(app.draft.text()), answers.parse(generated_text(number))), number
 
 
-async def test_values_typed_key_by_key_give_the_same_plan() -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("which", range(TYPED))
+async def test_values_typed_key_by_key_give_the_same_plan(which: int) -> None:
     """The same with a keyboard alone: Tab from field to field, text, and arrows for choices."""
-    for number in few_keys():
-        data = generated(number)
-        app = WizardApp(with_nodes(data), Pretend(), unsaved=Unsaved(Path(f"{number}.yaml")))
-        by_screen = fields()
-        async with app.run_test(size=(80, 24)) as pilot:
-            for screen, all_fields in by_screen.items():
-                await app.action_go(screen)
-                await pilot.pause()
-                for field in all_fields:
-                    if wanted(data, field) != wanted({}, field):
-                        for group in app.step.query(Group):
-                            group.collapsed = field not in group.fields
-                        app.step.go_to(field.written)
-                        await app.workers.wait_for_complete()
-                        row = app.step.query_one(f"#{row_id(field.path)}", FieldRow)
-                        while app.focused is not row.asking:
-                            await pilot.pause(0.02)
-                        await type_into(pilot, row, wanted(data, field))
-            assert app.draft.problems == (), number
-            assert same_plan(answers.parse(app.draft.text()), answers.parse(generated_text(number))), number
+    number = few_keys()[which]
+    data = generated(number)
+    app = WizardApp(with_nodes(data), Pretend(), unsaved=Unsaved(Path(f"{number}.yaml")))
+    by_screen = fields()
+    async with app.run_test(size=(80, 24)) as pilot:
+        for screen, all_fields in by_screen.items():
+            await app.action_go(screen)
+            await pilot.pause()
+            for field in all_fields:
+                if wanted(data, field) != wanted({}, field):
+                    for group in app.step.query(Group):
+                        group.collapsed = field not in group.fields
+                    app.step.go_to(field.written)
+                    await app.workers.wait_for_complete()
+                    row = app.step.query_one(f"#{row_id(field.path)}", FieldRow)
+                    while app.focused is not row.asking:
+                        await pilot.pause(0.02)
+                    await type_into(pilot, row, wanted(data, field))
+    assert app.draft.problems == (), number
+    assert same_plan(answers.parse(app.draft.text()), answers.parse(generated_text(number))), number
 
 
 async def type_into(pilot: Pilot[int], row: FieldRow, text: str) -> None:
