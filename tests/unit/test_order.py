@@ -31,7 +31,7 @@ def test_what_shares_a_cluster_stays_together() -> None:
 
 
 def test_the_longest_begin_first_and_keep_their_order() -> None:
-    """The cluster's life and the killed runs, then the lab's other tests; of those without hosts the slow ones first."""
+    """The cluster's life and the killed runs, then the lab's others; of those without hosts the slow ones first."""
     found = items(
         "tests/unit/test_a.py",
         "tests/lab/test_bad_hosts.py",
