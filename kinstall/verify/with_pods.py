@@ -12,8 +12,8 @@ from kinstall.errors import Cancelled, TransportError
 from kinstall.spec import ClusterSpec
 from kinstall.transport.channel import Channel
 from kinstall.verify import manifest, objects, programs
-from kinstall.verify.answers import explained_by, groups, results_of
-from kinstall.verify.ground import PER_NODE, POD_TO_POD, Ground, commands, ground_of
+from kinstall.verify.answers import Answer, explained_by, groups, results_of
+from kinstall.verify.ground import FROM_HOST, PER_NODE, POD_TO_POD, Ground, commands, ground_of
 from kinstall.verify.objects import NODE_READY
 from kinstall.verify.programs import Record, of_kind
 from kinstall.verify.readonly import Look, look, run
@@ -46,7 +46,7 @@ def full(
 
     `hosts`: node name → connected channel. `has_resolver`: whether CoreDNS forwards names to a resolver of the hosts.
     `on_result` hears each result once, on the calling thread. `patience`: seconds that what is still starting
-    (after an installation, say) may take. An ill cluster is a failed result.
+    (after an installation, say) may take, and kube-proxies to learn of a service. An ill cluster is a failed result.
 
     Raises:
         Cancelled: `cancel` was set; what was made is removed first.
@@ -67,14 +67,14 @@ class _Full:
         self.spec, self.hosts, self.has_resolver = spec, hosts, has_resolver
         self.on_result, self.cancel = on_result, cancel
         self.namespace = manifest.new_namespace()
-        self.patient_until = time.monotonic() + patience
+        self.patience, self.patient_until = patience, time.monotonic() + patience
         self.front = ""
         self.made: list[CheckResult] = []
         self.ill: Sequence[CheckResult] = ()
 
     def run(self) -> list[CheckResult]:
         seen = self._look()
-        while seen.objects is None and seen.may_pass and self._patient():
+        while seen.objects is None and seen.may_pass and self._patient(self.patient_until):
             seen = self._look()
         # What is not well may still be starting: it is looked at again at the end, and meanwhile the rest is checked.
         told = [each for each in seen.results if each.outcome is not Outcome.FAILED]
@@ -92,9 +92,9 @@ class _Full:
         self._stop_if_cancelled()
         return seen
 
-    def _patient(self) -> bool:
+    def _patient(self, until: float) -> bool:
         """Wait a second, unless patience is over."""
-        if time.monotonic() >= self.patient_until:
+        if time.monotonic() >= until:
             return False
         self.cancel.wait(1.0)
         self._stop_if_cancelled()
@@ -105,7 +105,7 @@ class _Full:
         if len(told) == len(seen.results):
             return seen.results
         again = self._look()
-        while again.may_pass and self._patient():
+        while again.may_pass and self._patient(self.patient_until):
             again = self._look()
         before = {(result.check, result.node): result for result in told}
         final = [before.get((each.check, each.node), each) for each in again.results]
@@ -136,14 +136,32 @@ class _Full:
             for check in PER_NODE:
                 self._tell(skipped(check, "no check pod is ready"))
             return
-        wanted = commands(self.spec, ground, has_resolver=self.has_resolver)
-        answers = groups(self._on_front(programs.pods_program(self.namespace, wanted)))
-        results, lost = results_of(self.spec, ground, answers, has_resolver=self.has_resolver)
+        results, lost = self._asked(ground)
         causes = self._routes(lost)
         for result in results:
             why = causes.get(result.node, "") if result.check == POD_TO_POD else explained_by(result, self.ill)
             self._tell(replace(result, message=f"{result.message}; {why}") if why else result)
         self._replace(ground)
+
+    def _asked(self, ground: Ground) -> tuple[list[CheckResult], list[Lost]]:
+        """What the pods on `ground` answer; those that ask for services again while patience lasts."""
+        wanted = commands(self.spec, ground, has_resolver=self.has_resolver)
+        answers: dict[tuple[str, str], Answer] = {}
+        until = time.monotonic() + self.patience
+        while True:
+            told = groups(self._on_front(programs.pods_program(self.namespace, wanted)))
+            answers |= {(each.head.field(1), each.head.field(2)): each for each in told}
+            results, lost = results_of(self.spec, ground, list(answers.values()), has_resolver=self.has_resolver)
+            # A kube-proxy that lost the API server for a while asks it for new services only up to half a minute after
+            # it is back (client-go's reflector doubles its delay up to 30 s). One that is ill learns nothing.
+            late = {
+                each.node
+                for each in results
+                if each.check in FROM_HOST and each.outcome is Outcome.FAILED and not explained_by(each, self.ill)
+            }
+            if not late or not self._patient(until):
+                return results, lost
+            wanted = [each for each in wanted if each[0] == "host" and each[1] in late]
 
     def _wait_for_pods(self, deadline: float) -> Ground:
         """The pods once all are ready, or as they stand at the deadline or when waiting is of no use."""

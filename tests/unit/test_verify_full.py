@@ -224,6 +224,38 @@ def test_patience_ends_at_once_for_what_time_will_not_mend() -> None:
     assert set(told) == {("CoreDNS", "")}
 
 
+def late_on(node: str, cluster: FakeCluster, until: int) -> None:
+    """Services that the node's kube-proxy knows of only when the pods are asked for the `until`th time."""
+
+    def inside(kind: str, where: str) -> list[str]:
+        if (kind, where) != ("host", node) or cluster.log.count("pods cp1") >= until:
+            return []
+        return [line.replace("\t0\t", "\t28\t", 1) for line in healthy_inside(kind, where)]
+
+    cluster.inside = inside
+
+
+def test_a_kube_proxy_that_learns_late_is_asked_again() -> None:
+    """After the API server was away it takes up to half a minute to see a new service: only that node's pod asks again,
+    while patience lasts."""
+    cluster = FakeCluster()
+    late_on("w1", cluster, until=3)
+    assert not failures(run(cluster, patience=30.0))
+    assert cluster.log.count("pods cp1") == 3
+    impatient = FakeCluster()
+    late_on("w1", impatient, until=3)
+    assert set(failures(run(impatient))) == {("ClusterIP", "w1"), ("NodePort", "w1")}
+
+
+def test_an_ill_kube_proxy_is_not_waited_for() -> None:
+    """It learns nothing, and the look has told of it: the test would take an hour else."""
+    cluster = FakeCluster(units={"w1/kube-proxy.service": "failed"}, words="it broke")
+    late_on("w1", cluster, until=99)
+    told = failures(run(cluster, patience=3600.0))
+    assert {("ClusterIP", "w1"), ("NodePort", "w1")} < set(told)
+    assert cluster.log.count("pods cp1") == 1
+
+
 @pytest.mark.parametrize("during", ["create", "wait", "pods", "delete"])
 def test_cancelling_removes_what_was_made(during: str) -> None:
     """Whenever the operator stops it, the namespace goes and the run ends as cancelled."""
