@@ -20,7 +20,7 @@ from assets.inputs import NodeInputs
 from assets.pki import ClusterPki, Signer, wanted_leaves
 from assets.pod_network import pod_network
 from assets.rendered import Rendered
-from kinstall.spec import ClusterSpec, Node
+from kinstall.cluster import ClusterSpec, Node
 
 RUNTIME = "runtime"
 NETWORK = "network"

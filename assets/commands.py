@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from assets import paths
 from assets.kubeconfig import API_PORT
 from assets.pki import Leaf
-from kinstall.spec import ClusterSpec, Node
+from kinstall.cluster import ClusterSpec, Node
 
 ETCD_CLIENT_PORT = 2379
 ETCD_PEER_PORT = 2380

@@ -8,7 +8,7 @@ from shlex import quote
 from assets import paths, units
 from assets.inputs import MirrorAccess
 from assets.rendered import Rendered, text
-from kinstall.spec import ClusterSpec, Node
+from kinstall.cluster import ClusterSpec, Node
 
 RUNTIME = "plugins.'io.containerd.cri.v1.runtime'"
 IMAGES = "plugins.'io.containerd.cri.v1.images'"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from assets.objects import Object
-from kinstall.spec import CONTROL_PLANE_TAINT, ClusterSpec
+from kinstall.cluster import CONTROL_PLANE_TAINT, ClusterSpec
 
 NAMESPACE = "kube-system"
 _LABELS = {"k8s-app": "kube-dns"}

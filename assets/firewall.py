@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from assets import paths, units
 from assets.rendered import Rendered, text
-from kinstall.spec import ClusterSpec
+from kinstall.cluster import ClusterSpec
 
 TABLE = "kinstall"
 GATEWAY_PORT = 8080

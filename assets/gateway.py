@@ -19,7 +19,7 @@ from assets.firewall import GATEWAY_PORT
 from assets.kubeconfig import gateway_conf
 from assets.pki import ClusterPki
 from assets.rendered import Rendered, text
-from kinstall.spec import ClusterSpec, Node
+from kinstall.cluster import ClusterSpec, Node
 
 PORT = GATEWAY_PORT
 TABLE = "kinstall-gateway"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from kinstall.artefacts import ImageRefs
+from kinstall.cluster.release_files import ImageRefs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

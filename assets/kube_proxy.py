@@ -8,7 +8,7 @@ from assets import paths, units
 from assets.commands import flags
 from assets.rendered import Rendered, text
 from assets.yamltext import document
-from kinstall.spec import ClusterSpec, Node
+from kinstall.cluster import ClusterSpec, Node
 
 
 def kube_proxy_config(spec: ClusterSpec, node: Node) -> Rendered:

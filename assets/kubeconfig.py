@@ -9,7 +9,7 @@ from assets.pki import ClusterPki, KeyPair, Leaf
 from assets.rendered import Rendered, text
 from assets.x509 import embedded
 from assets.yamltext import document
-from kinstall.spec import ClusterSpec, Node
+from kinstall.cluster import ClusterSpec, Node
 
 API_PORT = 6443
 """Every API server's own port; the shared endpoint may have another one in front."""

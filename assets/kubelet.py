@@ -10,7 +10,7 @@ from assets.inputs import NodeInputs
 from assets.pki import Leaf
 from assets.rendered import Rendered, text
 from assets.yamltext import document
-from kinstall.spec import ClusterSpec, Node
+from kinstall.cluster import ClusterSpec, Node
 
 
 def kubelet_config(spec: ClusterSpec, node: Node, inputs: NodeInputs) -> Rendered:

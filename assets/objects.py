@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kinstall.spec import ClusterSpec, Node
+from kinstall.cluster import ClusterSpec, Node
 
 FIELD_MANAGER = "kinstall"
 """The owner of what is applied on the server side (`kubectl apply --server-side --field-manager`)."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from assets import paths
-from kinstall.spec import ClusterSpec, Node, is_address
+from kinstall.cluster import ClusterSpec, Node, is_address
 
 
 @dataclass(frozen=True, slots=True)

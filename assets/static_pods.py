@@ -13,7 +13,7 @@ from assets.kubeconfig import API_PORT
 from assets.pki import ClusterPki, Leaf, Signer
 from assets.rendered import Rendered, text
 from assets.yamltext import document
-from kinstall.spec import ClusterSpec, Node
+from kinstall.cluster import ClusterSpec, Node
 
 CA_FOLDERS = (
     "/etc/ssl/certs",

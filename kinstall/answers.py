@@ -9,10 +9,10 @@ from typing import Any
 import yaml
 
 from kinstall import rules, yamltext
+from kinstall.cluster import ClusterSpec
 from kinstall.errors import InvalidAnswers
 from kinstall.findings import Problem
 from kinstall.keys import enclosing, is_record, keys_of
-from kinstall.spec import ClusterSpec
 from kinstall.structure import structure
 from kinstall.yamltext import Document
 

@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from kinstall import digests, image_archives, server_tarball
-from kinstall.artefacts import Place, ReleaseFile, image_refs, pinned_digest, release_files
+from kinstall.cluster import ClusterSpec, Mirror
+from kinstall.cluster.release_files import Place, ReleaseFile, image_refs, pinned_digest, release_files
 from kinstall.errors import KinstallError
 from kinstall.secrets import Secrets
 from kinstall.sources import operators_file
-from kinstall.spec import ClusterSpec, Mirror
 
 _AT_ONCE = 6
 _TIMEOUT = 15

@@ -9,9 +9,9 @@ import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from kinstall.artefacts import Place, ReleaseFile, pinned_digest, release_files
+from kinstall.cluster import ClusterSpec
+from kinstall.cluster.release_files import Place, ReleaseFile, pinned_digest, release_files
 from kinstall.errors import UsageError
-from kinstall.spec import ClusterSpec
 
 _HEX = re.compile(r"[0-9a-fA-F]{64}")
 _LARGEST = 1 << 20

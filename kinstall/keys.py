@@ -1,6 +1,6 @@
-"""How spec.py's records look in an answers file: the keys' names, types and help, read off the dataclasses.
+"""How kinstall/cluster's records look in an answers file: the keys' names, types and help, read off the dataclasses.
 
-The one declaration is spec.py's; the parser, the JSON Schema, the dump and the reference page all come through here.
+The one declaration is kinstall/cluster's; the parser, the JSON Schema, the dump and the reference page all come through here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from kinstall.spec import ClusterSpec
+from kinstall.cluster import ClusterSpec
 
 Path = tuple[str | int, ...]
 """A place in an answers file: mapping keys and list indices from the top."""

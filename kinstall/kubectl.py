@@ -6,13 +6,13 @@ import platform
 import sys
 from pathlib import Path
 
-from kinstall.artefacts import Place, release_files
+from kinstall.cluster import ClusterSpec
+from kinstall.cluster.release_files import Place, release_files
 from kinstall.digests import resolve
 from kinstall.errors import KinstallError
 from kinstall.facts import ARCHITECTURES
 from kinstall.fetch import fetch_file
 from kinstall.sources import operators_file
-from kinstall.spec import ClusterSpec
 from kinstall.state import StateFolder
 
 

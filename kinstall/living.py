@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from kinstall import answers
-from kinstall.changes import immutable_changes, moved_nodes, removed_nodes
+from kinstall.cluster import ClusterSpec
+from kinstall.cluster.immutable import immutable_changes, moved_nodes, removed_nodes
 from kinstall.errors import InvalidAnswers
-from kinstall.spec import ClusterSpec
 from kinstall.state import StateFolder
 
 

@@ -16,8 +16,8 @@ from types import MappingProxyType
 from assets import x509
 from assets.pki import CA_COMMON_NAMES, ClusterPki, KeyPair, LeafRequest, Signer, SigningKey, wanted_leaves
 from kinstall import wholefile
+from kinstall.cluster import ClusterSpec
 from kinstall.errors import KinstallError
-from kinstall.spec import ClusterSpec
 
 
 class PkiMissing(KinstallError):

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from kinstall.checks import Check, View, across, machine, network, peers, software
+from kinstall.cluster import ClusterSpec, Node
 from kinstall.facts import NodeFacts, facts_program, parse
 from kinstall.findings import Finding, Severity
 from kinstall.matrix.reading import Matrix
-from kinstall.spec import ClusterSpec, Node
 
 NODE_CHECKS: dict[str, Check] = {**software.CHECKS, **machine.CHECKS, **network.CHECKS}
 ORDER = (

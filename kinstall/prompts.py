@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from kinstall.cluster import ClusterSpec
 from kinstall.errors import UsageError
 from kinstall.secrets import prompt_text
-from kinstall.spec import ClusterSpec
 
 _PROMPT = "prompt:"
 

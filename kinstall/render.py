@@ -8,12 +8,12 @@ from pathlib import Path
 
 from assets import paths
 from assets.x509 import ca_fingerprint
-from kinstall.addressing import assign_pod_cidrs
+from kinstall.cluster import ClusterSpec
+from kinstall.cluster.subnets import assign_pod_cidrs
 from kinstall.errors import UsageError
 from kinstall.pki_store import ensure_pki
 from kinstall.plan import Inputs, NodeFound, node_files
 from kinstall.sources import made_up
-from kinstall.spec import ClusterSpec
 
 
 def render(spec: ClusterSpec, folder: Path) -> list[Path]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 from kinstall import digests, matrix, verify
+from kinstall.cluster import ClusterSpec, Node
 from kinstall.engine.host import Host, ShellHost
 from kinstall.engine.runner import for_each
 from kinstall.errors import Cancelled, HostKeyChanged, HostKeyUnknown, KinstallError, PreflightFailed
@@ -20,7 +21,6 @@ from kinstall.kubectl import fetch_kubectl
 from kinstall.matrix import Matrix, Want
 from kinstall.secrets import Secrets
 from kinstall.sources import Sources, gather
-from kinstall.spec import ClusterSpec, Node
 from kinstall.state import StateFolder
 from kinstall.transport.channel import Channel
 from kinstall.transport.host_keys import HostKeys

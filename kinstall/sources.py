@@ -13,14 +13,22 @@ from pathlib import Path
 
 from assets.inputs import MirrorAccess
 from kinstall import image_archives, server_tarball
-from kinstall.artefacts import ARCHITECTURES, Place, ReleaseFile, image_refs, pinned_digest, release_files, tarball
+from kinstall.cluster import ClusterSpec
+from kinstall.cluster.release_files import (
+    ARCHITECTURES,
+    Place,
+    ReleaseFile,
+    image_refs,
+    pinned_digest,
+    release_files,
+    tarball,
+)
 from kinstall.engine.steps import Archive
 from kinstall.errors import KinstallError, UsageError
 from kinstall.findings import Finding, Severity
 from kinstall.local_files import checked
 from kinstall.secrets import Secrets
 from kinstall.server_tarball import Unpacked, unpacked
-from kinstall.spec import ClusterSpec
 
 CHECK = "sources"
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, collapse_addresses
 from itertools import combinations
 
-from kinstall.addressing import as_network, capacity
+from kinstall.cluster import ClusterSpec
+from kinstall.cluster.subnets import as_network, capacity
 from kinstall.findings import Problem
-from kinstall.spec import ClusterSpec
 from screens.draft import Draft
 
 _BLOCK = 8

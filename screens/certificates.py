@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from assets.pki import CA_COMMON_NAMES, LeafRequest, Signer, wanted_leaves
-from kinstall.spec import ClusterSpec
+from kinstall.cluster import ClusterSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from typing import Any
 
 from kinstall import answers
 from kinstall.answers import Examined
+from kinstall.cluster import API_VERSION, ClusterSpec
+from kinstall.cluster.releases import known_versions
 from kinstall.findings import Problem
 from kinstall.keys import Path, element, holds, is_record, keys_of, written
-from kinstall.releases import known_versions
-from kinstall.spec import API_VERSION, ClusterSpec
 from kinstall.yamltext import Document, Unclear
 
 

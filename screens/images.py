@@ -12,8 +12,8 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from kinstall.cluster.releases import known_patches, known_versions, release
 from kinstall.errors import KinstallError
-from kinstall.releases import known_patches, known_versions, release
 from screens.draft import Draft
 from screens.fields.form import Hint
 from screens.formstep import FormStep

@@ -12,8 +12,8 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
+from kinstall.cluster import ClusterSpec
 from kinstall.prompts import prompted, typed
-from kinstall.spec import ClusterSpec
 from screens.hints import Hints
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from kinstall.cluster import ClusterSpec
 from kinstall.errors import UsageError
 from kinstall.findings import Finding
-from kinstall.spec import ClusterSpec
 
 if TYPE_CHECKING:
     # The engine and cryptography take longer to load than the first screen may take to appear.

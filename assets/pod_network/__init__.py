@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from assets.pod_network import manifest, overlay, routed
 from assets.pod_network.shape import Keeper, PodNetwork
-from kinstall.spec import ClusterSpec
+from kinstall.cluster import ClusterSpec
 
 POD_NETWORKS: dict[str, PodNetwork] = {
     "routed": routed.POD_NETWORK,

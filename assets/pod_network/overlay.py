@@ -16,7 +16,7 @@ from assets.cni import BRIDGE
 from assets.inputs import NodeInputs
 from assets.pod_network.shape import Keeper, PodNetwork
 from assets.rendered import Rendered, text
-from kinstall.spec import ClusterSpec, Node
+from kinstall.cluster import ClusterSpec, Node
 
 OVERHEAD = 50
 """Bytes: outer Ethernet, IPv4, UDP and VXLAN headers (RFC 7348, section 5)."""

@@ -15,7 +15,7 @@ from assets.cni import BRIDGE
 from assets.inputs import NodeInputs
 from assets.pod_network.shape import Keeper, PodNetwork
 from assets.rendered import Rendered, text
-from kinstall.spec import ClusterSpec, Node
+from kinstall.cluster import ClusterSpec, Node
 
 CHECK = f"{paths.ROUTES_SCRIPT} check"
 RUN = f"{paths.ROUTES_SCRIPT} up"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from assets.inputs import NodeInputs
 from assets.rendered import Rendered
-from kinstall.spec import ClusterSpec, Node
+from kinstall.cluster import ClusterSpec, Node
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from kinstall.cluster import ClusterSpec, Node
 from kinstall.facts import NodeFacts
 from kinstall.findings import Finding, Severity
-from kinstall.spec import ClusterSpec, Node
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 
+from kinstall.cluster import ClusterSpec
 from kinstall.facts import NodeFacts
 from kinstall.findings import Finding, Severity
-from kinstall.spec import ClusterSpec
 
 # etcd warns from one second on; leases and tokens bear a few.
 SKEW_ERROR = 10.0

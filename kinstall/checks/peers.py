@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 
 from assets.pod_network import pod_network
+from kinstall.cluster import ClusterSpec
 from kinstall.findings import Finding, Severity
 from kinstall.matrix.reading import Matrix, Reached, Result
 from kinstall.matrix.wanted import Port
-from kinstall.spec import ClusterSpec
 
 CHECKS = ("peers",)
 _NAMED = 6

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from kinstall.answers import dump, load
+from kinstall.cluster import ClusterSpec
 from kinstall.commands.common import interruptible, loaded
 from kinstall.commands.running import run_shown
 from kinstall.errors import EXIT_NODE_FAILED, EXIT_PREFLIGHT, EXIT_VERIFY, UsageError
@@ -18,7 +19,6 @@ from kinstall.install import Options, judge, plan_only, verify_only
 from kinstall.install import reset as reset_nodes
 from kinstall.preflight import errors
 from kinstall.runlog import RunLog, tee
-from kinstall.spec import ClusterSpec
 from kinstall.verify import any_failed
 
 

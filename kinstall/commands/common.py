@@ -9,8 +9,8 @@ import sys
 import threading
 
 from kinstall.answers import load
+from kinstall.cluster import ClusterSpec
 from kinstall.install import Options, options_for
-from kinstall.spec import ClusterSpec
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 

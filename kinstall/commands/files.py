@@ -7,8 +7,8 @@ import json
 import sys
 from pathlib import Path
 
-from kinstall.addressing import assign_pod_cidrs
 from kinstall.answers import load
+from kinstall.cluster.subnets import assign_pod_cidrs
 from kinstall.errors import UsageError
 from kinstall.headless.tables import show_json
 from kinstall.install import options_for

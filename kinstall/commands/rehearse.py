@@ -12,13 +12,13 @@ from importlib.resources import files
 from pathlib import Path
 
 from kinstall.answers import load, parse
+from kinstall.cluster import ClusterSpec
 from kinstall.commands.running import run_shown
 from kinstall.errors import UsageError
 from kinstall.headless.tables import show_verify
 from kinstall.install import Options
 from kinstall.plan import PHASES
 from kinstall.simulation import World, parse_fault, store
-from kinstall.spec import ClusterSpec
 from kinstall.state import StateFolder
 from kinstall.verify import CheckResult
 

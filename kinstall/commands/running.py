@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from kinstall.cluster import ClusterSpec
 from kinstall.commands.common import interruptible
 from kinstall.errors import KinstallError
 from kinstall.headless import make_sink
 from kinstall.install import Options, logged_replay
-from kinstall.spec import ClusterSpec
 from kinstall.verify import CheckResult
 
 

@@ -10,12 +10,12 @@ from shlex import quote
 from assets import paths
 from assets.x509 import ca_fingerprint
 from kinstall import brought, preflight
+from kinstall.cluster import ClusterSpec
 from kinstall.findings import Finding
 from kinstall.install.options import Options
 from kinstall.living import own_records, refuse_changes
 from kinstall.matrix import Matrix, wanted
 from kinstall.session import Asked, Session, require
-from kinstall.spec import ClusterSpec
 from kinstall.state import StateFolder
 
 Heard = Callable[[str, Sequence[Finding]], None]

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from kinstall import causes
+from kinstall.cluster import ClusterSpec
 from kinstall.engine.events import Sink
 from kinstall.engine.runner import RunResult
 from kinstall.engine.steps import Step
 from kinstall.errors import UsageError
 from kinstall.secrets import Secrets
 from kinstall.session import Session, open_session
-from kinstall.spec import ClusterSpec
 from kinstall.state import StateFolder
 from kinstall.verify import CheckResult
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from assets.x509 import ca_fingerprint
 from kinstall import brought
-from kinstall.addressing import assign_pod_cidrs
+from kinstall.cluster import ClusterSpec
+from kinstall.cluster.subnets import assign_pod_cidrs
 from kinstall.digests import resolve
 from kinstall.engine.preview import PlannedChange, planned_changes, to_read
 from kinstall.engine.runner import NodeSurvey, for_each, survey_node
@@ -25,7 +26,6 @@ from kinstall.plan import Inputs, NodeFound, build_plan
 from kinstall.recovery import recover_pki
 from kinstall.session import Asked, Session
 from kinstall.sources import Sources
-from kinstall.spec import ClusterSpec
 
 
 @dataclass(frozen=True, slots=True)

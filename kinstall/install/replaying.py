@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from assets import kubeconfig
 from kinstall import answers, preflight
+from kinstall.cluster import ClusterSpec
 from kinstall.engine.events import Notice, Outcome, RunFinished, RunStarted, Sink
 from kinstall.engine.runner import Runner, RunResult
 from kinstall.errors import Cancelled, StepFailed, VerifyFailed
@@ -18,7 +19,6 @@ from kinstall.install.verifying import verify_run
 from kinstall.plan import PHASES
 from kinstall.runlog import RunLog, tee
 from kinstall.session import Session, given_up
-from kinstall.spec import ClusterSpec
 from kinstall.state import StateFolder
 from kinstall.verify import CheckResult
 

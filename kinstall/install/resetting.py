@@ -6,12 +6,12 @@ import time
 from collections.abc import Sequence
 
 from assets import paths
+from kinstall.cluster import ClusterSpec
 from kinstall.engine.events import Outcome, RunFinished, RunStarted
 from kinstall.engine.undoing import undo_all
 from kinstall.errors import Cancelled, UsageError
 from kinstall.install.options import Options, new_run
 from kinstall.session import Session
-from kinstall.spec import ClusterSpec
 
 
 def reset(spec: ClusterSpec, options: Options, nodes: Sequence[str]) -> dict[str, str]:

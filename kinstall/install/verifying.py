@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
+from kinstall.cluster import ClusterSpec
 from kinstall.engine.events import Outcome, PhaseFinished, PhaseStarted, StepFinished
 from kinstall.install.options import Options
 from kinstall.install.planning import Prepared
 from kinstall.session import Session, require
-from kinstall.spec import ClusterSpec
 from kinstall.verify import CheckResult
 
 

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kinstall.cluster import CONTROL_PLANE, WORKER
 from kinstall.inventory.collecting import MAX_MACHINES, Collector, Imported, shown
 from kinstall.inventory.fields import Machine, role_of, simplified
-from kinstall.spec import CONTROL_PLANE, WORKER
 from kinstall.yamltext import Hidden, Unclear
 
 MAX_GROUPS = 500

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from kinstall.cluster import CONTROL_PLANE, WORKER, Node
 from kinstall.keys import keys_of
 from kinstall.rules import syntax
 from kinstall.rules.syntax import Complaint
-from kinstall.spec import CONTROL_PLANE, WORKER, Node
 
 _SECRET = re.compile(r"pass|secret|token|credential|vault|pwd", re.IGNORECASE)
 _SEPARATORS = re.compile(r"[\s_.-]+")

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kinstall.cluster import CONTROL_PLANE
 from kinstall.inventory.collecting import Imported
-from kinstall.spec import CONTROL_PLANE
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from kinstall.cluster import Node
 from kinstall.engine.steps import After, Phase, Plan, Scope, Step
 from kinstall.plan import artefacts, kubernetes, prepare, services
 from kinstall.plan.common import Inputs, NodeFound, node_files
-from kinstall.spec import Node
 
 PHASES = ("prepare", "download", "runtime", "images", "kubernetes", "control-plane", "network", "addons")
 

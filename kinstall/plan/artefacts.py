@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from assets import catalog, container_runtime, paths
 from assets.rendered import Rendered
 from kinstall import footprint
-from kinstall.artefacts import Place, ReleaseFile, image_refs, release_files
+from kinstall.cluster import ClusterSpec, Node
+from kinstall.cluster.release_files import Place, ReleaseFile, image_refs, release_files
 from kinstall.engine.steps import Download, Image, Script, Step, Unit
 from kinstall.plan.common import Inputs, as_files, folders
 from kinstall.plan.prepare import KERNEL_FILES
-from kinstall.spec import ClusterSpec, Node
 
 
 def downloads(inputs: Inputs, node: Node) -> tuple[Step, ...]:

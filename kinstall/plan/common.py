@@ -12,9 +12,9 @@ from assets.pki import ClusterPki
 from assets.pod_network import pod_network
 from assets.pod_network.manifest import Manifest
 from assets.rendered import Rendered
-from kinstall.artefacts import image_refs
+from kinstall.cluster import ClusterSpec, Node
+from kinstall.cluster.release_files import image_refs
 from kinstall.engine.steps import Archive, Directory, File
-from kinstall.spec import ClusterSpec, Node
 
 IDENTITY = "/var/lib/kinstall/cluster.json"
 OBJECTS = f"{paths.CONF}/objects.yaml"

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from assets import catalog, gateway, paths
 from assets.rendered import Rendered
+from kinstall.cluster import ClusterSpec, Node
 from kinstall.engine.steps import Script, Step, Unit
 from kinstall.plan.common import as_files
-from kinstall.spec import ClusterSpec, Node
 
 
 def steps(spec: ClusterSpec, node: Node, files: Mapping[str, tuple[Rendered, ...]]) -> tuple[Step, ...]:

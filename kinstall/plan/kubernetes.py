@@ -9,10 +9,10 @@ from assets.rendered import Rendered
 from assets.yamltext import documents
 from kinstall import footprint
 from kinstall.causes import diagnose_program
+from kinstall.cluster import Node
 from kinstall.engine.steps import File, Script, Step, Unit, Wait
 from kinstall.plan import own_network, taints
 from kinstall.plan.common import ADMIN, APPLY, KUBECTL, OBJECTS, RESTART, Inputs, applied, as_files, folders
-from kinstall.spec import Node
 
 
 def kubelets(inputs: Inputs, node: Node, files: Mapping[str, tuple[Rendered, ...]]) -> tuple[Step, ...]:

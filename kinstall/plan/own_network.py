@@ -12,9 +12,9 @@ from assets import paths
 from assets.pod_network.manifest import Manifest, Thing
 from kinstall import footprint
 from kinstall.causes import diagnose_program
+from kinstall.cluster import ClusterSpec
 from kinstall.engine.steps import File, Script, Step, Wait
 from kinstall.plan.common import ADMIN, APPLY, applied
-from kinstall.spec import ClusterSpec
 
 FILE = paths.POD_NETWORK_MANIFEST
 _APPLIED = "/var/lib/kinstall/pod-network.applied"

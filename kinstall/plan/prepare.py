@@ -9,11 +9,11 @@ from assets import catalog, firewall, kernel, paths
 from assets.pod_network import pod_network
 from assets.rendered import Rendered
 from kinstall import footprint
-from kinstall.changes import identity
+from kinstall.cluster import ClusterSpec, Node
+from kinstall.cluster.immutable import identity
 from kinstall.engine.steps import File, Script, Step, Unit
 from kinstall.plan import own_network
 from kinstall.plan.common import IDENTITY, Inputs, as_files, folders
-from kinstall.spec import ClusterSpec, Node
 
 KERNEL_FILES = (paths.MODULES_FILE, paths.SYSCTL_FILE)
 

@@ -9,12 +9,12 @@ from assets.coredns import coredns_objects
 from assets.rendered import Rendered
 from assets.yamltext import documents
 from kinstall import footprint
-from kinstall.artefacts import image_refs
 from kinstall.causes import diagnose_program
+from kinstall.cluster import Node
+from kinstall.cluster.release_files import image_refs
 from kinstall.engine.steps import File, Script, Step, Unit, Wait
 from kinstall.plan import gateway, own_network
 from kinstall.plan.common import ADMIN, APPLY, COREDNS, RESTART, Inputs, applied
-from kinstall.spec import Node
 
 # Within its first seconds kube-proxy may still be about to write its rules.
 _JUST_STARTED = f"""\

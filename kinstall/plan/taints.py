@@ -9,9 +9,9 @@ from __future__ import annotations
 from shlex import quote
 
 from assets.objects import taint_arguments
+from kinstall.cluster import ClusterSpec
 from kinstall.engine.steps import Script
 from kinstall.plan.common import ADMIN, RESTART
-from kinstall.spec import ClusterSpec
 
 ANNOTATION = "kinstall/taints"
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kinstall import __version__
+from kinstall.cluster import ClusterSpec
 from kinstall.engine.events import Event, Notice, Outcome, RunStarted, StepFinished
 from kinstall.engine.progress import NodeProgress, Progress
 from kinstall.report.markup import Html, element, joined
 from kinstall.report.run import Run
 from kinstall.report.style import CSS
 from kinstall.report.svg import timeline_svg
-from kinstall.spec import ClusterSpec
 from kinstall.timeline import Timeline
 from kinstall.words import MARKS, OUTCOME_KINDS, duration
 

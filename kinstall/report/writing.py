@@ -7,11 +7,11 @@ from pathlib import Path
 from shlex import quote
 
 from kinstall import answers, wholefile
+from kinstall.cluster import ClusterSpec
 from kinstall.errors import InvalidAnswers, UsageError
 from kinstall.report.page import Commands, page
 from kinstall.report.run import Run, read_log
 from kinstall.runlog import logs
-from kinstall.spec import ClusterSpec
 from kinstall.state import StateFolder, state_home
 
 

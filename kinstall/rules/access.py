@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kinstall.cluster import NodeSsh, Ssh
 from kinstall.findings import Problem
 from kinstall.rules import syntax
 from kinstall.rules.view import Rule, View, between, told
-from kinstall.spec import NodeSsh, Ssh
 
 
 def logins(view: View) -> Iterator[Problem]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
-from kinstall import releases
-from kinstall.addressing import as_network
+from kinstall.cluster import releases
+from kinstall.cluster.subnets import as_network
 from kinstall.findings import Problem
 from kinstall.rules import syntax
 from kinstall.rules.view import Rule, View, between, told

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import fields
 from posixpath import basename
 
-from kinstall.artefacts import ARCHITECTURES, tarball
+from kinstall.cluster import Downloads
+from kinstall.cluster.release_files import ARCHITECTURES, tarball
 from kinstall.findings import Problem
 from kinstall.rules import syntax
 from kinstall.rules.view import Rule, View, told
-from kinstall.spec import Downloads
 
 _SITES = {
     "kubernetes": "kubernetes",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kinstall.cluster import CONTROL_PLANE, CONTROL_PLANE_TAINT, WORKER, Taint
 from kinstall.findings import Problem
 from kinstall.keys import Path, written
 from kinstall.rules import syntax
 from kinstall.rules.view import Rule, View, told
-from kinstall.spec import CONTROL_PLANE, CONTROL_PLANE_TAINT, WORKER, Taint
 
 HOSTNAME_LABEL_LIMIT = 63
 """A node's name also becomes the value of its label kubernetes.io/hostname."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 
+from kinstall.cluster import OwnAuthority, Security
 from kinstall.findings import Problem
 from kinstall.rules import syntax
 from kinstall.rules.view import Rule, View, told
-from kinstall.spec import OwnAuthority, Security
 
 _GIVES_UP = (
     "whoever reaches the gateway from a trusted network is admin, without any credential, and nothing is encrypted"

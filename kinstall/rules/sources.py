@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kinstall import releases
-from kinstall.artefacts import ARCHITECTURES, ReleaseFile, pinned_digest, release_files, unpinned
+from kinstall.cluster import Mirror, releases
+from kinstall.cluster.release_files import ARCHITECTURES, ReleaseFile, pinned_digest, release_files, unpinned
 from kinstall.findings import Problem
 from kinstall.keys import written
 from kinstall.rules import syntax
 from kinstall.rules.view import Rule, View, told
-from kinstall.spec import Mirror
 
 _SITES = ("kubernetes", "containerd", "runc", "cniPlugins")
 

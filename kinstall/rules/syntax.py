@@ -9,7 +9,7 @@ import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from urllib.parse import urlsplit
 
-from kinstall.addressing import special_name
+from kinstall.cluster.subnets import special_name
 
 Complaint = tuple[str, str]
 

@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-from kinstall import releases
-from kinstall.addressing import as_network
+from kinstall.cluster import ClusterSpec, Node, releases
+from kinstall.cluster.releases import Release
+from kinstall.cluster.subnets import as_network
 from kinstall.findings import Problem
 from kinstall.keys import holds
-from kinstall.releases import Release
 from kinstall.rules.syntax import Complaint, cidr
-from kinstall.spec import ClusterSpec, Node
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kinstall.spec import ClusterSpec
+from kinstall.cluster import ClusterSpec
 from kinstall.verify.ground import PER_NODE
 from kinstall.verify.objects import COREDNS, KUBE_PROXY, NODE_READY, SYSTEM_PODS
 from kinstall.verify.results import CheckResult, skipped

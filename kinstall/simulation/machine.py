@@ -10,11 +10,11 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network, collapse_addresse
 
 from assets.pod_network import pod_network
 from kinstall.checks.software import TOOLS
+from kinstall.cluster import ClusterSpec, Node
 from kinstall.facts import NodeFacts
 from kinstall.facts_sections import Link, Mount, Route, Space, SystemdUnit
 from kinstall.plan.common import IDENTITY
 from kinstall.simulation.host import Disk
-from kinstall.spec import ClusterSpec, Node
 
 GIB = 1 << 30
 _ANYWHERE = IPv4Network("0.0.0.0/0")

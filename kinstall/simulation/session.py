@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from ipaddress import IPv4Network
 
+from kinstall.cluster import ClusterSpec
 from kinstall.engine.host import Host
 from kinstall.matrix import Matrix, Want
 from kinstall.plan import PHASES
@@ -19,7 +20,6 @@ from kinstall.simulation.faults import Fault, Misfortune
 from kinstall.simulation.host import Disk, SimulatedHost
 from kinstall.simulation.machine import Machine, bare_facts, subnet_of
 from kinstall.sources import Sources, made_up
-from kinstall.spec import ClusterSpec
 from kinstall.state import StateFolder
 from kinstall.transport.channel import discard
 from kinstall.verify import CheckResult

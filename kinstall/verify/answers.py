@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from kinstall.cluster import ClusterSpec
 from kinstall.engine.events import Outcome
-from kinstall.spec import ClusterSpec
 from kinstall.verify import objects
 from kinstall.verify.ground import (
     CLUSTER_IP,

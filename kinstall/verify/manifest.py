@@ -6,8 +6,8 @@ import json
 import secrets
 from typing import Any
 
-from kinstall.artefacts import image_refs
-from kinstall.spec import ClusterSpec
+from kinstall.cluster import ClusterSpec
+from kinstall.cluster.release_files import image_refs
 
 PREFIX = "kinstall-verify-"
 SPREAD, HOST = "spread", "host"

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from kinstall import causes
-from kinstall.spec import Node
+from kinstall.cluster import Node
 from kinstall.verify.programs import Record
 from kinstall.verify.results import CheckResult, failed, passed
 

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from assets.kubeconfig import API_PORT
+from kinstall.cluster import ClusterSpec, Node
 from kinstall.engine.events import Outcome
 from kinstall.errors import TransportError
-from kinstall.spec import ClusterSpec, Node
 from kinstall.transport.channel import Channel
 from kinstall.verify import objects as read
 from kinstall.verify import programs

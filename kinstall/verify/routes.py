@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 
 from assets.pod_network import Keeper, pod_network
-from kinstall.spec import ClusterSpec
+from kinstall.cluster import ClusterSpec
 from kinstall.verify import objects
 from kinstall.verify.ground import CheckPod
 

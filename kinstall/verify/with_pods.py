@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from kinstall.cluster import ClusterSpec
 from kinstall.engine.events import Outcome
 from kinstall.errors import Cancelled, TransportError
-from kinstall.spec import ClusterSpec
 from kinstall.transport.channel import Channel
 from kinstall.verify import manifest, objects, programs
 from kinstall.verify.answers import Answer, explained_by, groups, results_of

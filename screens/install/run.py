@@ -7,10 +7,10 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kinstall.cluster import ClusterSpec
 from kinstall.engine.events import Event
 from kinstall.errors import Cancelled, KinstallError, PreflightFailed, StepFailed, VerifyFailed
 from kinstall.findings import Severity
-from kinstall.spec import ClusterSpec
 from screens.install.model import Model
 
 if TYPE_CHECKING:

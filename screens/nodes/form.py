@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Label, Static
 
-from kinstall.spec import Node
+from kinstall.cluster import Node
 from screens.draft import Draft
 from screens.fields import FieldForm, FieldRow
 from screens.fields.placing import placed_in

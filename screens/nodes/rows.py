@@ -7,8 +7,8 @@ from copy import deepcopy
 from ipaddress import IPv4Address
 from typing import Any
 
+from kinstall.cluster import CONTROL_PLANE, WORKER
 from kinstall.findings import Finding, Problem, Severity
-from kinstall.spec import CONTROL_PLANE, WORKER
 from kinstall.words import MARKS
 
 Row = dict[str, Any]

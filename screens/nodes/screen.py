@@ -31,7 +31,7 @@ from screens.quiet import Quiet
 from screens.secrets import Prompt, prompt_for
 
 if TYPE_CHECKING:
-    from kinstall.spec import ClusterSpec
+    from kinstall.cluster import ClusterSpec
     from kinstall.trust import Seen
 
 _KEYS = {

@@ -7,7 +7,7 @@ import json
 from kinstall.keys import KeyDoc, describe_keys
 
 _HEAD = """\
-<!-- made from kinstall/spec/ by `make docs`: do not edit -->
+<!-- made from kinstall/cluster/ by `make docs`: do not edit -->
 
 # The answers file
 

@@ -7,13 +7,13 @@ from hashlib import sha256
 from pathlib import Path
 
 from assets.pod_network.manifest import Manifest, read
-from kinstall.addressing import assign_pod_cidrs
 from kinstall.answers import load
-from kinstall.artefacts import release_files
+from kinstall.cluster import ClusterSpec
+from kinstall.cluster.release_files import release_files
+from kinstall.cluster.subnets import assign_pod_cidrs
 from kinstall.engine.steps import File, Plan
 from kinstall.plan import Inputs, NodeFound, build_plan
 from kinstall.sources import made_up
-from kinstall.spec import ClusterSpec
 from tests.golden.masks import described_pki, readable
 from tests.golden.plan_text import plan_text
 

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from assets.pki import ClusterPki, KeyPair, SigningKey
+from kinstall.cluster import ClusterSpec
 from kinstall.pki_store import ensure_pki
-from kinstall.spec import ClusterSpec
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 

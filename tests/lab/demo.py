@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from kinstall.releases import release
+from kinstall.cluster.releases import release
 from tests.lab.api import DEFAULT_HOSTS, Lab
 from tests.lab.paths import runtime_dir
 from tests.lab.progress import say

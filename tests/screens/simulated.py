@@ -6,10 +6,10 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from kinstall.cluster import ClusterSpec
 from kinstall.install import Options
 from kinstall.plan import PHASES
 from kinstall.simulation import World, parse_fault
-from kinstall.spec import ClusterSpec
 from kinstall.transport.host_keys import HostKey
 from kinstall.trust import Seen, Status
 from screens.app import WizardApp

@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
 from kinstall import answers
-from kinstall.spec import ClusterSpec
+from kinstall.cluster import ClusterSpec
 from screens.app import WizardApp
 from screens.draft import Draft
 from screens.fields import Choice, FieldRow, Placed, placed, row_id

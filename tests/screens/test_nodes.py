@@ -12,8 +12,8 @@ from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, SelectionList, TextArea
 
+from kinstall.cluster import ClusterSpec
 from kinstall.findings import Finding, Severity
-from kinstall.spec import ClusterSpec
 from screens.app import WizardApp
 from screens.draft import Draft
 from screens.nodes.form import NodeForm

@@ -12,6 +12,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
+from kinstall.cluster import ClusterSpec
 from kinstall.engine.events import (
     Event,
     Notice,
@@ -27,7 +28,6 @@ from kinstall.engine.events import (
 from kinstall.errors import Cancelled, KinstallError, PreflightFailed, StepFailed, UsageError
 from kinstall.findings import Finding, Severity
 from kinstall.report import Commands, Run
-from kinstall.spec import ClusterSpec
 from screens.app import WizardApp
 from screens.draft import Draft
 from screens.install.run import Stage

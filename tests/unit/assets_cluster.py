@@ -11,9 +11,9 @@ from assets.catalog import rendered_for
 from assets.inputs import NodeInputs
 from assets.pki import ClusterPki
 from assets.rendered import Rendered
-from kinstall.artefacts import ImageRefs
+from kinstall.cluster import CONTROL_PLANE, WORKER, ClusterSpec, Node
+from kinstall.cluster.release_files import ImageRefs
 from kinstall.pki_store import ensure_pki
-from kinstall.spec import CONTROL_PLANE, WORKER, ClusterSpec, Node
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 

@@ -16,11 +16,11 @@ from ipaddress import IPv4Network
 from typing import Any
 
 from kinstall.answers import parse
-from kinstall.artefacts import release_files
+from kinstall.cluster import Images, Networking, Security
+from kinstall.cluster.release_files import release_files
+from kinstall.cluster.releases import known_versions
 from kinstall.keys import keys_of
 from kinstall.preflight import CHECKS
-from kinstall.releases import known_versions
-from kinstall.spec import Images, Networking, Security
 
 Data = dict[str, Any]
 

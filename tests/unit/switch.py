@@ -9,9 +9,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from kinstall.cluster import CONTROL_PLANE, WORKER, ClusterSpec, Node
 from kinstall.facts import parse
 from kinstall.matrix.program import LISTEN_SECONDS
-from kinstall.spec import CONTROL_PLANE, WORKER, ClusterSpec, Node
 from kinstall.transport.ssh import SshChannel
 from tests.unit.sshd import Farm, Sshd
 

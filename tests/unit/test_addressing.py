@@ -8,9 +8,9 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from kinstall.addressing import assign_pod_cidrs, capacity, special_name
+from kinstall.cluster import ClusterSpec, Networking, Node
+from kinstall.cluster.subnets import assign_pod_cidrs, capacity, special_name
 from kinstall.errors import KinstallError
-from kinstall.spec import ClusterSpec, Networking, Node
 
 
 def cluster(count: int, networking: Networking | None = None) -> ClusterSpec:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from kinstall import answers, rules, yamltext
+from kinstall.cluster import ClusterSpec, ComponentOverrides, Components, Node, NodeSsh, Security, Ssh, Taint
 from kinstall.errors import InvalidAnswers
 from kinstall.findings import Problem
 from kinstall.keys import describe_keys, enclosing, holds, written
-from kinstall.spec import ClusterSpec, ComponentOverrides, Components, Node, NodeSsh, Security, Ssh, Taint
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
 NODES = (

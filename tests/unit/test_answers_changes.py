@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from kinstall.changes import identity, immutable_changes, moved_nodes, removed_nodes
-from kinstall.spec import ClusterSpec, Networking, Node, Security
+from kinstall.cluster import ClusterSpec, Networking, Node, Security
+from kinstall.cluster.immutable import identity, immutable_changes, moved_nodes, removed_nodes
 
 SPEC = ClusterSpec(
     cluster_name="demo",

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from kinstall import answers
+from kinstall.cluster import ClusterSpec, Node
 from kinstall.keys import keys_of
 from kinstall.schema import schema
-from kinstall.spec import ClusterSpec, Node
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
 _TYPES = {"string": str, "integer": int, "boolean": bool, "object": dict, "array": list, "null": type(None)}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from assets import firewall, gateway
-from kinstall.spec import ClusterSpec, Security
+from kinstall.cluster import ClusterSpec, Security
 from tests.unit.assets_cluster import SPEC
 
 NAMESPACE = ["unshare", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"]), "--net", "--mount"]

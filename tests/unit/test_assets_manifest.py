@@ -7,7 +7,7 @@ import pytest
 from assets.commands import controller_manager
 from assets.pod_network import POD_NETWORKS
 from assets.pod_network.manifest import Thing, Unusable, read
-from kinstall.spec import Networking
+from kinstall.cluster import Networking
 from tests.unit.assets_cluster import SPEC
 
 MANIFEST = b"""\

@@ -12,7 +12,7 @@ from assets import catalog, container_runtime, kernel, paths, units
 from assets.inputs import MirrorAccess
 from assets.pki import ClusterPki
 from assets.yamltext import document
-from kinstall.spec import (
+from kinstall.cluster import (
     ClusterSpec,
     ComponentOverrides,
     Components,

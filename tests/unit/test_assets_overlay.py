@@ -10,7 +10,7 @@ import pytest
 
 from assets.inputs import NodeInputs
 from assets.pod_network import overlay
-from kinstall.artefacts import image_refs
+from kinstall.cluster.release_files import image_refs
 from tests.unit.assets_cluster import CIDRS, SPEC
 
 NAMESPACE = ["unshare", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"]), "--net", "--mount"]

@@ -10,8 +10,7 @@ from cryptography import x509
 from assets import paths
 from assets.objects import node_labels
 from assets.pki import ClusterPki, Leaf
-from kinstall.changes import identity, immutable_changes, moved_nodes
-from kinstall.spec import (
+from kinstall.cluster import (
     ClusterSpec,
     ComponentOverrides,
     Components,
@@ -27,6 +26,7 @@ from kinstall.spec import (
     Taint,
     WorkerComponents,
 )
+from kinstall.cluster.immutable import identity, immutable_changes, moved_nodes
 from kinstall.verify.readonly import proxy_health_url
 from tests.unit.assets_cluster import SPEC, files_of, loaded, pki_in
 

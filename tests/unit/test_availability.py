@@ -13,10 +13,10 @@ from typing import ClassVar
 import pytest
 
 from kinstall.answers import parse
-from kinstall.artefacts import release_files
 from kinstall.availability import Answer, Looked, State, ask, count, look
+from kinstall.cluster import ClusterSpec
+from kinstall.cluster.release_files import release_files
 from kinstall.secrets import Secrets
-from kinstall.spec import ClusterSpec
 
 NODE = {"name": "a", "address": "10.30.0.11", "role": "control-plane"}
 MANIFEST = json.dumps({"config": {"size": 1000}, "layers": [{"size": 5_000_000}, {"size": 2_000}]}).encode()

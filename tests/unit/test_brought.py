@@ -13,9 +13,9 @@ from assets import x509
 from assets.pki import Leaf, Signer
 from assets.x509 import ca_fingerprint
 from kinstall import brought
+from kinstall.cluster import ClusterSpec, Networking, OwnAuthorities, OwnAuthority, Security
 from kinstall.errors import InvalidAnswers
 from kinstall.pki_store import PkiUnusable, ensure_pki
-from kinstall.spec import ClusterSpec, Networking, OwnAuthorities, OwnAuthority, Security
 from tests.unit.assets_cluster import NOW, SPEC
 from tests.unit.authorities import authority, intermediate
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date
 
 from assets.pki import Leaf, Signer
+from kinstall.cluster import Security
 from kinstall.keys import keys_of
-from kinstall.spec import Security
 from screens.certificates import rows, table
 from screens.draft import Draft
 from screens.security import MODES

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kinstall import digests
+from kinstall.cluster import ClusterSpec, Downloads, Node
 from kinstall.errors import UsageError
-from kinstall.spec import ClusterSpec, Downloads, Node
 
 A, B = "a" * 64, "B" * 64
 

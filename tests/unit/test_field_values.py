@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from kinstall.cluster import ClusterSpec, Networking, Node, Security
 from kinstall.keys import Key, keys_of
-from kinstall.spec import ClusterSpec, Networking, Node, Security
 from kinstall.yamltext import Unclear
 from screens.draft import Draft
 from screens.fields import placed

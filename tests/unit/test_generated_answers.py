@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from kinstall import answers
+from kinstall.cluster import ClusterSpec
 from kinstall.keys import describe_keys, is_record, keys_of
-from kinstall.spec import ClusterSpec
 from tests.golden.making import plan_of
 from tests.unit.generated_answers import generated, generated_text
 

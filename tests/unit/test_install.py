@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from kinstall.cluster import CONTROL_PLANE, WORKER, ClusterSpec, Networking, Node
 from kinstall.engine.events import Event, OutputLine, RunFinished, RunStarted, StepFinished
 from kinstall.engine.host import Host
 from kinstall.errors import (
@@ -25,7 +26,6 @@ from kinstall.errors import (
 from kinstall.install import Options, plan_only, replay, reset
 from kinstall.simulation import Machine, SimulatedSession
 from kinstall.simulation import World as SimulatedWorld
-from kinstall.spec import CONTROL_PLANE, WORKER, ClusterSpec, Networking, Node
 from kinstall.state import StateFolder
 from kinstall.transport.channel import discard
 from tests.unit.memory_host import MemoryHost

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from kinstall.releases import known_patches
-from kinstall.releases import release as catalogue_release
+from kinstall.cluster.releases import known_patches
+from kinstall.cluster.releases import release as catalogue_release
 from tests.lab.paths import GO_MODULES
 from tests.lab.shell import LabError
 from tests.lab.versions import GoModule, KubernetesRelease, kubernetes_module, versions

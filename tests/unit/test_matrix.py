@@ -8,6 +8,7 @@ import re
 from dataclasses import replace
 
 from kinstall.checks.peers import peers
+from kinstall.cluster import CONTROL_PLANE, WORKER, ClusterSpec, Networking, Node, Preflight
 from kinstall.facts import NodeFacts
 from kinstall.facts_sections import Listener
 from kinstall.findings import Finding, Severity
@@ -16,7 +17,6 @@ from kinstall.matrix import Matrix, Port, Reached, Result, Want, wanted
 from kinstall.matrix.program import Call, calls, listen_program
 from kinstall.matrix.reading import listening, read
 from kinstall.preflight import CHECKS, check_peers
-from kinstall.spec import CONTROL_PLANE, WORKER, ClusterSpec, Networking, Node, Preflight
 from tests.unit.switch import FACTS
 
 SPEC = ClusterSpec(

@@ -9,8 +9,8 @@ import pytest
 
 from assets import paths
 from assets.container_runtime import other_mirrors
+from kinstall.cluster import Images, Mirror
 from kinstall.engine.record import Entry, Kind
-from kinstall.spec import Images, Mirror
 from tests.unit.assets_cluster import SPEC
 from tests.unit.local_node import LocalNode, start
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from assets.pki import Leaf, Signer
+from kinstall.cluster import WORKER, Node, Security
 from kinstall.pki_store import PkiMissing, PkiUnusable, ensure_pki, read_back
-from kinstall.spec import WORKER, Node, Security
 from tests.unit.assets_cluster import NOW, SPEC
 
 

@@ -10,7 +10,7 @@ from cryptography.x509 import load_pem_x509_certificate
 
 from assets import x509
 from assets.pki import KeyPair, Leaf, LeafRequest, Signer, wanted_leaves
-from kinstall.spec import Security
+from kinstall.cluster import Security
 from tests.unit.assets_cluster import NOW, SPEC
 
 CP1, W1 = SPEC.nodes[:2]

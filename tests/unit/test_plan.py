@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from assets import kubeconfig, paths
-from kinstall.addressing import assign_pod_cidrs
 from kinstall.answers import load
+from kinstall.cluster import WORKER, ClusterSpec, ComponentOverrides, Node
+from kinstall.cluster.subnets import assign_pod_cidrs
 from kinstall.engine.diff import Action, Pending, pending
 from kinstall.engine.observation import Observation
 from kinstall.engine.script import apply_program, observe_program
@@ -22,7 +23,6 @@ from kinstall.engine.steps import File, Plan, Scope, Script, Step, Unit, Wait, i
 from kinstall.engine.undo import undo_program
 from kinstall.pki_store import ensure_pki
 from kinstall.plan import PHASES, Inputs, build_plan
-from kinstall.spec import WORKER, ClusterSpec, ComponentOverrides, Node
 from tests.golden.making import EXAMPLES, found_on_every_node, names, own_network_of
 from tests.golden.masks import NOW
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from assets import paths
+from kinstall.cluster import CONTROL_PLANE, WORKER, ClusterSpec, Node, Taint
 from kinstall.plan import taints
-from kinstall.spec import CONTROL_PLANE, WORKER, ClusterSpec, Node, Taint
 
 ADDRESSES = {"cp1": "10.90.0.11", "w1": "10.90.0.12", "w11": "10.90.0.13"}
 ROLE = "node-role.kubernetes.io/control-plane=:NoSchedule"

@@ -8,11 +8,7 @@ from typing import Any
 
 import pytest
 
-from kinstall.facts import NodeFacts, parse
-from kinstall.facts_sections import Link, Listener, Mount, Route, Space, SystemdUnit
-from kinstall.findings import Finding, Severity
-from kinstall.preflight import NODE_CHECKS, ORDER, check_node
-from kinstall.spec import (
+from kinstall.cluster import (
     CONTROL_PLANE,
     WORKER,
     ClusterSpec,
@@ -22,6 +18,10 @@ from kinstall.spec import (
     Node,
     Preflight,
 )
+from kinstall.facts import NodeFacts, parse
+from kinstall.facts_sections import Link, Listener, Mount, Route, Space, SystemdUnit
+from kinstall.findings import Finding, Severity
+from kinstall.preflight import NODE_CHECKS, ORDER, check_node
 
 OK, WARNING, ERROR = Severity.OK, Severity.WARNING, Severity.ERROR
 GIB = 1 << 30

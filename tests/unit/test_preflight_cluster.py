@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from kinstall.cluster import CONTROL_PLANE, WORKER, ClusterSpec, Node, Preflight
 from kinstall.facts import NodeFacts, parse
 from kinstall.findings import Finding, Severity
 from kinstall.preflight import CHECKS, ORDER, as_table, check_cluster, errors
-from kinstall.spec import CONTROL_PLANE, WORKER, ClusterSpec, Node, Preflight
 
 LINES = (Path(__file__).parent / "recorded" / "debian12.txt").read_text().splitlines()
 SPEC = ClusterSpec(

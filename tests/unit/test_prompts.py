@@ -2,10 +2,10 @@
 
 import pytest
 
+from kinstall.cluster import CONTROL_PLANE, ClusterSpec, Node, NodeSsh, Ssh
 from kinstall.errors import UsageError
 from kinstall.prompts import prompted, typed
 from kinstall.secrets import Secrets
-from kinstall.spec import CONTROL_PLANE, ClusterSpec, Node, NodeSsh, Ssh
 
 
 def test_each_question_once_and_in_the_answers_order() -> None:

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from kinstall.artefacts import image_refs, pinned_digest, release_files, unpinned
+from kinstall.cluster import ClusterSpec, Downloads, Images, Node
+from kinstall.cluster.release_files import image_refs, pinned_digest, release_files, unpinned
+from kinstall.cluster.releases import known_versions, newest_patch, release
 from kinstall.errors import UsageError
-from kinstall.releases import known_versions, newest_patch, release
-from kinstall.spec import ClusterSpec, Downloads, Images, Node
 
 SPEC = ClusterSpec(nodes=(Node(name="cp1", address="10.90.0.11", role="control-plane"),))
 
@@ -148,5 +148,5 @@ def test_image_references() -> None:
 
 def test_catalogue_is_read_only_when_asked() -> None:
     """Importing the module costs neither a file nor PyYAML: commands start fast."""
-    program = "import kinstall.releases, sys; sys.exit('yaml' in sys.modules)"
+    program = "import kinstall.cluster.releases, sys; sys.exit('yaml' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kinstall.answers import parse
+from kinstall.cluster import ClusterSpec, Networking, Node
 from kinstall.engine.diff import pending
 from kinstall.engine.steps import (
     Directory,
@@ -28,7 +29,6 @@ from kinstall.simulation import Fault, Machine, World, bare_facts, parse_fault, 
 from kinstall.simulation.checks import unknowable
 from kinstall.simulation.host import FOLDERS, Disk
 from kinstall.simulation.machine import subnet_of
-from kinstall.spec import ClusterSpec, Networking, Node
 from tests.unit.generated_answers import generated_text
 from tests.unit.memory_host import MemoryHost, run_plan
 from tests.unit.verify_cluster import SPEC as VERIFIED

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from kinstall.artefacts import image_refs, release_files
+from kinstall.cluster import ClusterSpec, Downloads, Mirror, Node
+from kinstall.cluster import Images as ImageAnswers
+from kinstall.cluster.release_files import image_refs, release_files
 from kinstall.errors import UsageError
 from kinstall.findings import Severity
 from kinstall.secrets import HIDDEN, Redactor, Secrets
 from kinstall.server_tarball import IMAGES, PROGRAMS
 from kinstall.sources import Sources, gather, operators_file
-from kinstall.spec import ClusterSpec, Downloads, Mirror, Node
-from kinstall.spec import Images as ImageAnswers
 from tests.unit.test_engine_download import Site
 
 NODE = Node(name="cp1", address="10.0.0.1", role="control-plane")

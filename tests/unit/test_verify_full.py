@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from kinstall.cluster import Downloads, Images, Mirror, Networking
 from kinstall.engine.events import Outcome
 from kinstall.errors import Cancelled
-from kinstall.spec import Downloads, Images, Mirror, Networking
 from kinstall.verify import CheckResult, full, manifest
 from kinstall.verify.ground import ground_of, outside_name
 from kinstall.verify.programs import parse

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from kinstall.cluster import ClusterSpec, ComponentOverrides, Components
 from kinstall.engine.events import Outcome
-from kinstall.spec import ClusterSpec, ComponentOverrides, Components
 from kinstall.verify import CheckResult, any_failed, as_dict, read_only
 from kinstall.verify.objects import items, kubectl_said, pod_cause, stale_namespaces
 from kinstall.verify.programs import parse

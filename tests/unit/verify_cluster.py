@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from kinstall.cluster import ClusterSpec, Node
 from kinstall.errors import Unreachable
-from kinstall.spec import ClusterSpec, Node
 from kinstall.verify.objects import STATIC_PODS
 
 SPEC = ClusterSpec(

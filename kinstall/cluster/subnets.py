@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network
 from typing import NamedTuple
 
+from kinstall.cluster import ClusterSpec, Networking
 from kinstall.errors import UsageError
-from kinstall.spec import ClusterSpec, Networking
 
 SPECIAL = {
     "unspecified": IPv4Network("0.0.0.0/8"),

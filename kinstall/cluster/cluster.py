@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from ipaddress import ip_address
 
-from kinstall.spec.access import NodeSsh, Ssh
-from kinstall.spec.components import Components, NodeComponents, layered
-from kinstall.spec.fields import answer
-from kinstall.spec.networking import Networking
-from kinstall.spec.nodes import CONTROL_PLANE_TAINT, Node, Role, Roles, Taint
-from kinstall.spec.security import Security
-from kinstall.spec.sources import Downloads, Images
+from kinstall.cluster.access import NodeSsh, Ssh
+from kinstall.cluster.components import Components, NodeComponents, layered
+from kinstall.cluster.fields import answer
+from kinstall.cluster.networking import Networking
+from kinstall.cluster.nodes import CONTROL_PLANE_TAINT, Node, Role, Roles, Taint
+from kinstall.cluster.security import Security
+from kinstall.cluster.sources import Downloads, Images
 
 API_VERSION = "kinstall/v1"
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from ipaddress import ip_network
 from typing import Any
 
+from kinstall.cluster import ClusterSpec, Node
+from kinstall.cluster.releases import numbers
 from kinstall.findings import Problem
-from kinstall.releases import numbers
-from kinstall.spec import ClusterSpec, Node
 
 _MOVE = "put the address back; to move a node: reset it there, then write the new address"
 _RESET = "put the recorded value back; to change it, reset the cluster and install it anew"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kinstall.spec.access import NodeSsh
-from kinstall.spec.components import OwnComponents, WorkerComponents
-from kinstall.spec.fields import answer
+from kinstall.cluster.access import NodeSsh
+from kinstall.cluster.components import OwnComponents, WorkerComponents
+from kinstall.cluster.fields import answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kinstall.spec.fields import answer
+from kinstall.cluster.fields import answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from functools import reduce
 from typing import Any
 
-from kinstall.spec.fields import answer
+from kinstall.cluster.fields import answer
 
 ConfigMap = dict[str, Any]
 """Kubernetes' own configuration fields, merged over what kinstall writes (JSON merge patch, RFC 7386)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-from kinstall.spec.fields import answer
+from kinstall.cluster.fields import answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

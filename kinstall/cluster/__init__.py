@@ -7,9 +7,9 @@ one declaration that the parser, the JSON Schema and the reference page read.
 
 from __future__ import annotations
 
-from kinstall.spec.access import NodeSsh, Ssh
-from kinstall.spec.cluster import API_VERSION, ClusterSpec, Preflight, is_address
-from kinstall.spec.components import (
+from kinstall.cluster.access import NodeSsh, Ssh
+from kinstall.cluster.cluster import API_VERSION, ClusterSpec, Preflight, is_address
+from kinstall.cluster.components import (
     ComponentOverrides,
     Components,
     ConfigMap,
@@ -20,11 +20,20 @@ from kinstall.spec.components import (
     WorkerComponents,
     merge_patch,
 )
-from kinstall.spec.fields import answer
-from kinstall.spec.networking import Networking
-from kinstall.spec.nodes import CONTROL_PLANE, CONTROL_PLANE_TAINT, WORKER, ControlPlaneRole, Node, Role, Roles, Taint
-from kinstall.spec.security import OwnAuthorities, OwnAuthority, Security
-from kinstall.spec.sources import Downloads, Images, Mirror
+from kinstall.cluster.fields import answer
+from kinstall.cluster.networking import Networking
+from kinstall.cluster.nodes import (
+    CONTROL_PLANE,
+    CONTROL_PLANE_TAINT,
+    WORKER,
+    ControlPlaneRole,
+    Node,
+    Role,
+    Roles,
+    Taint,
+)
+from kinstall.cluster.security import OwnAuthorities, OwnAuthority, Security
+from kinstall.cluster.sources import Downloads, Images, Mirror
 
 __all__ = [
     "API_VERSION",

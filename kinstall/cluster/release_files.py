@@ -7,8 +7,8 @@ from dataclasses import astuple, dataclass, replace
 from enum import StrEnum
 from posixpath import basename
 
-from kinstall.releases import release
-from kinstall.spec import ClusterSpec
+from kinstall.cluster import ClusterSpec
+from kinstall.cluster.releases import release
 
 ARCHITECTURES = ("amd64", "arm64")
 

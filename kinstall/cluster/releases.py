@@ -141,5 +141,5 @@ def _catalogue() -> Mapping[str, Any]:
     # Imported here: most of what imports this module only wants a name from it.
     import yaml
 
-    content: Mapping[str, Any] = yaml.safe_load(files("kinstall").joinpath("releases.yaml").read_text("utf-8"))
+    content: Mapping[str, Any] = yaml.safe_load(files("kinstall.cluster").joinpath("releases.yaml").read_text("utf-8"))
     return content
