@@ -13,10 +13,10 @@ from pathlib import Path
 from assets import x509
 from assets.pki import KeyPair, Signer
 from assets.pod_network import manifest
+from kinstall.answers.rules.security import own_authorities_of
 from kinstall.cluster import ClusterSpec, OwnAuthority
 from kinstall.errors import InvalidAnswers
 from kinstall.findings import Problem
-from kinstall.rules.security import own_authorities_of
 
 MAX_MANIFEST = 8 << 20
 _MAX_PEM = 1 << 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kinstall import answers
+from kinstall.answers import load
 from kinstall.cluster import ClusterSpec
 from kinstall.cluster.immutable import immutable_changes, moved_nodes, removed_nodes
 from kinstall.errors import InvalidAnswers
@@ -49,7 +49,7 @@ def _earlier(state: StateFolder) -> dict[str, str]:
     if not text:
         return {}
     try:
-        nodes = answers.parse(text.decode(), str(state.answers)).nodes
+        nodes = load.parse(text.decode(), str(state.answers)).nodes
     except (InvalidAnswers, UnicodeDecodeError):
         return {}  # somebody else's or a later kinstall's: there is nothing to compare with
     return {node.name: node.internal_ip for node in nodes if node.name in names}

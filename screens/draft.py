@@ -1,7 +1,7 @@
 """The answers while they are being given: plain data under the answers file's own keys, valid or not yet.
 
-There is no second model: what is wrong with a draft is what kinstall.answers says about its data. A value that does
-not fit is kept as it was given, so that nothing is lost on the way from a file to the screens and back.
+There is no second model: what is wrong with a draft is what kinstall.answers.load says about its data. A value that
+does not fit is kept as it was given, so that nothing is lost on the way from a file to the screens and back.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dataclasses import MISSING
 from pathlib import Path as FilePath
 from typing import Any
 
-from kinstall import answers
-from kinstall.answers import Examined
+from kinstall.answers import load
+from kinstall.answers.document import Document, Unclear
+from kinstall.answers.fields import Path, element, holds, is_record, keys_of, written
+from kinstall.answers.load import Examined
 from kinstall.cluster import API_VERSION, ClusterSpec
 from kinstall.cluster.releases import known_versions
 from kinstall.findings import Problem
-from kinstall.keys import Path, element, holds, is_record, keys_of, written
-from kinstall.yamltext import Document, Unclear
 
 
 class Draft:
@@ -50,7 +50,7 @@ class Draft:
         Raises:
             InvalidAnswers: the text is no mapping in YAML, so that there is nothing to show on a screen
         """
-        document = answers.read(text, str(path or "answers.yaml"))
+        document = load.read(text, str(path or "answers.yaml"))
         draft = cls(document.data, path, document)
         draft.comments = any(line.lstrip().startswith("#") or " #" in line for line in text.splitlines())
         return draft
@@ -62,7 +62,7 @@ class Draft:
         Raises:
             InvalidAnswers: also where the file cannot be read
         """
-        return cls.parse(answers.text_of(path), path)
+        return cls.parse(load.text_of(path), path)
 
     # What it says
 
@@ -97,7 +97,7 @@ class Draft:
     def examined(self) -> Examined:
         if self._examined is None:
             lines = {"": 1}
-            self._examined = answers.examine(Document(self._data, lines, self._texts, self._of_text))
+            self._examined = load.examine(Document(self._data, lines, self._texts, self._of_text))
         return self._examined
 
     # What is wrong with it
@@ -181,7 +181,7 @@ class Draft:
 
     def text(self) -> str:
         """The answers as YAML, in the order in which they were said; a number as it stood in its file (1.30)."""
-        return answers.as_text(self._as_it_stood(self._data, ()))
+        return load.as_text(self._as_it_stood(self._data, ()))
 
     def _as_it_stood(self, value: Any, path: Path) -> Any:
         if isinstance(value, dict):

@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Label, Static, TextArea
 
-from kinstall import answers
+from kinstall.answers import load
 from kinstall.errors import InvalidAnswers
 from screens.draft import Draft
 from screens.hints import Hints
@@ -57,7 +57,7 @@ class AllAnswers(ModalScreen[None]):
 
     def _problems(self) -> tuple:  # type: ignore[type-arg]
         try:
-            return answers.examine(answers.read(self.query_one(TextArea).text)).problems
+            return load.examine(load.read(self.query_one(TextArea).text)).problems
         except InvalidAnswers as error:
             return error.problems
 

@@ -113,7 +113,7 @@ class RealServices:
         return plan_only(spec, options)
 
     def replay(self, answers: Path, tell: Tell, stop: threading.Event, prompt: Prompt) -> Report:
-        from kinstall.answers import load
+        from kinstall.answers.load import load
         from kinstall.install import logged_replay
 
         spec = load(answers)

@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 
-from kinstall.answers import dump, load
+from kinstall.answers.load import dump, load
 from kinstall.cluster import ClusterSpec
 from kinstall.commands.common import interruptible, loaded
 from kinstall.commands.running import run_shown

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 
-from kinstall.answers import load
+from kinstall.answers.load import load
 from kinstall.cluster import ClusterSpec
 from kinstall.install import Options, options_for
 

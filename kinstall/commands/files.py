@@ -7,13 +7,13 @@ import json
 import sys
 from pathlib import Path
 
-from kinstall.answers import load
+from kinstall.answers.load import load
+from kinstall.answers.schema import schema as schema_data
 from kinstall.cluster.subnets import assign_pod_cidrs
 from kinstall.errors import UsageError
 from kinstall.headless.tables import show_json
 from kinstall.install import options_for
 from kinstall.render import render as render_files
-from kinstall.schema import schema as schema_data
 
 
 def render(chosen: argparse.Namespace) -> int:

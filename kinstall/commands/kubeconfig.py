@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from shlex import quote
 
-from kinstall.answers import load
+from kinstall.answers.load import load
 from kinstall.errors import UsageError
 from kinstall.kubeconfig import merge_into
 from kinstall.state import StateFolder

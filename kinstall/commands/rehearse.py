@@ -11,7 +11,7 @@ from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
-from kinstall.answers import load, parse
+from kinstall.answers.load import load, parse
 from kinstall.cluster import ClusterSpec
 from kinstall.commands.running import run_shown
 from kinstall.errors import UsageError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from kinstall.answers import load
+from kinstall.answers.load import load
 from kinstall.report import newest_state, write
 from kinstall.state import StateFolder
 

@@ -7,7 +7,8 @@ import time
 from collections.abc import Sequence
 
 from assets import kubeconfig
-from kinstall import answers, preflight
+from kinstall import preflight
+from kinstall.answers import load
 from kinstall.cluster import ClusterSpec
 from kinstall.engine.events import Notice, Outcome, RunFinished, RunStarted, Sink
 from kinstall.engine.runner import Runner, RunResult
@@ -100,7 +101,7 @@ def _fetch_kubectl(session: Session, options: Options) -> None:
 
 def _keep(spec: ClusterSpec, state: StateFolder, prepared: Prepared) -> None:
     """What the next run and the operator need, written before the nodes are touched."""
-    text = answers.dump(spec).encode()
+    text = load.dump(spec).encode()
     files = {
         state.answers: text,
         state.admin_conf: kubeconfig.admin_conf(spec, prepared.inputs.pki).content,

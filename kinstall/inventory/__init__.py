@@ -12,11 +12,11 @@ from pathlib import Path, PurePath
 from kinstall.errors import UsageError
 from kinstall.inventory.ansible_ini import read_ansible_ini
 from kinstall.inventory.ansible_yaml import read_ansible_yaml
-from kinstall.inventory.collecting import Imported
-from kinstall.inventory.csvtable import has_header, read_csv
-from kinstall.inventory.lines import read_lines
-from kinstall.inventory.merging import Merged, merge
-from kinstall.inventory.sshconfig import read_ssh_config
+from kinstall.inventory.csv_table import has_header, read_csv
+from kinstall.inventory.machines import Imported
+from kinstall.inventory.merge import Merged, merge
+from kinstall.inventory.pasted_lines import read_lines
+from kinstall.inventory.ssh_config import read_ssh_config
 
 FORMATS = {
     "lines": "lines: name address role",

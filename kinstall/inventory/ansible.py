@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kinstall.answers.document import Hidden, Unclear
 from kinstall.cluster import CONTROL_PLANE, WORKER
-from kinstall.inventory.collecting import MAX_MACHINES, Collector, Imported, shown
-from kinstall.inventory.fields import Machine, role_of, simplified
-from kinstall.yamltext import Hidden, Unclear
+from kinstall.inventory.columns import Machine, role_of, simplified
+from kinstall.inventory.machines import MAX_MACHINES, Collector, Imported, shown
 
 MAX_GROUPS = 500
 VAULT_TAGS = frozenset({"!vault", "!vault-encrypted"})

@@ -6,7 +6,7 @@ import re
 import shlex
 
 from kinstall.inventory.ansible import Inventory, read_inventory, refuse_encrypted
-from kinstall.inventory.collecting import Collector, Imported
+from kinstall.inventory.machines import Collector, Imported
 
 _SECTION = re.compile(r"\[(?P<name>[^\]:]+)(?::(?P<kind>\w+))?\]\s*(?:[#;].*)?")
 _WITH_PORT = re.compile(r"(?P<host>[^:\[\]]+(?:\[[^\]]+\][^:\[\]]*)*):(?P<port>[0-9]+)")

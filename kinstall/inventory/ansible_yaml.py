@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from kinstall.answers.document import Document, Unreadable, read
+from kinstall.answers.fields import Path, written
 from kinstall.findings import Problem
 from kinstall.inventory.ansible import VAULT_TAGS, Inventory, read_inventory, refuse_encrypted
-from kinstall.inventory.collecting import Collector, Imported
-from kinstall.keys import Path, written
-from kinstall.yamltext import Document, Unreadable, read
+from kinstall.inventory.machines import Collector, Imported
 
 _SHAPE = "write groups with hosts:, children: and vars: below them"
 

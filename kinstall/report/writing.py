@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 
-from kinstall import answers, wholefile
+from kinstall import wholefile
+from kinstall.answers import load
 from kinstall.cluster import ClusterSpec
 from kinstall.errors import InvalidAnswers, UsageError
 from kinstall.report.page import Commands, page
@@ -52,7 +53,7 @@ def spec_of_run(state: StateFolder) -> ClusterSpec | None:
     """The answers of the last run; None where an older or newer version wrote what this one does not take."""
     content = state.read(state.answers)
     try:
-        return answers.parse(content.decode("utf-8", "replace")) if content else None
+        return load.parse(content.decode("utf-8", "replace")) if content else None
     except InvalidAnswers:
         return None
 

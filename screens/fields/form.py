@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Collapsible
 
-from kinstall.keys import written
+from kinstall.answers.fields import written
 from screens.draft import Draft
 from screens.fields.placing import Placed
 from screens.fields.row import FieldRow, row_id

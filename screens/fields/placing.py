@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
+from kinstall.answers.fields import Key, Path, is_record, keys_of, label_of, written
 from kinstall.cluster import ClusterSpec
-from kinstall.keys import Key, Path, is_record, keys_of, label_of, written
 
 SCREENS = ("networking", "security", "images", "nodes")
 """Names of the screens that ask for fields."""

@@ -12,8 +12,8 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Label, TextArea
 
+from kinstall.answers.fields import Key, Path, type_name, written
 from kinstall.findings import Problem
-from kinstall.keys import Key, Path, type_name, written
 from screens.draft import Draft
 from screens.fields.choice import Choice
 from screens.fields.values import NOTHING, Kind, complaint, kind_of, meant, shown

@@ -14,9 +14,9 @@ from enum import StrEnum
 from io import StringIO
 from typing import Any
 
-from kinstall import answers, yamltext
-from kinstall.keys import Key, element, is_list, is_map
-from kinstall.yamltext import Unclear
+from kinstall.answers import document, load
+from kinstall.answers.document import Unclear
+from kinstall.answers.fields import Key, element, is_list, is_map
 
 NOTHING = MISSING
 """Instead of a value: the field is left out."""
@@ -58,7 +58,7 @@ def shown(key: Key, value: Any) -> str:
     if kind is Kind.PAIRS and isinstance(value, dict) and not any(map(_nested, value.values())):
         return "\n".join(f"{_quoted(name, ':')}: {_quoted(_scalar(each))}".rstrip() for name, each in value.items())
     if kind in (Kind.PAIRS, Kind.YAML) and isinstance(value, (dict, list)):
-        return "" if value == {} else answers.as_text(value).rstrip("\n")
+        return "" if value == {} else load.as_text(value).rstrip("\n")
     return _scalar(value)
 
 
@@ -76,8 +76,8 @@ def meant(key: Key, text: str) -> Any:
     if kind is Kind.PAIRS:
         return _pairs(text)
     if kind is Kind.YAML:
-        document = _yaml(text)
-        return text if isinstance(document, str) else document.data
+        parsed = _yaml(text)
+        return text if isinstance(parsed, str) else parsed.data
     return text
 
 
@@ -90,18 +90,18 @@ def complaint(key: Key, text: str) -> str:
             (f"{line.strip()}: a colon belongs after the key" for line in text.splitlines() if not _pair(line)), ""
         )
     if kind_of(key) is Kind.YAML:
-        document = _yaml(text)
-        return document if isinstance(document, str) else ""
+        parsed = _yaml(text)
+        return parsed if isinstance(parsed, str) else ""
     return ""
 
 
-def _yaml(text: str) -> yamltext.Document | str:
+def _yaml(text: str) -> document.Document | str:
     """The text as YAML, or why it is none."""
     try:
-        document = yamltext.read(text)
-    except yamltext.Unreadable as error:
+        parsed = document.read(text)
+    except document.Unreadable as error:
         return str(error.problem)
-    return str(document.problems[0]) if document.problems else document
+    return str(parsed.problems[0]) if parsed.problems else parsed
 
 
 def _scalar(value: Any) -> str:

@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import DataTable, Input
 
-from kinstall import answers
+from kinstall.answers import load
 from kinstall.errors import AuthenticationFailed, InvalidAnswers, KinstallError, PreflightFailed
 from screens.continuing import unfinished
 from screens.dialogs import Question
@@ -120,7 +120,7 @@ class InstallScreen(StepScreen):
         if path is None:
             return
         try:
-            spec = answers.load(path)  # what a replay of the file would do, and nothing else
+            spec = load.load(path)  # what a replay of the file would do, and nothing else
         except InvalidAnswers as error:
             self.notify(str(error), severity="error")
             return

@@ -11,7 +11,7 @@ from typing import Any
 from assets import container_runtime, paths
 from assets.cni import conflist
 from assets.kernel import SYSCTLS
-from kinstall.answers import load
+from kinstall.answers.load import load
 from tests.lab.api import Lab
 from tests.lab.cluster import Cluster
 from tests.lab.hosts import Host

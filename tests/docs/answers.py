@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from kinstall.keys import KeyDoc, describe_keys
+from kinstall.answers.fields import KeyDoc, describe_keys
 
 _HEAD = """\
 <!-- made from kinstall/cluster/ by `make docs`: do not edit -->

@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from assets.pod_network.manifest import Manifest, read
-from kinstall.answers import load
+from kinstall.answers.load import load
 from kinstall.cluster import ClusterSpec
 from kinstall.cluster.release_files import release_files
 from kinstall.cluster.subnets import assign_pod_cidrs

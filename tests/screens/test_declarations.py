@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kinstall.keys import describe_keys
+from kinstall.answers.fields import describe_keys
 from screens.fields.placing import NOT_ASKED, SCREENS, placed, screen_of
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kinstall.answers import load
+from kinstall.answers.load import load
 from kinstall.install import logged_replay
 from kinstall.install.options import options_for
 from screens.app import WizardApp

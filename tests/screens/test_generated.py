@@ -9,7 +9,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
-from kinstall import answers
+from kinstall.answers import load
 from kinstall.cluster import ClusterSpec
 from screens.app import WizardApp
 from screens.draft import Draft
@@ -110,7 +110,7 @@ async def test_values_set_on_the_widgets_give_the_same_plan() -> None:
                 fill(row.asking, wanted(data, field))
             await pilot.pause()
             assert app.draft.problems == (), number
-            assert same_plan(answers.parse(app.draft.text()), answers.parse(generated_text(number))), number
+            assert same_plan(load.parse(app.draft.text()), load.parse(generated_text(number))), number
 
 
 @pytest.mark.slow
@@ -136,7 +136,7 @@ async def test_values_typed_key_by_key_give_the_same_plan(which: int) -> None:
                         await pilot.pause(0.02)
                     await type_into(pilot, row, wanted(data, field))
     assert app.draft.problems == (), number
-    assert same_plan(answers.parse(app.draft.text()), answers.parse(generated_text(number))), number
+    assert same_plan(load.parse(app.draft.text()), load.parse(generated_text(number))), number
 
 
 async def type_into(pilot: Pilot[int], row: FieldRow, text: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from kinstall.answers import load
+from kinstall.answers.load import load
 from kinstall.install import plan_only
 from kinstall.install.options import options_for
 from screens.app import WizardApp

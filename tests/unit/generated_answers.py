@@ -15,11 +15,11 @@ from functools import partial
 from ipaddress import IPv4Network
 from typing import Any
 
-from kinstall.answers import parse
+from kinstall.answers.fields import keys_of
+from kinstall.answers.load import parse
 from kinstall.cluster import Images, Networking, Security
 from kinstall.cluster.release_files import release_files
 from kinstall.cluster.releases import known_versions
-from kinstall.keys import keys_of
 from kinstall.preflight import CHECKS
 
 Data = dict[str, Any]

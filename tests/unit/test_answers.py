@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from kinstall import answers, rules, yamltext
+from kinstall.answers import document, load, rules
+from kinstall.answers.fields import describe_keys, enclosing, holds, written
 from kinstall.cluster import ClusterSpec, ComponentOverrides, Components, Node, NodeSsh, Security, Ssh, Taint
 from kinstall.errors import InvalidAnswers
 from kinstall.findings import Problem
-from kinstall.keys import describe_keys, enclosing, holds, written
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
 NODES = (
@@ -57,12 +57,12 @@ def lab() -> str:
 
 def test_only_nodes_are_needed() -> None:
     """Everything else has a default, and the defaults are the spec's own."""
-    assert answers.parse(SMALLEST) == ClusterSpec(nodes=NODES)
+    assert load.parse(SMALLEST) == ClusterSpec(nodes=NODES)
 
 
 def test_an_answers_file_for_the_lab_is_accepted() -> None:
     """Plain-HTTP sites with pins, a mirror and overrides of Kubernetes' own fields arrive as they were written."""
-    spec = answers.parse(lab())
+    spec = load.parse(lab())
     assert spec.components.kubelet.config["failCgroupV1"] is False
     assert spec.components.kubelet.config["oomScoreAdj"] == 0
     assert spec.components.kube_proxy.config == {"conntrack": {"maxPerCore": 0}}
@@ -74,19 +74,19 @@ def test_an_answers_file_for_the_lab_is_accepted() -> None:
 def test_one_missing_pin_of_the_lab_is_named() -> None:
     """Without its pin a file over plain HTTP is refused by name: the pins above are what makes the lab's file good."""
     with pytest.raises(InvalidAnswers, match="no digest for runc"):
-        answers.parse("".join(line for line in lab().splitlines(keepends=True) if "runc.amd64" not in line))
+        load.parse("".join(line for line in lab().splitlines(keepends=True) if "runc.amd64" not in line))
 
 
 def test_pins_of_one_architecture_are_enough() -> None:
     """Which architecture the nodes have is not known from the answers: pins for arm64 alone are accepted too."""
-    spec = answers.parse(lab().replace("amd64", "arm64").replace("    kubelet:", "    arm64/kubelet:"))
+    spec = load.parse(lab().replace("amd64", "arm64").replace("    kubelet:", "    arm64/kubelet:"))
     assert "arm64/kubelet" in spec.downloads.sha256
 
 
 def test_json_is_accepted() -> None:
     """JSON is YAML: a program may write the answers."""
     text = '{"clusterName": "a", "nodes": [{"name": "cp1", "address": "10.90.0.11", "role": "control-plane"}]}'
-    assert answers.parse(text).cluster_name == "a"
+    assert load.parse(text).cluster_name == "a"
 
 
 def test_aliases_within_bounds_are_accepted() -> None:
@@ -95,28 +95,28 @@ def test_aliases_within_bounds_are_accepted() -> None:
         "nodes:\n  - {name: cp1, address: 10.90.0.11, role: control-plane, ssh: &ops {user: ops}}\n"
         "  - {name: w1, address: 10.90.0.12, role: worker, ssh: *ops}\n"
     )
-    assert [node.ssh.user for node in answers.parse(text).nodes] == ["ops", "ops"]
+    assert [node.ssh.user for node in load.parse(text).nodes] == ["ops", "ops"]
 
 
 def test_byte_order_mark_and_windows_line_ends(tmp_path: Path) -> None:
     """What an editor on Windows stores is read like any other file."""
     path = tmp_path / "answers.yaml"
     path.write_bytes(b"\xef\xbb\xbf" + SMALLEST.replace("\n", "\r\n").encode())
-    assert answers.load(path) == ClusterSpec(nodes=NODES)
+    assert load.load(path) == ClusterSpec(nodes=NODES)
 
 
 def test_role_labels_are_accepted() -> None:
     """kinstall sets labels as an administrator, so labels that a kubelet may not give itself are no mistake."""
     text = SMALLEST.replace("role: worker}", 'role: worker, labels: {node-role.kubernetes.io/worker: ""}}')
-    assert answers.parse(text).nodes[1].labels == {"node-role.kubernetes.io/worker": ""}
+    assert load.parse(text).nodes[1].labels == {"node-role.kubernetes.io/worker": ""}
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_examples_are_right_and_survive_a_round_trip(path: Path) -> None:
     """Each example parses, and both ways of writing it down give the same spec again."""
-    spec = answers.load(path)
-    assert answers.parse(answers.dump(spec)) == spec
-    assert answers.parse(answers.dump(spec, show_defaults=True)) == spec
+    spec = load.load(path)
+    assert load.parse(load.dump(spec)) == spec
+    assert load.parse(load.dump(spec, show_defaults=True)) == spec
 
 
 def test_there_are_three_examples() -> None:
@@ -168,26 +168,26 @@ def test_round_trip_of_awkward_texts() -> None:
         ssh=Ssh(sudo_password="prompt:"),
         security=Security(extra_sans=("1e3", "::1")),
     )
-    assert answers.parse(answers.dump(spec)) == spec
-    assert answers.parse(answers.dump(spec, show_defaults=True)) == spec
+    assert load.parse(load.dump(spec)) == spec
+    assert load.parse(load.dump(spec, show_defaults=True)) == spec
 
 
 def test_dump_says_only_what_differs() -> None:
     """Defaults are left out, the rest stands in the order of the spec, and the same spec gives the same bytes."""
     spec = ClusterSpec(cluster_name="demo", nodes=NODES, ssh=Ssh(port=2222))
-    text = answers.dump(spec)
+    text = load.dump(spec)
     keys = [line.partition(":")[0] for line in text.splitlines() if line[0] not in " -"]
     assert keys == ["clusterName", "ssh", "nodes"]
     assert "user" not in text
-    assert text == answers.dump(spec)
+    assert text == load.dump(spec)
 
 
 def test_dump_with_defaults_shows_every_key() -> None:
     """Every key of the reference is visible, apart from those inside lists and mappings that are empty."""
-    document = yamltext.read(answers.dump(ClusterSpec(nodes=NODES), show_defaults=True))
+    parsed = document.read(load.dump(ClusterSpec(nodes=NODES), show_defaults=True))
     for doc in describe_keys():
         if "NAME" not in doc.path and "taints[]" not in doc.path:
-            assert doc.path.replace("[]", "[0]") in document.lines, doc.path
+            assert doc.path.replace("[]", "[0]") in parsed.lines, doc.path
 
 
 def test_reference_has_every_key_with_help() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kinstall import answers
+from kinstall.answers import load
 from kinstall.errors import EXIT_USAGE, InvalidAnswers
 
 FOLDER = Path(__file__).parent / "bad_answers"
@@ -28,7 +28,7 @@ def expected(text: str) -> list[tuple[int, str, str]]:
 
 def refused(path: Path) -> InvalidAnswers:
     with pytest.raises(InvalidAnswers) as caught:
-        answers.load(path)
+        load.load(path)
     return caught.value
 
 
@@ -133,5 +133,5 @@ def test_hostile_texts_end_soon(text: str) -> None:
     """What is built to keep a parser busy, or to end it with an overflow of its stack, is refused in seconds."""
     begun = time.process_time()  # not the clock's: other programs may keep the machine busy
     with pytest.raises(InvalidAnswers):
-        answers.parse(text)
+        load.parse(text)
     assert time.process_time() - begun < 15

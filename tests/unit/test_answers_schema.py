@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from kinstall import answers
+from kinstall.answers import load
+from kinstall.answers.fields import keys_of
+from kinstall.answers.schema import schema
 from kinstall.cluster import ClusterSpec, Node
-from kinstall.keys import keys_of
-from kinstall.schema import schema
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
 _TYPES = {"string": str, "integer": int, "boolean": bool, "object": dict, "array": list, "null": type(None)}
@@ -45,7 +45,7 @@ def violations(value: Any, rule: dict[str, Any], top: dict[str, Any], where: str
 @pytest.mark.parametrize("show_defaults", [False, True])
 def test_examples_fit_the_schema(path: Path, show_defaults: bool) -> None:
     """What the parser takes, and what dump writes, the schema takes as well."""
-    data = answers.as_data(answers.load(path), show_defaults=show_defaults)
+    data = load.as_data(load.load(path), show_defaults=show_defaults)
     assert list(violations(data, schema(), schema())) == []
 
 

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import pytest
 
-from kinstall.answers import parse
+from kinstall.answers.load import parse
 from kinstall.availability import Answer, Looked, State, ask, count, look
 from kinstall.cluster import ClusterSpec
 from kinstall.cluster.release_files import release_files

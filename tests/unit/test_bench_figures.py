@@ -2,7 +2,7 @@
 
 import json
 
-from kinstall.answers import parse
+from kinstall.answers.load import parse
 from tests.bench import cluster, figures, rehearse, w1
 from tests.bench.figures import Row, Target
 from tests.bench.w1_steps import STEPS, plan, tasks

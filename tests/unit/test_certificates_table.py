@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date
 
 from assets.pki import Leaf, Signer
+from kinstall.answers.fields import keys_of
 from kinstall.cluster import Security
-from kinstall.keys import keys_of
 from screens.certificates import rows, table
 from screens.draft import Draft
 from screens.security import MODES

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kinstall.keys import describe_keys
+from kinstall.answers.fields import describe_keys
 from tests.docs import DOCS, pages
 from tests.docs.coverage import marks, rows
 

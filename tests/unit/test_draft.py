@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kinstall import answers, yamltext
+from kinstall.answers import document, load
 from kinstall.errors import InvalidAnswers
 from screens.draft import Draft, default_at
 from tests.unit.generated_answers import generated_text
@@ -17,7 +17,7 @@ NODE = "nodes: [{name: a, address: 10.30.0.11, role: control-plane}]\n"
 
 def readable(path: Path) -> bool:
     try:
-        answers.read(answers.text_of(path))
+        load.read(load.text_of(path))
     except InvalidAnswers:
         return False
     return True
@@ -36,15 +36,15 @@ def test_a_draft_of_valid_answers_says_the_same(number: int) -> None:
     text = generated_text(number)
     draft = Draft.parse(text)
     assert draft.problems == ()
-    assert answers.parse(draft.text()) == answers.parse(text)
+    assert load.parse(draft.text()) == load.parse(text)
 
 
 @pytest.mark.parametrize("path", [path for path in BAD if readable(path)], ids=lambda path: path.stem)
 def test_a_bad_file_is_held_as_it_is(path: Path) -> None:
     """Its data, unclear words included, and its problems are the same after it was opened and written."""
     draft = Draft.load(path)
-    before = yamltext.read(answers.text_of(path))
-    assert yamltext.read(draft.text()).data == before.data
+    before = document.read(load.text_of(path))
+    assert document.read(draft.text()).data == before.data
     assert draft.problems
     again = Draft.parse(draft.text())
     kept = {(problem.path, problem.message) for problem in draft.problems if problem not in draft.lost_by_saving}

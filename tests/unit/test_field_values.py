@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from kinstall.answers.document import Unclear
+from kinstall.answers.fields import Key, keys_of
 from kinstall.cluster import ClusterSpec, Networking, Node, Security
-from kinstall.keys import Key, keys_of
-from kinstall.yamltext import Unclear
 from screens.draft import Draft
 from screens.fields import placed
 from screens.fields.values import NOTHING, Kind, complaint, kind_of, meant, shown

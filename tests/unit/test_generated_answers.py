@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from kinstall import answers
+from kinstall.answers import load
+from kinstall.answers.fields import describe_keys, is_record, keys_of
 from kinstall.cluster import ClusterSpec
-from kinstall.keys import describe_keys, is_record, keys_of
 from tests.golden.making import plan_of
 from tests.unit.generated_answers import generated, generated_text
 
@@ -31,18 +31,18 @@ WITHOUT_ANOTHER_VALUE = {
 @pytest.fixture(scope="module")
 def specs() -> list[ClusterSpec]:
     """All of them are valid, or the generator is wrong."""
-    return [answers.parse(generated_text(number), f"number {number}") for number in NUMBERS]
+    return [load.parse(generated_text(number), f"number {number}") for number in NUMBERS]
 
 
 def test_what_is_written_reads_as_what_it_was(specs: list[ClusterSpec]) -> None:
     """With and without defaults: nothing is lost, nothing becomes a number, a date or a boolean on the way."""
     for number, spec in enumerate(specs):
-        text = answers.dump(spec)
-        again = answers.parse(text, f"number {number}")
+        text = load.dump(spec)
+        again = load.parse(text, f"number {number}")
         assert again == spec
-        assert answers.dump(again) == text
+        assert load.dump(again) == text
     for spec in specs[::5]:
-        assert answers.parse(answers.dump(spec, show_defaults=True)) == spec
+        assert load.parse(load.dump(spec, show_defaults=True)) == spec
 
 
 def test_the_plan_of_what_is_written_is_the_same(specs: list[ClusterSpec]) -> None:
@@ -53,7 +53,7 @@ def test_the_plan_of_what_is_written_is_the_same(specs: list[ClusterSpec]) -> No
             chosen.setdefault((spec.networking.pod_network, spec.networking.proxy_mode, spec.security.mode), spec)
     assert len(chosen) > 4
     for spec in chosen.values():
-        assert plan_of(answers.parse(answers.dump(spec))) == plan_of(spec)
+        assert plan_of(load.parse(load.dump(spec))) == plan_of(spec)
 
 
 def backwards(value: Any) -> Any:
@@ -69,16 +69,16 @@ def test_the_order_of_keys_changes_no_file(specs: list[ClusterSpec]) -> None:
     few = [spec for spec in specs if spec.security.key_type != "rsa"][::25]
     assert len(few) > 4
     for spec in few:
-        data = yaml.safe_load(answers.dump(spec))
+        data = yaml.safe_load(load.dump(spec))
         data.setdefault("components", {}).setdefault("kubelet", {})["config"] = tuned
-        one, other = (answers.parse(json.dumps(each)) for each in (data, backwards(data)))
+        one, other = (load.parse(json.dumps(each)) for each in (data, backwards(data)))
         assert plan_of(one) == plan_of(other)
 
 
 def test_a_number_always_gives_the_same_answers(specs: list[ClusterSpec]) -> None:
     """A failure can be looked at again by its number; different numbers give different answers."""
     assert generated(7) == generated(7)
-    assert len({answers.dump(spec) for spec in specs}) > 190
+    assert len({load.dump(spec) for spec in specs}) > 190
 
 
 def test_every_key_is_set_by_some_and_left_out_by_others(specs: list[ClusterSpec]) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from kinstall import answers, inventory
+from kinstall import inventory
+from kinstall.answers import load
 from kinstall.errors import UsageError
 from kinstall.inventory import Imported
 
@@ -169,7 +170,7 @@ def test_rows_are_what_an_answers_file_takes() -> None:
     data: dict[str, Any] = {"nodes": list(found.nodes)}
     import yaml
 
-    spec = answers.parse(yaml.safe_dump(data))
+    spec = load.parse(yaml.safe_dump(data))
     assert [node.role for node in spec.nodes] == ["control-plane", "worker"]
     assert spec.nodes[0].labels == {"zone": "a", "disk": "ssd"}
     assert (spec.nodes[0].ssh.port, spec.nodes[0].ssh.proxy_jump) == (2222, "adm@10.9.0.1:22")

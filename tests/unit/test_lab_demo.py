@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kinstall.answers import parse
+from kinstall.answers.load import parse
 from tests.lab.demo import answers_for, merged
 from tests.lab.shell import LabError
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from assets import kubeconfig, paths
-from kinstall.answers import load
+from kinstall.answers.load import load
 from kinstall.cluster import WORKER, ClusterSpec, ComponentOverrides, Node
 from kinstall.cluster.subnets import assign_pod_cidrs
 from kinstall.engine.diff import Action, Pending, pending

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kinstall import cli
-from kinstall.answers import load
+from kinstall.answers.load import load
 from kinstall.engine.events import (
     Event,
     Notice,

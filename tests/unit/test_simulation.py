@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kinstall.answers import parse
+from kinstall.answers.load import parse
 from kinstall.cluster import ClusterSpec, Networking, Node
 from kinstall.engine.diff import pending
 from kinstall.engine.steps import (

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kinstall.answers import parse
+from kinstall.answers.load import parse
 from kinstall.engine.events import Outcome
 from kinstall.errors import VerifyFailed
 from kinstall.install import Options, replay, reset

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 
+from kinstall.answers.rules import formats
+from kinstall.answers.rules.view import Rule, View, told
 from kinstall.cluster import OwnAuthority, Security
 from kinstall.findings import Problem
-from kinstall.rules import syntax
-from kinstall.rules.view import Rule, View, told
 
 _GIVES_UP = (
     "whoever reaches the gateway from a trusted network is admin, without any credential, and nothing is encrypted"
@@ -42,7 +42,7 @@ def trusted_networks(view: View) -> Iterator[Problem]:
         place = f"{path}[{index}]"
         if not view.intact(place):
             continue
-        wrong = syntax.network(text)
+        wrong = formats.network(text)
         yield from told(place, wrong)
         if wrong:
             continue
@@ -65,8 +65,8 @@ def own_authorities(view: View) -> Iterator[Problem]:
     taken: dict[str, str] = {}
     for name, own in own_authorities_of(view.spec.security):
         path = f"security.ownCA.{name}"
-        yield from told(f"{path}.certificate", syntax.key_file(own.certificate))
-        yield from told(f"{path}.key", syntax.key_file(own.key))
+        yield from told(f"{path}.certificate", formats.key_file(own.certificate))
+        yield from told(f"{path}.key", formats.key_file(own.key))
         for missing, there in (("key", own.certificate), ("certificate", own.key)):
             if there and not getattr(own, missing) and view.intact(path):
                 yield Problem(f"{path}.{missing}", "an authority needs both its certificate and its key", "name it")

@@ -4,35 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kinstall.answers.fields import written
+from kinstall.answers.rules import formats
+from kinstall.answers.rules.view import Rule, View, told
 from kinstall.cluster import Mirror, releases
 from kinstall.cluster.release_files import ARCHITECTURES, ReleaseFile, pinned_digest, release_files, unpinned
 from kinstall.findings import Problem
-from kinstall.keys import written
-from kinstall.rules import syntax
-from kinstall.rules.view import Rule, View, told
 
 _SITES = ("kubernetes", "containerd", "runc", "cniPlugins")
 
 
 def images(view: View) -> Iterator[Problem]:
     wanted = view.spec.images
-    yield from told("images.imageRepository", syntax.repository(wanted.image_repository))
+    yield from told("images.imageRepository", formats.repository(wanted.image_repository))
     for host, mirror in wanted.mirrors.items():
         path = written(("images", "mirrors", host))
-        yield from told(path, syntax.registry(host))
-        yield from told(f"{path}.endpoint", syntax.url(mirror.endpoint))
+        yield from told(path, formats.registry(host))
+        yield from told(f"{path}.endpoint", formats.url(mirror.endpoint))
         yield from _access(path, mirror)
     for key, tag in (("etcd", wanted.etcd), ("coredns", wanted.coredns), ("pause", wanted.pause)):
         if tag:
-            yield from told(f"images.{key}", syntax.image(tag))
-    yield from told("images.agnhost", syntax.image(wanted.agnhost))
+            yield from told(f"images.{key}", formats.image(tag))
+    yield from told("images.agnhost", formats.image(wanted.agnhost))
 
 
 def _access(path: str, mirror: Mirror) -> Iterator[Problem]:
     """Who is let in, and how the mirror is recognized."""
-    yield from told(f"{path}.user", syntax.registry_user(mirror.user))
+    yield from told(f"{path}.user", formats.registry_user(mirror.user))
     if mirror.password:
-        yield from told(f"{path}.password", syntax.secret_reference(mirror.password))
+        yield from told(f"{path}.password", formats.secret_reference(mirror.password))
     if mirror.user and not mirror.password:
         yield Problem(f"{path}.user", "the user has no password", "write a reference to it under password")
     if mirror.password and not mirror.user:
@@ -56,7 +56,7 @@ def _sites(view: View) -> dict[str, str]:
 
 def sites(view: View) -> Iterator[Problem]:
     for key, address in _sites(view).items():
-        yield from told(f"downloads.{key}", syntax.url(address))
+        yield from told(f"downloads.{key}", formats.url(address))
 
 
 def versions(view: View) -> Iterator[Problem]:
@@ -79,7 +79,7 @@ def versions(view: View) -> Iterator[Problem]:
         )
 
 
-def _version(text: str) -> syntax.Complaint | None:
+def _version(text: str) -> formats.Complaint | None:
     try:
         releases.numbers(text)
     except ValueError:
@@ -92,7 +92,7 @@ def _version(text: str) -> syntax.Complaint | None:
 
 def digests(view: View) -> Iterator[Problem]:
     for name, digest in view.spec.downloads.sha256.items():
-        yield from told(written(("downloads", "sha256", name)), syntax.sha256(digest))
+        yield from told(written(("downloads", "sha256", name)), formats.sha256(digest))
 
 
 def _files(view: View) -> dict[str, tuple[ReleaseFile, ...]]:

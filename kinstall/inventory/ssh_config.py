@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from kinstall.inventory.collecting import MAX_MACHINES, Collector, Imported
-from kinstall.inventory.fields import Machine
+from kinstall.inventory.columns import Machine
+from kinstall.inventory.machines import MAX_MACHINES, Collector, Imported
 
 _KEYWORD = re.compile(r"\s*(?P<keyword>[A-Za-z]+)(?:\s*=\s*|\s+)(?P<rest>.*?)\s*")
 _USED = frozenset({"hostname", "user", "port", "identityfile", "proxyjump", "proxycommand"})

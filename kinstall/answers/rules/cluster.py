@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
+from kinstall.answers.rules import formats
+from kinstall.answers.rules.view import Rule, View, between, told
 from kinstall.cluster import releases
 from kinstall.cluster.subnets import as_network
 from kinstall.findings import Problem
-from kinstall.rules import syntax
-from kinstall.rules.view import Rule, View, between, told
 
 API_PORT = 6443
 """Where every API server listens; an endpoint of its own (a load balancer, say) may have another port."""
@@ -24,15 +24,15 @@ def version(view: View) -> Iterator[Problem]:
 
 
 def names(view: View) -> Iterator[Problem]:
-    yield from told("clusterName", syntax.dns_label(view.spec.cluster_name))
-    yield from told("networking.dnsDomain", syntax.dns_name(view.spec.networking.dns_domain))
+    yield from told("clusterName", formats.dns_label(view.spec.cluster_name))
+    yield from told("networking.dnsDomain", formats.dns_name(view.spec.networking.dns_domain))
 
 
 def endpoint(view: View) -> Iterator[Problem]:
     path, text = "controlPlaneEndpoint", view.spec.control_plane_endpoint
     if not text:
         return
-    wrong = syntax.host_port(text)
+    wrong = formats.host_port(text)
     yield from told(path, wrong)
     if wrong:
         return
@@ -58,7 +58,7 @@ def endpoint(view: View) -> Iterator[Problem]:
 def certificates(view: View) -> Iterator[Problem]:
     security = view.spec.security
     for index, name in enumerate(security.extra_sans):
-        yield from told(f"security.extraSANs[{index}]", syntax.san(name))
+        yield from told(f"security.extraSANs[{index}]", formats.san(name))
     yield from between("security.caDays", security.ca_days, 1, _MAX_DAYS)
     leaf = list(between("security.leafDays", security.leaf_days, 1, _MAX_DAYS))
     yield from leaf

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kinstall.cluster import CONTROL_PLANE
-from kinstall.inventory.collecting import Imported
+from kinstall.inventory.machines import Imported
 
 
 @dataclass(frozen=True, slots=True)

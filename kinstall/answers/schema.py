@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from kinstall.answers import as_data
+from kinstall.answers.fields import Key, element, is_list, is_map, is_record, keys_of
+from kinstall.answers.load import as_data
 from kinstall.cluster import ClusterSpec
-from kinstall.keys import Key, element, is_list, is_map, is_record, keys_of
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

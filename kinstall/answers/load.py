@@ -8,13 +8,13 @@ from typing import Any
 
 import yaml
 
-from kinstall import rules, yamltext
+from kinstall.answers import document, rules
+from kinstall.answers.document import Document
+from kinstall.answers.fields import enclosing, is_record, keys_of
+from kinstall.answers.structure import structure
 from kinstall.cluster import ClusterSpec
 from kinstall.errors import InvalidAnswers
 from kinstall.findings import Problem
-from kinstall.keys import enclosing, is_record, keys_of
-from kinstall.structure import structure
-from kinstall.yamltext import Document
 
 _START = "start from one of the files in examples/"
 
@@ -38,7 +38,7 @@ def text_of(path: str | Path) -> str:
     try:
         with Path(path).open("rb") as file:
             # One byte more than allowed shows that it is too much; the rest of a huge file is never read.
-            content = file.read(yamltext.MAX_BYTES + 1)
+            content = file.read(document.MAX_BYTES + 1)
     except FileNotFoundError:
         raise _refused(source, "there is no such file", _START) from None
     except IsADirectoryError:
@@ -48,7 +48,7 @@ def text_of(path: str | Path) -> str:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no valid path"
         raise _refused(source, f"the file cannot be read: {reason}") from None
-    if len(content) > yamltext.MAX_BYTES:
+    if len(content) > document.MAX_BYTES:
         raise _refused(source, "larger than 1 MiB", "an answers file has a few hundred lines")
     try:
         return content.decode("utf-8-sig")
@@ -76,14 +76,14 @@ def read(text: str, source: str = "answers.yaml") -> Document:
         InvalidAnswers: it is no YAML, or not a mapping
     """
     try:
-        document = yamltext.read(text)
-    except yamltext.Unreadable as error:
+        parsed = document.read(text)
+    except document.Unreadable as error:
         raise InvalidAnswers(source, [error.problem]) from None
-    if document.data is None and not document.problems:
+    if parsed.data is None and not parsed.problems:
         raise _refused(source, "the file is empty", _START, 1)
-    if not isinstance(document.data, dict):
-        raise _refused(source, "an answers file is a mapping of `key: value` lines", _START, document.lines[""])
-    return document
+    if not isinstance(parsed.data, dict):
+        raise _refused(source, "an answers file is a mapping of `key: value` lines", _START, parsed.lines[""])
+    return parsed
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +96,11 @@ class Examined:
     broken: frozenset[str]
 
 
-def examine(document: Document) -> Examined:
+def examine(parsed: Document) -> Examined:
     """The spec of a document that holds a mapping, and everything that is wrong with it."""
-    found = structure(document)
-    problems = [*document.problems, *found.problems, *rules.check(found.spec, found.broken)]
-    located = dict.fromkeys(_located(problem, document.lines) for problem in problems)
+    found = structure(parsed)
+    problems = [*parsed.problems, *found.problems, *rules.check(found.spec, found.broken)]
+    located = dict.fromkeys(_located(problem, parsed.lines) for problem in problems)
     return Examined(found.spec, tuple(sorted(located, key=lambda problem: problem.line)), found.broken)
 
 
@@ -148,18 +148,18 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    style = None if yamltext.is_plain_text(value) else '"'
+    style = None if document.is_plain_text(value) else '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
-def _unclear(dumper: yaml.SafeDumper, value: yamltext.Unclear) -> yaml.ScalarNode:
+def _unclear(dumper: yaml.SafeDumper, value: document.Unclear) -> yaml.ScalarNode:
     """As it stood: without quotes and without a tag."""
     tag = dumper.resolve(yaml.ScalarNode, value.text, (True, False))  # type: ignore[no-untyped-call]
     return yaml.ScalarNode(tag, value.text)
 
 
 _Dumper.add_representer(str, _text)
-_Dumper.add_representer(yamltext.Unclear, _unclear)
+_Dumper.add_representer(document.Unclear, _unclear)
 
 
 def _located(problem: Problem, lines: dict[str, int]) -> Problem:

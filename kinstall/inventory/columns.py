@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from kinstall.answers.fields import keys_of
+from kinstall.answers.rules import formats
+from kinstall.answers.rules.formats import Complaint
 from kinstall.cluster import CONTROL_PLANE, WORKER, Node
-from kinstall.keys import keys_of
-from kinstall.rules import syntax
-from kinstall.rules.syntax import Complaint
 
 _SECRET = re.compile(r"pass|secret|token|credential|vault|pwd", re.IGNORECASE)
 _SEPARATORS = re.compile(r"[\s_.-]+")
@@ -86,7 +86,7 @@ def _role(machine: Machine, text: str) -> Complaint | None:
 
 def _port(machine: Machine, text: str) -> Complaint | None:
     number = int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
-    if syntax.port(number):
+    if formats.port(number):
         return "this is no TCP port", "write a number from 1 to 65535"
     machine.port = number
     return None
@@ -96,7 +96,7 @@ def _labels(machine: Machine, text: str) -> Complaint | None:
     found: dict[str, str] = {}
     for pair in re.split(r"[\s,;|]+", text.strip()):
         key, equals, value = pair.partition("=")
-        if not equals or syntax.label_key(key) or syntax.label_value(value):
+        if not equals or formats.label_key(key) or formats.label_value(value):
             return "this is no label", "write KEY=VALUE, both as Kubernetes takes them"
         found[key] = value
     machine.labels.update(found)
@@ -108,7 +108,7 @@ def _taints(machine: Machine, text: str) -> Complaint | None:
     for one in filter(None, re.split(r"[\s,;|]+", text.strip())):
         rest, _, effect = one.rpartition(":")
         key, _, value = rest.partition("=")
-        if effect not in _EFFECTS or syntax.label_key(key) or syntax.label_value(value):
+        if effect not in _EFFECTS or formats.label_key(key) or formats.label_value(value):
             return "this is no taint", f"write KEY=VALUE:EFFECT, with the effect {', '.join(_EFFECTS)}"
         found.append({"key": key, "effect": effect} | ({"value": value} if value else {}))
     machine.taints = [*(machine.taints or []), *found]
@@ -125,15 +125,15 @@ SETTERS: dict[str, Callable[[Machine, str], Complaint | None]] = {
     "name": _checked("name", _any, "name", ""),
     "address": _checked("address", _any, "address", ""),
     "role": _role,
-    "user": _checked("user", syntax.user, "login name", "write the name alone"),
+    "user": _checked("user", formats.user, "login name", "write the name alone"),
     "port": _port,
-    "identityFile": _checked("identity_file", syntax.key_file, "path of a key", "write the path of the file"),
-    "proxyJump": _checked("proxy_jump", syntax.jump, "jump host", "write one: [user@]host[:port]"),
-    "hostKey": _checked("host_key", syntax.fingerprint, "host key's fingerprint", _HOST_KEY),
+    "identityFile": _checked("identity_file", formats.key_file, "path of a key", "write the path of the file"),
+    "proxyJump": _checked("proxy_jump", formats.jump, "jump host", "write one: [user@]host[:port]"),
+    "hostKey": _checked("host_key", formats.fingerprint, "host key's fingerprint", _HOST_KEY),
     "labels": _labels,
     "taints": _taints,
-    "podCIDR": _checked("pod_cidr", syntax.cidr, "pod range", "write one like 10.244.1.0/24"),
-    "nodeIP": _checked("node_ip", syntax.node_address, "IPv4 address of a machine", "write one like 192.0.2.11"),
+    "podCIDR": _checked("pod_cidr", formats.cidr, "pod range", "write one like 10.244.1.0/24"),
+    "nodeIP": _checked("node_ip", formats.node_address, "IPv4 address of a machine", "write one like 192.0.2.11"),
 }
 
 _WORDS = {

@@ -19,10 +19,10 @@ from cattrs.cols import homogenous_tuple_structure_factory, mapping_structure_fa
 from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError, IterableValidationError
 from cattrs.gen import make_dict_structure_fn, override
 
+from kinstall.answers.document import Document, Unclear
+from kinstall.answers.fields import Key, Path, is_list, is_map, is_record, is_secret, keys_of, type_name, written
 from kinstall.cluster import ClusterSpec
 from kinstall.findings import Problem
-from kinstall.keys import Key, Path, is_list, is_map, is_record, is_secret, keys_of, type_name, written
-from kinstall.yamltext import Document, Unclear
 
 _SECRET_NAME = re.compile(r"pass|secret|token|credential|key", re.IGNORECASE)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 
-from kinstall.inventory.collecting import MAX_MACHINES, Collector, Imported
-from kinstall.inventory.fields import ALIASES, Machine, simplified
+from kinstall.inventory.columns import ALIASES, Machine, simplified
+from kinstall.inventory.machines import MAX_MACHINES, Collector, Imported
 
 DELIMITERS = ",;\t|"
 

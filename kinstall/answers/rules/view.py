@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
+from kinstall.answers.fields import holds
+from kinstall.answers.rules.formats import Complaint, cidr
 from kinstall.cluster import ClusterSpec, Node, releases
 from kinstall.cluster.releases import Release
 from kinstall.cluster.subnets import as_network
 from kinstall.findings import Problem
-from kinstall.keys import holds
-from kinstall.rules.syntax import Complaint, cidr
 
 
 @dataclass(frozen=True, slots=True)

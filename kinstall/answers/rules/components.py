@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from kinstall.answers.fields import Path, keys_of, written
+from kinstall.answers.rules.owned_flags import OWNED
+from kinstall.answers.rules.view import Rule, View
 from kinstall.cluster import WORKER, ComponentOverrides, Components, WorkerComponents
 from kinstall.cluster.releases import known_versions, release
 from kinstall.findings import Problem
-from kinstall.keys import Path, keys_of, written
-from kinstall.rules.owned import OWNED
-from kinstall.rules.view import Rule, View
 
 _FLAG = re.compile(r"[A-Za-z][A-Za-z0-9.-]*")
 _WITH_CONFIGURATION = ("kubelet", "kubeProxy")

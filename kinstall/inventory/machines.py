@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from kinstall.answers.rules import formats
 from kinstall.findings import Problem
-from kinstall.inventory.fields import SETTERS, Machine, as_row, is_secret
-from kinstall.rules import syntax
+from kinstall.inventory.columns import SETTERS, Machine, as_row, is_secret
 
 MAX_MACHINES = 5000
 NAME_LIMIT = 63
@@ -108,7 +108,7 @@ class Collector:
         if machine.address == machine.name and _ADDRESS_LIKE.fullmatch(machine.name):
             machine.name = ""
         if _ADDRESS_LIKE.fullmatch(machine.address):
-            wrong = syntax.node_address(machine.address)
+            wrong = formats.node_address(machine.address)
             if wrong:
                 self.problem(machine.line, *wrong)
             return wrong is None

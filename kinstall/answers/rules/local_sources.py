@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import fields
 from posixpath import basename
 
+from kinstall.answers.rules import formats
+from kinstall.answers.rules.view import Rule, View, told
 from kinstall.cluster import Downloads
 from kinstall.cluster.release_files import ARCHITECTURES, tarball
 from kinstall.findings import Problem
-from kinstall.rules import syntax
-from kinstall.rules.view import Rule, View, told
 
 _SITES = {
     "kubernetes": "kubernetes",
@@ -24,13 +24,13 @@ def places(view: View) -> Iterator[Problem]:
     downloads, images = view.spec.downloads, view.spec.images
     for path, text in (("downloads.folder", downloads.folder), ("images.archives", images.archives)):
         if text:
-            yield from told(path, syntax.local_path(text, braces=path == "downloads.folder"))
+            yield from told(path, formats.local_path(text, braces=path == "downloads.folder"))
     if place := downloads.server_tarball:
         yield from told("downloads.serverTarball", _tarball(place))
 
 
-def _tarball(place: str) -> syntax.Complaint | None:
-    wrong = syntax.url(place.replace("{arch}", "amd64")) if "://" in place else syntax.local_path(place, braces=True)
+def _tarball(place: str) -> formats.Complaint | None:
+    wrong = formats.url(place.replace("{arch}", "amd64")) if "://" in place else formats.local_path(place, braces=True)
     if wrong is None and not place.endswith((".tar.gz", ".tgz")):
         return "this does not end in .tar.gz", "name the file kubernetes-server-linux-{arch}.tar.gz of the release"
     return wrong

@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from kinstall.inventory.collecting import MAX_MACHINES, Collector, Imported, shown
-from kinstall.inventory.fields import ALIASES, Machine, is_secret, role_of, simplified
+from kinstall.inventory.columns import ALIASES, Machine, is_secret, role_of, simplified
+from kinstall.inventory.machines import MAX_MACHINES, Collector, Imported, shown
 
 _LOGIN = re.compile(r"(?:ssh://)?(?P<user>[^@]*)@(?P<host>[^@:]*)(?::(?P<port>[^:@]*))?")
 _WITH_PORT = re.compile(r"(?:ssh://)?(?P<host>[^:@/]+):(?P<port>[0-9]+)")

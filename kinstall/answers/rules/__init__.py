@@ -6,11 +6,11 @@ themselves, so that one mistake is told once.
 
 from __future__ import annotations
 
+from kinstall.answers.fields import holds
+from kinstall.answers.rules import access, cluster, components, local_sources, networking, nodes, security, sources
+from kinstall.answers.rules.view import View
 from kinstall.cluster import ClusterSpec
 from kinstall.findings import Problem
-from kinstall.keys import holds
-from kinstall.rules import access, cluster, components, local_sources, networking, nodes, security, sources
-from kinstall.rules.view import View
 
 _RULES = (
     *cluster.RULES,

@@ -14,8 +14,8 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from kinstall.answers.fields import Path, written
 from kinstall.findings import Problem
-from kinstall.keys import Path, written
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 40

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 
+from kinstall.answers.rules import formats
+from kinstall.answers.rules.view import Rule, View, between, told
 from kinstall.cluster.subnets import ranges_in
 from kinstall.findings import Problem
-from kinstall.rules import syntax
-from kinstall.rules.view import Rule, View, between, told
 
 SMALLEST_NODE_RANGE = 28
 """A /28 holds 13 pods; with less a node is of little use."""
@@ -20,8 +20,8 @@ ALLOCATOR_BITS = 16
 
 def ranges(view: View) -> Iterator[Problem]:
     networking = view.spec.networking
-    yield from told("networking.podSubnet", syntax.cidr(networking.pod_subnet))
-    yield from told("networking.serviceSubnet", syntax.cidr(networking.service_subnet))
+    yield from told("networking.podSubnet", formats.cidr(networking.pod_subnet))
+    yield from told("networking.serviceSubnet", formats.cidr(networking.service_subnet))
     if networking.mtu != 0:
         yield from between("networking.mtu", networking.mtu, 576, 65535, "0 takes that of the node's interface")
 
@@ -77,7 +77,7 @@ def own_ranges(view: View) -> Iterator[Problem]:
         place, text = f"{path}.podCIDR", node.pod_cidr
         if not text or not view.intact(place):
             continue
-        wrong = syntax.cidr(text)
+        wrong = formats.cidr(text)
         yield from told(place, wrong)
         if wrong:
             continue
@@ -104,7 +104,7 @@ def manifest(view: View) -> Iterator[Problem]:
         return
     if not networking.pod_network_manifest:
         yield Problem(path, "podNetwork manifest takes its network from a file", "name your CNI's manifest")
-    yield from told(path, syntax.key_file(networking.pod_network_manifest))
+    yield from told(path, formats.key_file(networking.pod_network_manifest))
     if networking.mtu:
         yield Problem("networking.mtu", "a manifest's network sets its MTU itself", "leave it out, set it in there")
     for place, node in view.nodes():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kinstall.answers.fields import Path, written
+from kinstall.answers.rules import formats
+from kinstall.answers.rules.view import Rule, View, told
 from kinstall.cluster import CONTROL_PLANE, CONTROL_PLANE_TAINT, WORKER, Taint
 from kinstall.findings import Problem
-from kinstall.keys import Path, written
-from kinstall.rules import syntax
-from kinstall.rules.view import Rule, View, told
 
 HOSTNAME_LABEL_LIMIT = 63
 """A node's name also becomes the value of its label kubernetes.io/hostname."""
@@ -39,7 +39,7 @@ def names(view: View) -> Iterator[Problem]:
     names: dict[str, str] = {}
     for path, node in view.nodes():
         if view.intact(f"{path}.name"):
-            yield from told(f"{path}.name", syntax.dns_name(node.name, HOSTNAME_LABEL_LIMIT))
+            yield from told(f"{path}.name", formats.dns_name(node.name, HOSTNAME_LABEL_LIMIT))
             if node.name in names:
                 yield Problem(f"{path}.name", f"{node.name} is {names[node.name]}'s name too", "name each node once")
             names.setdefault(node.name, path)
@@ -51,9 +51,9 @@ def addresses(view: View) -> Iterator[Problem]:
     logins: dict[tuple[str, int, str], str] = {}
     for path, node in view.nodes():
         if view.intact(f"{path}.address"):
-            yield from told(f"{path}.address", syntax.node_address(node.address))
+            yield from told(f"{path}.address", formats.node_address(node.address))
         if node.node_ip and view.intact(f"{path}.nodeIP"):
-            yield from told(f"{path}.nodeIP", syntax.node_address(node.node_ip))
+            yield from told(f"{path}.nodeIP", formats.node_address(node.node_ip))
         place, ssh = f"{path}.{node.internal_ip_key}", view.spec.ssh_of(node)
         login = (node.address, ssh.port, ssh.proxy_jump)
         if not view.intact(place):
@@ -79,11 +79,11 @@ def _told_of(view: View) -> Iterator[tuple[Path, str, str, dict[str, str], tuple
 def labels(view: View) -> Iterator[Problem]:
     for path, role, whose, told_labels, _ in _told_of(view):
         for key, value in told_labels.items():
-            wrong = syntax.label_key(key) or syntax.label_value(value) or _spoken_for(key, role, whose)
+            wrong = formats.label_key(key) or formats.label_value(value) or _spoken_for(key, role, whose)
             yield from told(written((*path, "labels", key)), wrong)
 
 
-def _spoken_for(key: str, role: str, whose: str) -> syntax.Complaint | None:
+def _spoken_for(key: str, role: str, whose: str) -> formats.Complaint | None:
     """Labels that follow from something else. All others of Kubernetes' own may be given: kinstall sets labels as an
     administrator, so what NodeRestriction forbids a kubelet is no limit here."""
     if key in _SET_BY_KUBELET:
@@ -100,8 +100,8 @@ def taints(view: View) -> Iterator[Problem]:
             place = written((*path, "taints", index))
             if not view.untouched(place):
                 continue
-            yield from told(f"{place}.key", syntax.label_key(taint.key))
-            yield from told(f"{place}.value", syntax.label_value(taint.value))
+            yield from told(f"{place}.key", formats.label_key(taint.key))
+            yield from told(f"{place}.value", formats.label_value(taint.value))
             if (taint.key, taint.effect) in seen:
                 yield Problem(place, f"{taint.key} with {taint.effect} stands here twice", "keep one of them")
             seen.add((taint.key, taint.effect))

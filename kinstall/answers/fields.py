@@ -1,6 +1,7 @@
 """How kinstall/cluster's records look in an answers file: the keys' names, types and help, read off the dataclasses.
 
-The one declaration is kinstall/cluster's; the parser, the JSON Schema, the dump and the reference page all come through here.
+The one declaration is kinstall/cluster's; the parser, the JSON Schema, the dump and the reference page all come
+through here.
 """
 
 from __future__ import annotations
