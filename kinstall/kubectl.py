@@ -10,7 +10,7 @@ from kinstall.cluster import ClusterSpec
 from kinstall.cluster.release_files import Place, release_files
 from kinstall.digests import resolve
 from kinstall.errors import KinstallError
-from kinstall.facts import ARCHITECTURES
+from kinstall.facts.model import ARCHITECTURES
 from kinstall.fetch import fetch_file
 from kinstall.sources import operators_file
 from kinstall.state import StateFolder

@@ -9,16 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from kinstall import digests, matrix, verify
+from kinstall import connectivity, digests, verify
 from kinstall.cluster import ClusterSpec, Node
+from kinstall.connectivity import Matrix, Want
 from kinstall.engine.host import Host, ShellHost
 from kinstall.engine.runner import for_each
 from kinstall.errors import Cancelled, HostKeyChanged, HostKeyUnknown, KinstallError, PreflightFailed
-from kinstall.facts import NodeFacts, facts_program, parse
+from kinstall.facts.model import NodeFacts, facts_program, parse
 from kinstall.fetch import Depot
 from kinstall.findings import Finding, Severity
 from kinstall.kubectl import fetch_kubectl
-from kinstall.matrix import Matrix, Want
 from kinstall.secrets import Secrets
 from kinstall.sources import Sources, gather
 from kinstall.state import StateFolder
@@ -134,7 +134,7 @@ class Session:
     def reach(self, wants: Sequence[Want], mtus: Mapping[str, int]) -> Matrix:
         """Try every way between nodes; `mtus` are those of their own interfaces. Nodes that are lost are not asked."""
         addresses = {node.name: node.internal_ip for node in self.spec.nodes}
-        return matrix.ask(wants, self.channels, addresses, mtus)
+        return connectivity.ask(wants, self.channels, addresses, mtus)
 
     def checksums(self, url: str) -> str:
         """A release site's checksum file. Raises OSError and ValueError."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TextIO
 
+from kinstall.connectivity import Matrix, Reached
 from kinstall.findings import Finding
 from kinstall.headless.tables import findings_json, show_findings, show_json, show_table
-from kinstall.matrix import Matrix, Reached
 
 
 def matrix_json(matrix: Matrix) -> dict[str, Any]:

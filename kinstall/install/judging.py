@@ -9,12 +9,13 @@ from shlex import quote
 
 from assets import paths
 from assets.x509 import ca_fingerprint
-from kinstall import brought, preflight
+from kinstall import brought
 from kinstall.cluster import ClusterSpec
+from kinstall.connectivity import Matrix, wanted
 from kinstall.findings import Finding
 from kinstall.install.options import Options
 from kinstall.living import own_records, refuse_changes
-from kinstall.matrix import Matrix, wanted
+from kinstall.preflight.judge import check_cluster, check_node, check_peers
 from kinstall.session import Asked, Session, require
 from kinstall.state import StateFolder
 
@@ -59,20 +60,20 @@ def judge(
         if isinstance(answer, Finding):
             heard(node, [answer])
         else:
-            heard(node, preflight.check_node(spec, spec.node(node), answer.facts, answer.clock, fingerprint))
+            heard(node, check_node(spec, spec.node(node), answer.facts, answer.clock, fingerprint))
 
     asked, findings = session.ask(answered)
     facts = {name: each.facts for name, each in asked.items()}
     for name, each in asked.items():
-        findings += preflight.check_node(spec, spec.node(name), each.facts, each.clock, fingerprint)
+        findings += check_node(spec, spec.node(name), each.facts, each.clock, fingerprint)
     compared = [
-        *preflight.check_cluster(spec, facts, {name: each.clock for name, each in asked.items()}),
+        *check_cluster(spec, facts, {name: each.clock for name, each in asked.items()}),
         # Not to be ignored: without what is missing there no plan can be made.
         *session.sources(each.facts.architecture for each in asked.values()).findings,
     ]
     heard("", compared)
     matrix = _reach(session, asked, only_new=only_new)
-    between = preflight.check_peers(spec, matrix)
+    between = check_peers(spec, matrix)
     heard("", between)
     return Judgement(asked, [*findings, *compared, *between], matrix)
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 
 from assets import kubeconfig
-from kinstall import preflight
 from kinstall.answers import load
 from kinstall.cluster import ClusterSpec
 from kinstall.engine.events import Notice, Outcome, RunFinished, RunStarted, Sink
@@ -18,6 +17,7 @@ from kinstall.install.options import Options, Report, explain, new_run
 from kinstall.install.planning import Prepared, prepare
 from kinstall.install.verifying import verify_run
 from kinstall.plan import PHASES
+from kinstall.preflight import judge
 from kinstall.runlog import RunLog, tee
 from kinstall.session import Session, given_up
 from kinstall.state import StateFolder
@@ -49,7 +49,7 @@ def replay(spec: ClusterSpec, options: Options) -> Report:
     with options.session(spec) as session:
         with given_up(session, options.cancel):
             asked, findings = judged(session, options)
-            for _, nodes, check, message, remedy in preflight.as_table(findings):
+            for _, nodes, check, message, remedy in judge.as_table(findings):
                 options.sink(Notice("", f"{nodes}: {check}: {message}" + (f"; {remedy}" if remedy else "")))
             prepared = prepare(session, options, asked, state.pki, run)
         _keep(spec, state, prepared)

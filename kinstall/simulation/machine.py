@@ -9,11 +9,11 @@ from hashlib import sha256
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, collapse_addresses, summarize_address_range
 
 from assets.pod_network import pod_network
-from kinstall.checks.software import TOOLS
 from kinstall.cluster import ClusterSpec, Node
-from kinstall.facts import NodeFacts
-from kinstall.facts_sections import Link, Mount, Route, Space, SystemdUnit
+from kinstall.facts.model import NodeFacts
+from kinstall.facts.parse import Link, Mount, Route, Space, SystemdUnit
 from kinstall.plan.common import IDENTITY
+from kinstall.preflight.checks.software import TOOLS
 from kinstall.simulation.host import Disk
 
 GIB = 1 << 30

@@ -10,8 +10,8 @@ from hashlib import sha256
 from ipaddress import IPv4Network
 
 from kinstall.cluster import ClusterSpec
+from kinstall.connectivity import Matrix, Want
 from kinstall.engine.host import Host
-from kinstall.matrix import Matrix, Want
 from kinstall.plan import PHASES
 from kinstall.secrets import Secret, Secrets
 from kinstall.session import Asked, Session

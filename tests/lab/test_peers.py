@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from kinstall.connectivity import Result, ask, wanted
 from kinstall.errors import EXIT_PREFLIGHT
-from kinstall.matrix import Result, ask, wanted
 from tests.lab.api import Lab
 from tests.lab.cluster import Cluster
 from tests.lab.hosts import Host

@@ -20,7 +20,7 @@ from kinstall.answers.load import parse
 from kinstall.cluster import Images, Networking, Security
 from kinstall.cluster.release_files import release_files
 from kinstall.cluster.releases import known_versions
-from kinstall.preflight import CHECKS
+from kinstall.preflight.judge import CHECKS
 
 Data = dict[str, Any]
 

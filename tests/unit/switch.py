@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from kinstall.cluster import CONTROL_PLANE, WORKER, ClusterSpec, Node
-from kinstall.facts import parse
-from kinstall.matrix.program import LISTEN_SECONDS
+from kinstall.connectivity.program import LISTEN_SECONDS
+from kinstall.facts.model import parse
 from kinstall.transport.ssh import SshChannel
 from tests.unit.sshd import Farm, Sshd
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kinstall.facts import NodeFacts, UnreadableFacts, facts_program, parse
-from kinstall.facts_sections import Link, Listener, Space, SystemdUnit
+from kinstall.facts.model import NodeFacts, UnreadableFacts, facts_program, parse
+from kinstall.facts.parse import Link, Listener, Space, SystemdUnit
 
 RECORDED = Path(__file__).parent / "recorded"
 

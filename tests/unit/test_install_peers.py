@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from kinstall.cluster import CONTROL_PLANE, WORKER, ClusterSpec, Node
+from kinstall.connectivity import Matrix, Reached, Result, Want
 from kinstall.errors import PreflightFailed
 from kinstall.install import Options, judge, plan_only, replay
-from kinstall.matrix import Matrix, Reached, Result, Want
 from kinstall.simulation import SimulatedSession, World
 from kinstall.state import StateFolder
 

@@ -7,16 +7,16 @@ import json
 import re
 from dataclasses import replace
 
-from kinstall.checks.peers import peers
 from kinstall.cluster import CONTROL_PLANE, WORKER, ClusterSpec, Networking, Node, Preflight
-from kinstall.facts import NodeFacts
-from kinstall.facts_sections import Listener
+from kinstall.connectivity import Matrix, Port, Reached, Result, Want, wanted
+from kinstall.connectivity.program import Call, calls, listen_program
+from kinstall.connectivity.results import listening, read
+from kinstall.facts.model import NodeFacts
+from kinstall.facts.parse import Listener
 from kinstall.findings import Finding, Severity
 from kinstall.headless.peers import show_preflight
-from kinstall.matrix import Matrix, Port, Reached, Result, Want, wanted
-from kinstall.matrix.program import Call, calls, listen_program
-from kinstall.matrix.reading import listening, read
-from kinstall.preflight import CHECKS, check_peers
+from kinstall.preflight.checks.connectivity import peers
+from kinstall.preflight.judge import CHECKS, check_peers
 from tests.unit.switch import FACTS
 
 SPEC = ClusterSpec(

@@ -14,10 +14,10 @@ from dataclasses import replace
 import pytest
 
 from kinstall.cluster import Networking
-from kinstall.matrix import Matrix, Result, ask, wanted
-from kinstall.matrix.asking import _Listener
-from kinstall.matrix.program import listen_program
-from kinstall.matrix.wanted import Port
+from kinstall.connectivity import Matrix, Result, ask, wanted
+from kinstall.connectivity.probe import _Listener
+from kinstall.connectivity.program import listen_program
+from kinstall.connectivity.required import Port
 from kinstall.transport.ssh import SshChannel
 from tests.unit.sshd import why_not
 from tests.unit.switch import FACTS, Switch, ip

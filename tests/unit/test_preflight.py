@@ -18,10 +18,10 @@ from kinstall.cluster import (
     Node,
     Preflight,
 )
-from kinstall.facts import NodeFacts, parse
-from kinstall.facts_sections import Link, Listener, Mount, Route, Space, SystemdUnit
+from kinstall.facts.model import NodeFacts, parse
+from kinstall.facts.parse import Link, Listener, Mount, Route, Space, SystemdUnit
 from kinstall.findings import Finding, Severity
-from kinstall.preflight import NODE_CHECKS, ORDER, check_node
+from kinstall.preflight.judge import NODE_CHECKS, ORDER, check_node
 
 OK, WARNING, ERROR = Severity.OK, Severity.WARNING, Severity.ERROR
 GIB = 1 << 30

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from kinstall.cluster import CONTROL_PLANE, WORKER, ClusterSpec, Node, Preflight
-from kinstall.facts import NodeFacts, parse
+from kinstall.facts.model import NodeFacts, parse
 from kinstall.findings import Finding, Severity
-from kinstall.preflight import CHECKS, ORDER, as_table, check_cluster, errors
+from kinstall.preflight.judge import CHECKS, ORDER, as_table, check_cluster, errors
 
 LINES = (Path(__file__).parent / "recorded" / "debian12.txt").read_text().splitlines()
 SPEC = ClusterSpec(

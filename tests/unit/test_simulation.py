@@ -24,7 +24,7 @@ from kinstall.engine.steps import (
 )
 from kinstall.engine.undoing import Undone, undo_all
 from kinstall.errors import UsageError
-from kinstall.preflight import check_cluster, check_node, errors
+from kinstall.preflight.judge import check_cluster, check_node, errors
 from kinstall.simulation import Fault, Machine, World, bare_facts, parse_fault, store
 from kinstall.simulation.checks import unknowable
 from kinstall.simulation.host import FOLDERS, Disk

@@ -74,7 +74,7 @@ def ignored_checks(view: View) -> Iterator[Problem]:
     if not view.spec.preflight.ignore:
         return
     # Brings every check, and with them cryptography: answers that ignore none are judged without.
-    from kinstall.preflight import CHECKS
+    from kinstall.preflight.judge import CHECKS
 
     for index, name in enumerate(view.spec.preflight.ignore):
         if name not in CHECKS:

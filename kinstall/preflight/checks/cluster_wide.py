@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 
 from kinstall.cluster import ClusterSpec
-from kinstall.facts import NodeFacts
+from kinstall.facts.model import NodeFacts
 from kinstall.findings import Finding, Severity
 
 # etcd warns from one second on; leases and tokens bear a few.

@@ -13,9 +13,9 @@ from importlib.resources import files
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Any
 
-from kinstall import facts_sections as read
 from kinstall.errors import EXIT_PREFLIGHT, KinstallError
-from kinstall.facts_sections import Link, Listener, Mount, Route, Space, SystemdUnit
+from kinstall.facts import parse as read
+from kinstall.facts.parse import Link, Listener, Mount, Route, Space, SystemdUnit
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 """What `uname -m` says → what release files are named after."""
@@ -132,7 +132,7 @@ CA_FOLDERS = (
 @cache
 def facts_program() -> str:
     """The sh program to run as root; it reads nothing from its standard input."""
-    return files("kinstall").joinpath("facts.sh").read_text(encoding="utf-8")
+    return files("kinstall.facts").joinpath("facts.sh").read_text(encoding="utf-8")
 
 
 def parse(lines: Iterable[str]) -> NodeFacts:

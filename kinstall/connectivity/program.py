@@ -9,7 +9,7 @@ from importlib.resources import files
 from ipaddress import IPv4Address
 from shlex import quote
 
-from kinstall.matrix.wanted import TCP, UDP, Port
+from kinstall.connectivity.required import TCP, UDP, Port
 
 LISTEN_SECONDS = 40
 """How long listeners live at most, should nobody end them."""
@@ -73,4 +73,4 @@ def _hex(address: str) -> str:
 
 @cache
 def _text(name: str) -> str:
-    return files("kinstall.matrix").joinpath(name).read_text(encoding="utf-8")
+    return files("kinstall.connectivity").joinpath(name).read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kinstall.cluster import ClusterSpec, Node
-from kinstall.facts import NodeFacts
+from kinstall.facts.model import NodeFacts
 from kinstall.findings import Finding, Severity
 
 

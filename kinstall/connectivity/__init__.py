@@ -2,11 +2,11 @@
 
 `wanted.py` says what has to be reached, `program.py` makes the two programs that find it out, `asking.py` runs them on
 all nodes at once, `reading.py` makes results of what they say. Pure but for `asking.py`; what the results mean for a
-cluster is said in `kinstall.checks.peers`.
+cluster is said in `kinstall.preflight.checks.connectivity`.
 """
 
-from kinstall.matrix.asking import ask
-from kinstall.matrix.reading import Matrix, Reached, Result
-from kinstall.matrix.wanted import Port, Want, wanted
+from kinstall.connectivity.probe import ask
+from kinstall.connectivity.required import Port, Want, wanted
+from kinstall.connectivity.results import Matrix, Reached, Result
 
 __all__ = ["Matrix", "Port", "Reached", "Result", "Want", "ask", "wanted"]

@@ -7,10 +7,10 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
+from kinstall.connectivity.program import LISTEN_SECONDS, Call, calls, connect_program, listen_program
+from kinstall.connectivity.required import Port, Want
+from kinstall.connectivity.results import Listening, Matrix, listening, read
 from kinstall.errors import KinstallError
-from kinstall.matrix.program import LISTEN_SECONDS, Call, calls, connect_program, listen_program
-from kinstall.matrix.reading import Listening, Matrix, listening, read
-from kinstall.matrix.wanted import Port, Want
 from kinstall.transport.channel import Channel
 
 _READY_SECONDS = 20.0

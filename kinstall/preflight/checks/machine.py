@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kinstall.checks import Check, View
 from kinstall.findings import Finding
+from kinstall.preflight.checks import Check, View
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB

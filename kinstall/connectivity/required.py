@@ -9,7 +9,7 @@ from assets.commands import ETCD_CLIENT_PORT, ETCD_PEER_PORT
 from assets.kubeconfig import API_PORT
 from assets.pod_network import pod_network
 from kinstall.cluster import ClusterSpec
-from kinstall.facts import NodeFacts
+from kinstall.facts.model import NodeFacts
 
 TCP, UDP = "tcp", "udp"
 KUBELET_PORT, KUBE_PROXY_PORT = 10250, 10256

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kinstall.checks import Check, View
 from kinstall.findings import Finding
+from kinstall.preflight.checks import Check, View
 
 # Tool → package, where the package has another name. What the engine's programs, kube-proxy and the kubelet call.
 PACKAGES = {

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from assets.firewall import GATEWAY_PORT
 from assets.pod_network import pod_network
-from kinstall.checks import Check, View
 from kinstall.findings import Finding
+from kinstall.preflight.checks import Check, View
 
 # Port → (what listens there, the names its process may have). Kubernetes' own list plus the health ports.
 CONTROL_PLANE_PORTS = {

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from kinstall.matrix.wanted import UDP, Want
+from kinstall.connectivity.required import UDP, Want
 
 
 class Result(StrEnum):

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterator
 
 from assets.pod_network import pod_network
 from kinstall.cluster import ClusterSpec
+from kinstall.connectivity.required import Port
+from kinstall.connectivity.results import Matrix, Reached, Result
 from kinstall.findings import Finding, Severity
-from kinstall.matrix.reading import Matrix, Reached, Result
-from kinstall.matrix.wanted import Port
 
 CHECKS = ("peers",)
 _NAMED = 6

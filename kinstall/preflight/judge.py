@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from kinstall.checks import Check, View, across, machine, network, peers, software
 from kinstall.cluster import ClusterSpec, Node
-from kinstall.facts import NodeFacts, facts_program, parse
+from kinstall.connectivity.results import Matrix
+from kinstall.facts.model import NodeFacts, facts_program, parse
 from kinstall.findings import Finding, Severity
-from kinstall.matrix.reading import Matrix
+from kinstall.preflight.checks import Check, View, cluster_wide, connectivity, machine, network, software
 
 NODE_CHECKS: dict[str, Check] = {**software.CHECKS, **machine.CHECKS, **network.CHECKS}
 ORDER = (
@@ -26,7 +26,7 @@ ORDER = (
 )
 """Every node check once, in the order of the table."""
 
-CHECKS = (*ORDER, *across.CHECKS, *peers.CHECKS)
+CHECKS = (*ORDER, *cluster_wide.CHECKS, *connectivity.CHECKS)
 """The names that `preflight.ignore` may hold."""
 
 
@@ -55,17 +55,17 @@ def check_cluster(
 ) -> list[Finding]:
     """What shows only when the nodes are compared. `facts` and `asked` (as `clock` above) have node names as keys."""
     found = [
-        *across.unique(spec, facts),
-        *across.clocks(facts, asked or {}),
-        *across.nodes_told(spec, facts),
-        *across.open_api(spec),
+        *cluster_wide.unique(spec, facts),
+        *cluster_wide.clocks(facts, asked or {}),
+        *cluster_wide.nodes_told(spec, facts),
+        *cluster_wide.open_api(spec),
     ]
     return relaxed(spec, found)
 
 
 def check_peers(spec: ClusterSpec, matrix: Matrix) -> list[Finding]:
     """What the ways between the nodes are like; nothing where none was tried."""
-    return relaxed(spec, peers.peers(spec, matrix))
+    return relaxed(spec, connectivity.peers(spec, matrix))
 
 
 def relaxed(spec: ClusterSpec, findings: Iterable[Finding]) -> list[Finding]:

@@ -1,0 +1,1 @@
+"""Preflight: what a node and a cluster have to be before anything is changed."""
