@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from kinstall import wholefile
+from kinstall import files
 from kinstall.errors import UsageError
 
 _LISTS = {"clusters": "cluster", "users": "user", "contexts": "context"}
@@ -88,8 +88,8 @@ def merge_into(path: Path, admin_conf: bytes) -> Written:
             backup = None
             if old is not None:
                 backup = target.with_name(f"{target.name}.{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.backup")
-                wholefile.write(backup, old)
-            wholefile.write(target, yaml.safe_dump(merged.data, sort_keys=False).encode())
+                files.write(backup, old)
+            files.write(target, yaml.safe_dump(merged.data, sort_keys=False).encode())
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}", "name another file with --file") from None
     return Written(target, merged.context, merged.current, True, backup)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from kinstall.cluster import ClusterSpec
 from kinstall.cluster.release_files import Place, release_files
-from kinstall.digests import resolve
 from kinstall.errors import KinstallError
 from kinstall.facts.model import ARCHITECTURES
-from kinstall.fetch import fetch_file
-from kinstall.sources import operators_file
-from kinstall.state import StateFolder
+from kinstall.sources.checksums import resolve
+from kinstall.sources.download import fetch_file
+from kinstall.sources.gather import operators_file
+from kinstall.state.folder import StateFolder
 
 
 def fetch_kubectl(spec: ClusterSpec, state: StateFolder) -> str:

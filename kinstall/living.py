@@ -9,7 +9,7 @@ from kinstall.answers import load
 from kinstall.cluster import ClusterSpec
 from kinstall.cluster.immutable import immutable_changes, moved_nodes, removed_nodes
 from kinstall.errors import InvalidAnswers
-from kinstall.state import StateFolder
+from kinstall.state.folder import StateFolder
 
 
 def own_records(

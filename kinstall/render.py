@@ -11,9 +11,9 @@ from assets.x509 import ca_fingerprint
 from kinstall.cluster import ClusterSpec
 from kinstall.cluster.subnets import assign_pod_cidrs
 from kinstall.errors import UsageError
-from kinstall.pki_store import ensure_pki
+from kinstall.pki.store import ensure_pki
 from kinstall.plan import Inputs, NodeFound, node_files
-from kinstall.sources import made_up
+from kinstall.sources.gather import made_up
 
 
 def render(spec: ClusterSpec, folder: Path) -> list[Path]:

@@ -9,19 +9,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from kinstall import connectivity, digests, verify
+from kinstall import connectivity, verify
 from kinstall.cluster import ClusterSpec, Node
 from kinstall.connectivity import Matrix, Want
 from kinstall.engine.host import Host, ShellHost
 from kinstall.engine.runner import for_each
 from kinstall.errors import Cancelled, HostKeyChanged, HostKeyUnknown, KinstallError, PreflightFailed
 from kinstall.facts.model import NodeFacts, facts_program, parse
-from kinstall.fetch import Depot
 from kinstall.findings import Finding, Severity
 from kinstall.kubectl import fetch_kubectl
 from kinstall.secrets import Secrets
-from kinstall.sources import Sources, gather
-from kinstall.state import StateFolder
+from kinstall.sources import checksums
+from kinstall.sources.download import Depot
+from kinstall.sources.gather import Sources, gather
+from kinstall.state.folder import StateFolder
 from kinstall.transport.channel import Channel
 from kinstall.transport.host_keys import HostKeys
 from kinstall.transport.ssh import SshChannel
@@ -138,7 +139,7 @@ class Session:
 
     def checksums(self, url: str) -> str:
         """A release site's checksum file. Raises OSError and ValueError."""
-        return digests.fetch(url)
+        return checksums.fetch(url)
 
     def fetch_kubectl(self, state: StateFolder) -> str:
         """Put the operator's kubectl into the state folder; a sentence where that cannot be."""

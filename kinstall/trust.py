@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from kinstall import wholefile
+from kinstall import files
 from kinstall.errors import HostKeyChanged, HostKeyUnknown, TransportError, UsageError
 from kinstall.secrets import Secrets
 from kinstall.transport.host_keys import HostKey, HostKeys, host_name, parse_known_hosts
@@ -95,7 +95,7 @@ def store(path: Path, seen: Iterable[Seen]) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         kept = _without(path.read_text() if path.exists() else "", replaced)
         lines = [*kept, *(_line(row.host, row.port, row.key) for row in rows if row.key)]
-        wholefile.write(path, "".join(f"{line}\n" for line in dict.fromkeys(lines)))
+        files.write(path, "".join(f"{line}\n" for line in dict.fromkeys(lines)))
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}", "correct the state folder's permissions") from None
 

@@ -22,7 +22,7 @@ from screens.secrets import prompt_for
 from screens.sizes import size
 
 if TYPE_CHECKING:
-    from kinstall.availability import Looked
+    from kinstall.sources.registry import Looked
 
 _VERSION = ("kubernetesVersion",)
 _DIGEST = 12
@@ -101,7 +101,7 @@ class ImagesScreen(FormStep):
             await self.wizard.jump(wrong[0].path)
             self._show_check()
             return
-        from kinstall.availability import count
+        from kinstall.sources.registry import count
 
         spec = self.draft.spec
         prompt = await prompt_for(self.wizard, spec)

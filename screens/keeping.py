@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from kinstall import wholefile
+from kinstall import files
 from kinstall.errors import UsageError
-from kinstall.state import state_home
+from kinstall.state.folder import state_home
 
 _NEW = "new"
 
@@ -22,7 +22,7 @@ def write(path: Path, text: str) -> None:
     target = path.expanduser().resolve()
     try:
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
-        wholefile.write(target, text, mode)
+        files.write(target, text, mode)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}", "choose another name or folder") from None
 
@@ -49,7 +49,7 @@ class Unsaved:
         """Keep the text; returns a sentence where that is impossible: it must not stop anybody's work."""
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            wholefile.write(self.path, text, 0o600)
+            files.write(self.path, text, 0o600)
         except OSError as error:
             return f"unsaved answers are not kept: {self.path}: {error.strerror}"
         return ""
@@ -63,7 +63,7 @@ def remember_run(answers: Path) -> None:
     place = _last()
     try:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        wholefile.write(place, f"{answers.expanduser().absolute()}\n", 0o600)
+        files.write(place, f"{answers.expanduser().absolute()}\n", 0o600)
     except OSError:
         pass  # then it has to be named: no reason to keep anybody from a run
 

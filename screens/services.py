@@ -16,12 +16,12 @@ from kinstall.findings import Finding
 
 if TYPE_CHECKING:
     # The engine and cryptography take longer to load than the first screen may take to appear.
-    from kinstall.availability import Looked
     from kinstall.engine.preview import PlannedChange
     from kinstall.install import Options, Report
     from kinstall.kubeconfig import Written
     from kinstall.report import Commands, Run
-    from kinstall.state import StateFolder
+    from kinstall.sources.registry import Looked
+    from kinstall.state.folder import StateFolder
     from kinstall.trust import Seen
     from kinstall.verify import CheckResult
 
@@ -73,8 +73,8 @@ class RealServices:
         self._state, self._parallel = state, parallel
 
     def look(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt) -> Sequence[Looked]:
-        from kinstall.availability import look
         from kinstall.secrets import Secrets
+        from kinstall.sources.registry import look
 
         return look(spec, tell, secrets=Secrets(prompt=prompt), stop=stop)
 
@@ -149,7 +149,7 @@ class RealServices:
         return merge_into(Path("~/.kube/config"), content)
 
     def _folder(self, spec: ClusterSpec) -> StateFolder:
-        from kinstall.state import StateFolder
+        from kinstall.state.folder import StateFolder
 
         return StateFolder.of(spec.cluster_name, self._state).check()
 

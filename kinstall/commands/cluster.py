@@ -18,7 +18,7 @@ from kinstall.headless.tables import show_findings, show_plan, show_verify
 from kinstall.install import Options, judge, plan_only, verify_only
 from kinstall.install import reset as reset_nodes
 from kinstall.preflight.judge import errors
-from kinstall.runlog import RunLog, tee
+from kinstall.state.run_log import RunLog, tee
 from kinstall.verify import any_failed
 
 

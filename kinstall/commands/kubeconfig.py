@@ -9,7 +9,7 @@ from shlex import quote
 from kinstall.answers.load import load
 from kinstall.errors import UsageError
 from kinstall.kubeconfig import merge_into
-from kinstall.state import StateFolder
+from kinstall.state.folder import StateFolder
 
 
 def kubeconfig(chosen: argparse.Namespace) -> int:

@@ -19,7 +19,7 @@ from kinstall.headless.tables import show_verify
 from kinstall.install import Options
 from kinstall.plan import PHASES
 from kinstall.simulation import World, parse_fault, store
-from kinstall.state import StateFolder
+from kinstall.state.folder import StateFolder
 from kinstall.verify import CheckResult
 
 EXAMPLE = "example.yaml"

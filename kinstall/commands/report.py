@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kinstall.answers.load import load
 from kinstall.report import newest_state, write
-from kinstall.state import StateFolder
+from kinstall.state.folder import StateFolder
 
 
 def report(chosen: argparse.Namespace) -> int:

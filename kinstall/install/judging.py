@@ -17,7 +17,7 @@ from kinstall.install.options import Options
 from kinstall.living import own_records, refuse_changes
 from kinstall.preflight.judge import check_cluster, check_node, check_peers
 from kinstall.session import Asked, Session, require
-from kinstall.state import StateFolder
+from kinstall.state.folder import StateFolder
 
 Heard = Callable[[str, Sequence[Finding]], None]
 

@@ -16,7 +16,7 @@ from kinstall.engine.steps import Step
 from kinstall.errors import UsageError
 from kinstall.secrets import Secrets
 from kinstall.session import Session, open_session
-from kinstall.state import StateFolder
+from kinstall.state.folder import StateFolder
 from kinstall.verify import CheckResult
 
 

@@ -13,7 +13,6 @@ from assets.x509 import ca_fingerprint
 from kinstall import brought
 from kinstall.cluster import ClusterSpec
 from kinstall.cluster.subnets import assign_pod_cidrs
-from kinstall.digests import resolve
 from kinstall.engine.preview import PlannedChange, planned_changes, to_read
 from kinstall.engine.runner import NodeSurvey, for_each, survey_node
 from kinstall.engine.steps import Plan
@@ -21,11 +20,12 @@ from kinstall.errors import KinstallError
 from kinstall.findings import Finding
 from kinstall.install.judging import judged
 from kinstall.install.options import Options
-from kinstall.pki_store import ensure_pki
+from kinstall.pki.recover import recover_pki
+from kinstall.pki.store import ensure_pki
 from kinstall.plan import Inputs, NodeFound, build_plan
-from kinstall.recovery import recover_pki
 from kinstall.session import Asked, Session
-from kinstall.sources import Sources
+from kinstall.sources.checksums import resolve
+from kinstall.sources.gather import Sources
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from kinstall.install.planning import Prepared, prepare
 from kinstall.install.verifying import verify_run
 from kinstall.plan import PHASES
 from kinstall.preflight import judge
-from kinstall.runlog import RunLog, tee
 from kinstall.session import Session, given_up
-from kinstall.state import StateFolder
+from kinstall.state.folder import StateFolder
+from kinstall.state.run_log import RunLog, tee
 from kinstall.verify import CheckResult
 
 _KUBECTL_SECONDS = 60

@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 
-from kinstall import wholefile
+from kinstall import files
 from kinstall.answers import load
 from kinstall.cluster import ClusterSpec
 from kinstall.errors import InvalidAnswers, UsageError
 from kinstall.report.page import Commands, page
 from kinstall.report.run import Run, read_log
-from kinstall.runlog import logs
-from kinstall.state import StateFolder, state_home
+from kinstall.state.folder import StateFolder, state_home
+from kinstall.state.run_log import logs
 
 
 def last_run(state: StateFolder) -> Run:
@@ -91,7 +91,7 @@ def write(state: StateFolder, path: Path | None = None, named: str = "") -> Path
         if path.exists() and not path.is_file():
             path.write_bytes(content)  # a pipe, say
         else:
-            wholefile.write(path.resolve(), content)
+            files.write(path.resolve(), content)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no valid path"
         raise UsageError(f"{path} cannot be written: {reason}", "name another file with --file") from None

@@ -19,8 +19,8 @@ from kinstall.simulation.checks import unknowable
 from kinstall.simulation.faults import Fault, Misfortune
 from kinstall.simulation.host import Disk, SimulatedHost
 from kinstall.simulation.machine import Machine, bare_facts, subnet_of
-from kinstall.sources import Sources, made_up
-from kinstall.state import StateFolder
+from kinstall.sources.gather import Sources, made_up
+from kinstall.state.folder import StateFolder
 from kinstall.transport.channel import discard
 from kinstall.verify import CheckResult
 

@@ -13,7 +13,7 @@ from kinstall.cluster.release_files import release_files
 from kinstall.cluster.subnets import assign_pod_cidrs
 from kinstall.engine.steps import File, Plan
 from kinstall.plan import Inputs, NodeFound, build_plan
-from kinstall.sources import made_up
+from kinstall.sources.gather import made_up
 from tests.golden.masks import described_pki, readable
 from tests.golden.plan_text import plan_text
 

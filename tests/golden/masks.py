@@ -15,7 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from assets.pki import ClusterPki, KeyPair, SigningKey
 from kinstall.cluster import ClusterSpec
-from kinstall.pki_store import ensure_pki
+from kinstall.pki.store import ensure_pki
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kinstall.availability import Looked, State
 from kinstall.cluster import ClusterSpec
 from kinstall.engine.diff import Action
 from kinstall.engine.preview import PlannedChange
 from kinstall.errors import KinstallError
 from kinstall.findings import Finding, Severity
+from kinstall.sources.registry import Looked, State
 from screens.services import RealServices, Tell
 
 FOUND = (

@@ -13,7 +13,7 @@ from assets.commands import flags
 from assets.pki import ClusterPki, Leaf, Signer
 from assets.static_pods import CA_FOLDERS
 from kinstall.cluster import CONTROL_PLANE, ClusterSpec, ComponentOverrides, Components, Node
-from kinstall.pki_store import ensure_pki
+from kinstall.pki.store import ensure_pki
 from tests.unit.assets_cluster import NOW, SPEC, files_of, loaded, pki_in
 
 COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")

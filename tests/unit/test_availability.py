@@ -13,10 +13,10 @@ from typing import ClassVar
 import pytest
 
 from kinstall.answers.load import parse
-from kinstall.availability import Answer, Looked, State, ask, count, look
 from kinstall.cluster import ClusterSpec
 from kinstall.cluster.release_files import release_files
 from kinstall.secrets import Secrets
+from kinstall.sources.registry import Answer, Looked, State, ask, count, look
 
 NODE = {"name": "a", "address": "10.30.0.11", "role": "control-plane"}
 MANIFEST = json.dumps({"config": {"size": 1000}, "layers": [{"size": 5_000_000}, {"size": 2_000}]}).encode()
@@ -116,7 +116,7 @@ def test_a_file_that_nothing_vouches_for_says_so() -> None:
     def answer(method: str, url: str, headers: object, ca: str) -> Answer:
         return Answer(200, {"content-length": "7"}, LISTED)
 
-    found = look(spec, lambda _: None, ask=answer, checksums=lambda url: "nothing of use here\n")
+    found = look(spec, lambda _: None, ask=answer, fetch_checksums=lambda url: "nothing of use here\n")
     (kubelet,) = (looked for looked in found if looked.name == "kubelet")
     assert kubelet.state is State.THERE and "nothing vouches" in kubelet.message and not kubelet.digest
 
@@ -135,7 +135,7 @@ def test_a_registry_that_wants_a_token_gets_an_anonymous_one() -> None:
         return Answer(200, {"content-length": "1"}, MANIFEST)
 
     spec = parse(json.dumps({"nodes": [NODE]}))
-    found = look(spec, lambda _: None, ask=registry, checksums=lambda url: "")  # type: ignore[arg-type]
+    found = look(spec, lambda _: None, ask=registry, fetch_checksums=lambda url: "")  # type: ignore[arg-type]
     assert all(looked.state is State.THERE for looked in found if ":" in looked.name)
     assert any("scope=repository" in url for url, _ in asked)
 
@@ -155,7 +155,7 @@ def test_a_whole_reference_is_looked_for_where_it_says(site: str) -> None:
         return Answer(200, {"content-length": "1"}, MANIFEST)
 
     spec = parse(json.dumps({"images": {"pause": "quay.example.com/own/pause:1"}, "nodes": [NODE]}))
-    look(spec, lambda _: None, ask=registry, checksums=lambda url: "")
+    look(spec, lambda _: None, ask=registry, fetch_checksums=lambda url: "")
     assert "https://quay.example.com/v2/own/pause/manifests/1" in asked
 
 

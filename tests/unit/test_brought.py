@@ -15,7 +15,7 @@ from assets.x509 import ca_fingerprint
 from kinstall import brought
 from kinstall.cluster import ClusterSpec, Networking, OwnAuthorities, OwnAuthority, Security
 from kinstall.errors import InvalidAnswers
-from kinstall.pki_store import PkiUnusable, ensure_pki
+from kinstall.pki.store import PkiUnusable, ensure_pki
 from tests.unit.assets_cluster import NOW, SPEC
 from tests.unit.authorities import authority, intermediate
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from kinstall import digests
 from kinstall.cluster import ClusterSpec, Downloads, Node
 from kinstall.errors import UsageError
+from kinstall.sources import checksums
 
 A, B = "a" * 64, "B" * 64
 
@@ -30,7 +30,7 @@ def _spec(**downloads: object) -> ClusterSpec:
 )
 def test_find(content: str, expected: str) -> None:
     """Both layouts of checksum files are read, and a file that speaks of other names gives nothing."""
-    assert digests.find(content, "runc.amd64") == expected
+    assert checksums.find(content, "runc.amd64") == expected
 
 
 def test_pins_come_first() -> None:
@@ -41,7 +41,7 @@ def test_pins_come_first() -> None:
         asked.append(url)
         return A
 
-    found = digests.resolve(_spec(sha256={"kubelet": B}), ["amd64"], get)["amd64"]
+    found = checksums.resolve(_spec(sha256={"kubelet": B}), ["amd64"], get)["amd64"]
     assert found["kubelet"] == B.lower()
     assert found["kube-proxy"] == A
     assert not [url for url in asked if "kubelet" in url]
@@ -50,10 +50,10 @@ def test_pins_come_first() -> None:
 def test_plain_http_is_never_asked() -> None:
     """A site over plain HTTP gives a sentence with the way out, not a digest."""
     with pytest.raises(UsageError) as caught:
-        digests.resolve(
+        checksums.resolve(
             _spec(kubernetes="http://mirror.example"),
             ["amd64"],
-            lambda url: A if url.startswith("https://") else digests.fetch(url),
+            lambda url: A if url.startswith("https://") else checksums.fetch(url),
         )
     assert "downloads.sha256" in caught.value.remedy
 
@@ -61,4 +61,4 @@ def test_plain_http_is_never_asked() -> None:
 def test_a_site_without_the_name() -> None:
     """A checksum file that does not know the file is an error that names both."""
     with pytest.raises(UsageError, match=r"holds no SHA-256 of"):
-        digests.resolve(_spec(), ["amd64"], lambda url: f"{A}  else\n{A}  more\n")
+        checksums.resolve(_spec(), ["amd64"], lambda url: f"{A}  else\n{A}  more\n")

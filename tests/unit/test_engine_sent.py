@@ -12,7 +12,7 @@ import pytest
 from kinstall.engine.diff import mark_name, pending
 from kinstall.engine.host import ShellHost, Work
 from kinstall.engine.steps import Archive, Download, Image, Step
-from kinstall.fetch import Depot
+from kinstall.sources.download import Depot
 from tests.unit.local_node import LocalNode, start
 from tests.unit.test_engine_download import Heard
 

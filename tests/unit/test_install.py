@@ -26,7 +26,7 @@ from kinstall.errors import (
 from kinstall.install import Options, plan_only, replay, reset
 from kinstall.simulation import Machine, SimulatedSession
 from kinstall.simulation import World as SimulatedWorld
-from kinstall.state import StateFolder
+from kinstall.state.folder import StateFolder
 from kinstall.transport.channel import discard
 from tests.unit.memory_host import MemoryHost
 

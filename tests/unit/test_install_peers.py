@@ -13,7 +13,7 @@ from kinstall.connectivity import Matrix, Reached, Result, Want
 from kinstall.errors import PreflightFailed
 from kinstall.install import Options, judge, plan_only, replay
 from kinstall.simulation import SimulatedSession, World
-from kinstall.state import StateFolder
+from kinstall.state.folder import StateFolder
 
 SPEC = ClusterSpec(
     cluster_name="demo",

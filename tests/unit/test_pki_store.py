@@ -10,7 +10,7 @@ import pytest
 
 from assets.pki import Leaf, Signer
 from kinstall.cluster import WORKER, Node, Security
-from kinstall.pki_store import PkiMissing, PkiUnusable, ensure_pki, read_back
+from kinstall.pki.store import PkiMissing, PkiUnusable, ensure_pki, read_back
 from tests.unit.assets_cluster import NOW, SPEC
 
 

@@ -8,8 +8,8 @@ from assets import paths
 from assets.pki import Leaf
 from kinstall.engine.host import Host
 from kinstall.errors import Unreachable
-from kinstall.pki_store import ensure_pki
-from kinstall.recovery import recover_pki
+from kinstall.pki.recover import recover_pki
+from kinstall.pki.store import ensure_pki
 from tests.unit.assets_cluster import NOW, SPEC, files_of
 
 

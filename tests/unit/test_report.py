@@ -28,9 +28,9 @@ from kinstall.engine.events import (
 from kinstall.errors import UsageError
 from kinstall.install import replay
 from kinstall.report import Commands, Run, last_run, newest_state, page, read_log, write
-from kinstall.runlog import RunLog, tee
 from kinstall.secrets import Redactor
-from kinstall.state import StateFolder
+from kinstall.state.folder import StateFolder
+from kinstall.state.run_log import RunLog, tee
 from tests.unit.test_install import SPEC, World
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "minimal.yaml"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kinstall.engine.events import Notice, Outcome, OutputLine, RunFinished
-from kinstall.runlog import KEPT, RunLog, prune, tee
+from kinstall.state.run_log import KEPT, RunLog, prune, tee
 
 WHEN = datetime(2026, 11, 24, 2, 30, 5, tzinfo=UTC)
 

@@ -18,8 +18,8 @@ from kinstall.cluster.release_files import image_refs, release_files
 from kinstall.errors import UsageError
 from kinstall.findings import Severity
 from kinstall.secrets import HIDDEN, Redactor, Secrets
-from kinstall.server_tarball import IMAGES, PROGRAMS
-from kinstall.sources import Sources, gather, operators_file
+from kinstall.sources.gather import Sources, gather, operators_file
+from kinstall.sources.server_tarball import IMAGES, PROGRAMS
 from tests.unit.test_engine_download import Site
 
 NODE = Node(name="cp1", address="10.0.0.1", role="control-plane")

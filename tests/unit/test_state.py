@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kinstall.errors import UsageError
-from kinstall.state import StateFolder, state_home
+from kinstall.state.folder import StateFolder, state_home
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from kinstall.errors import VerifyFailed
 from kinstall.install import Options, replay, reset
 from kinstall.simulation import World
 from kinstall.simulation.session import SimulatedSession
-from kinstall.state import StateFolder
+from kinstall.state.folder import StateFolder
 from kinstall.verify import CheckResult
 from tests.unit.test_rehearse import ANSWERS
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kinstall import wholefile
+from kinstall import files
 
 
 def test_content_and_mode(tmp_path: Path) -> None:
@@ -15,9 +15,9 @@ def test_content_and_mode(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("old")
     path.chmod(0o644)
-    wholefile.write(path, b"\x00new")
+    files.write(path, b"\x00new")
     assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"\x00new", 0o600)
-    wholefile.write(path, "text ü", 0o644)
+    files.write(path, "text ü", 0o644)
     assert (path.read_text("utf-8"), path.stat().st_mode & 0o777) == ("text ü", 0o644)
 
 
@@ -32,5 +32,5 @@ def test_an_error_leaves_the_old_file_alone(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(os, call, full)
     with pytest.raises(OSError, match="No space"):
-        wholefile.write(path, "new")
+        files.write(path, "new")
     assert (path.read_text(), list(tmp_path.iterdir())) == ("old", [path])

@@ -18,7 +18,7 @@ from assets.pki import KeyPair, Leaf, LeafRequest, wanted_leaves
 from kinstall.cluster import ClusterSpec
 from kinstall.engine.host import Host
 from kinstall.errors import KinstallError
-from kinstall.pki_store import keep_leaf, read_back
+from kinstall.pki.store import keep_leaf, read_back
 
 _EMBEDDED = {
     Leaf.ADMIN: paths.ADMIN_CONF,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from kinstall.digests import find
 from kinstall.errors import UsageError
+from kinstall.sources.checksums import find
 
 _LARGEST_TEXT = 1 << 20
 

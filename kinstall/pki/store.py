@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from assets import x509
 from assets.pki import CA_COMMON_NAMES, ClusterPki, KeyPair, LeafRequest, Signer, SigningKey, wanted_leaves
-from kinstall import wholefile
+from kinstall import files
 from kinstall.cluster import ClusterSpec
 from kinstall.errors import KinstallError
 
@@ -51,23 +51,23 @@ def ensure_pki(
     return ClusterPki(authorities, service_accounts, leaves)
 
 
-def read_back(folder: Path, files: Mapping[str, bytes]) -> None:
+def read_back(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Fills an empty PKI folder with the authorities and the sa key of a control plane.
 
-    `files` are contents by their path below /etc/kubernetes/pki (`ca.crt`, `etcd/ca.key` …). Keys go first, so that a
+    `contents` by their path below /etc/kubernetes/pki (`ca.crt`, `etcd/ca.key` …). Keys go first, so that a
     folder is never left with a certificate alone. Raises PkiUnusable when they do not belong together, writing nothing.
     """
     wanted = [f"{signer}.{suffix}" for suffix in ("key", "crt") for signer in Signer] + ["sa.key", "sa.pub"]
-    missing = [name for name in wanted if name not in files]
+    missing = [name for name in wanted if name not in contents]
     if missing:
         raise PkiUnusable(
             f"the control plane holds no {', '.join(missing)}", "Restore /etc/kubernetes/pki from a backup."
         )
     for signer in Signer:
-        _checked(KeyPair(files[f"{signer}.crt"], files[f"{signer}.key"]), f"{signer}.crt")
+        _checked(KeyPair(contents[f"{signer}.crt"], contents[f"{signer}.key"]), f"{signer}.crt")
     _private_folder(folder)
     for name in wanted:
-        _write(folder / name, files[name], 0o600 if name.endswith(".key") else 0o644)
+        _write(folder / name, contents[name], 0o600 if name.endswith(".key") else 0o644)
 
 
 def _authority(
@@ -190,4 +190,4 @@ def _make(folder: Path) -> None:
 
 def _write(path: Path, content: bytes, mode: int) -> None:
     _make(path.parent)
-    wholefile.write(path, content, mode)
+    files.write(path, content, mode)

@@ -12,7 +12,6 @@ from hashlib import sha256
 from pathlib import Path
 
 from assets.inputs import MirrorAccess
-from kinstall import image_archives, server_tarball
 from kinstall.cluster import ClusterSpec
 from kinstall.cluster.release_files import (
     ARCHITECTURES,
@@ -26,9 +25,10 @@ from kinstall.cluster.release_files import (
 from kinstall.engine.steps import Archive
 from kinstall.errors import KinstallError, UsageError
 from kinstall.findings import Finding, Severity
-from kinstall.local_files import checked
 from kinstall.secrets import Secrets
-from kinstall.server_tarball import Unpacked, unpacked
+from kinstall.sources import image_archive, server_tarball
+from kinstall.sources.file_digests import checked
+from kinstall.sources.server_tarball import Unpacked, unpacked
 
 CHECK = "sources"
 
@@ -180,7 +180,7 @@ def _archives(spec: ClusterSpec, archs: Iterable[str], tarballs: Mapping[str, Un
     before = len(found.findings)
     if spec.images.archives:
         with found.telling():
-            for path in image_archives.files_in(spec.images.archives):
+            for path in image_archive.files_in(spec.images.archives):
                 with found.telling():
                     others += _in_folder(spec, path, found)
     known += others
@@ -192,7 +192,7 @@ def _archives(spec: ClusterSpec, archs: Iterable[str], tarballs: Mapping[str, Un
     for arch in archs:
         taken: set[str] = set()
         for ref in image_refs(spec).all():
-            names = image_archives.names_for(ref, spec.images.image_repository, arch)
+            names = image_archive.names_for(ref, spec.images.image_repository, arch)
             taken.update(names)
             match = next((each for name in names for each, has in known if each.name == name and arch in has), None)
             if match is None:
@@ -220,7 +220,7 @@ def _in_folder(spec: ClusterSpec, path: Path, found: Sources) -> list[tuple[Arch
     pin = spec.downloads.sha256.get(path.name, "").lower()
     # Nobody publishes checksums of archives, which operators make themselves: without one the file is taken as it is.
     _, digest = checked(shown, pin, f"{shown}.sha256", path.name, needs_word=False)
-    images = image_archives.read(path)
+    images = image_archive.read(path)
     found.paths[digest] = path
     return [(Archive(shown, digest, name), archs) for name, archs in images.items()]
 
@@ -231,5 +231,5 @@ def _in_tarball(tarball: Unpacked, found: Sources) -> list[tuple[Archive, frozen
         path, digest = tarball.member(f"{stem}.tar")
         found.paths[digest] = path
         shown = f"{tarball.place}#{server_tarball.HOME}/{stem}.tar"
-        known += [(Archive(shown, digest, name), archs) for name, archs in image_archives.read(path).items()]
+        known += [(Archive(shown, digest, name), archs) for name, archs in image_archive.read(path).items()]
     return known

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from kinstall import wholefile
+from kinstall import files
 from kinstall.errors import UsageError
 
 _NAME = re.compile(r"[a-z0-9A-Z][a-zA-Z0-9._-]*")
@@ -151,7 +151,7 @@ class StateFolder:
         try:
             # A folder below the known ones (pki/etcd) is made as needed.
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            wholefile.write(path, content, mode)
+            files.write(path, content, mode)
         except OSError as error:
             raise UsageError(
                 f"{path} cannot be written: {error.strerror}", "make room, or choose another state folder with --state"

@@ -22,12 +22,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kinstall import digests, image_archives, server_tarball
 from kinstall.cluster import ClusterSpec, Mirror
 from kinstall.cluster.release_files import Place, ReleaseFile, image_refs, pinned_digest, release_files
 from kinstall.errors import KinstallError
 from kinstall.secrets import Secrets
-from kinstall.sources import operators_file
+from kinstall.sources import checksums, image_archive, server_tarball
+from kinstall.sources.gather import operators_file
 
 _AT_ONCE = 6
 _TIMEOUT = 15
@@ -119,12 +119,12 @@ def look(
     secrets: Secrets | None = None,
     stop: threading.Event | None = None,
     ask: Ask = ask,
-    checksums: Callable[[str], str] = digests.fetch,
+    fetch_checksums: Callable[[str], str] = checksums.fetch,
 ) -> list[Looked]:
     """Look for everything that nodes of this architecture fetch; `tell` hears of each as soon as it is known."""
     known = secrets or Secrets()
     work: list[Callable[[], Looked]] = [
-        partial(_file, spec, file, ask, checksums) for file in release_files(spec, arch)
+        partial(_file, spec, file, ask, fetch_checksums) for file in release_files(spec, arch)
     ]
     work += [partial(_image, spec, ref, arch, known, ask) for ref in _refs(spec)]
 
@@ -146,7 +146,7 @@ def _refs(spec: ClusterSpec) -> tuple[str, ...]:
 # Release files
 
 
-def _file(spec: ClusterSpec, file: ReleaseFile, ask: Ask, checksums: Callable[[str], str]) -> Looked:
+def _file(spec: ClusterSpec, file: ReleaseFile, ask: Ask, fetch_checksums: Callable[[str], str]) -> Looked:
     if file.place is not Place.SITE:
         return _on_this_machine(spec, file)
     found = Looked(file.name, file.url, State.UNKNOWN)
@@ -163,7 +163,7 @@ def _file(spec: ClusterSpec, file: ReleaseFile, ask: Ask, checksums: Callable[[s
     if pinned:
         return replace(found, digest=pinned, message="pinned")
     try:
-        digest = digests.find(checksums(file.checksums), file.name)
+        digest = checksums.find(fetch_checksums(file.checksums), file.name)
     except (OSError, ValueError) as error:
         return replace(found, message=f"nothing vouches for it: {getattr(error, 'reason', error)}")
     return replace(found, digest=digest, message="" if digest else "nothing vouches for it: pin it in downloads.sha256")
@@ -224,10 +224,10 @@ def _archived(spec: ClusterSpec, ref: str, arch: str) -> Looked:
     """An image that comes out of an archive on this machine."""
     name = ref.partition("/")[2]
     places = [place for place in (spec.images.archives, spec.downloads.server_tarball) if place]
-    wanted = image_archives.names_for(ref, spec.images.image_repository, arch)
+    wanted = image_archive.names_for(ref, spec.images.image_repository, arch)
     try:
-        for path in image_archives.files_in(spec.images.archives) if spec.images.archives else ():
-            if any(arch in image_archives.read(path).get(each, ()) for each in wanted):
+        for path in image_archive.files_in(spec.images.archives) if spec.images.archives else ():
+            if any(arch in image_archive.read(path).get(each, ()) for each in wanted):
                 return Looked(name, str(path), State.THERE, path.stat().st_size, "", f"in {path.name}")
     except (KinstallError, OSError) as error:
         return Looked(name, spec.images.archives, State.MISSING, message=getattr(error, "what", str(error)))

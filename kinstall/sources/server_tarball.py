@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from posixpath import basename
 
-from kinstall.digests import fetch, find
 from kinstall.errors import UsageError
-from kinstall.fetch import fetch_file
-from kinstall.local_files import checked, digest_of
+from kinstall.sources.checksums import fetch, find
+from kinstall.sources.download import fetch_file
+from kinstall.sources.file_digests import checked, digest_of
 
 HOME = "kubernetes/server/bin"
 PROGRAMS = ("kubelet", "kubectl", "kube-proxy")

@@ -1,0 +1,1 @@
+"""The state folder: what kinstall keeps of a cluster on the operator's machine."""
