@@ -8,6 +8,6 @@ _ours = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH
 if not sys.flags.safe_path and os.path.abspath(sys.path[0]) != _ours:  # noqa: PTH100
     del sys.path[0]
 
-from kinstall.cli import main  # noqa: E402
+from kinstall.cli.main import main  # noqa: E402
 
 sys.exit(main())

@@ -73,7 +73,7 @@ root = sys.argv[1]
 script = Path(sysconfig.get_path("scripts")) / "kinstall"
 script.write_text(
     f'#!/bin/sh\n"exec" "{sys.executable}" "$0" "$@"\n'  # sh's line, a string to Python: no limit to the path's length
-    "import sys\n\nfrom kinstall.cli import main\n\nsys.exit(main())\n"
+    "import sys\n\nfrom kinstall.cli.main import main\n\nsys.exit(main())\n"
 )
 script.chmod(0o755)
 PYTHON

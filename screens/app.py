@@ -79,7 +79,7 @@ class WizardApp(App[int]):
     async def on_mount(self) -> None:
         self.set_interval(_DRAIN_SECONDS, self.background.drain)
         self.set_interval(_KEEP_SECONDS, self.keep)
-        self.set_timer(_START_SECONDS, gc.enable)  # until then nothing is garbage: see kinstall/commands/wizard.py
+        self.set_timer(_START_SECONDS, gc.enable)  # until then nothing is garbage: see kinstall/cli/wizard.py
         problem = next(iter(self.draft.problems), None) if self.draft.path else None
         await self.push_screen(NAMES[0])
         if problem:

@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
 from kinstall.cluster import ClusterSpec
-from kinstall.prompts import prompted, typed
+from kinstall.operations.prompts import prompted, typed
 from screens.hints import Hints
 
 if TYPE_CHECKING:

@@ -17,12 +17,12 @@ from kinstall.findings import Finding
 if TYPE_CHECKING:
     # The engine and cryptography take longer to load than the first screen may take to appear.
     from kinstall.engine.preview import PlannedChange
-    from kinstall.install import Options, Report
-    from kinstall.kubeconfig import Written
+    from kinstall.operations.kubeconfig import Written
+    from kinstall.operations.options import Options, Report
+    from kinstall.operations.trust import Seen
     from kinstall.report import Commands, Run
     from kinstall.sources.registry import Looked
     from kinstall.state.folder import StateFolder
-    from kinstall.trust import Seen
     from kinstall.verify import CheckResult
 
 Tell = Callable[[Any], None]
@@ -79,8 +79,8 @@ class RealServices:
         return look(spec, tell, secrets=Secrets(prompt=prompt), stop=stop)
 
     def probe(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt) -> Sequence[Finding]:
-        from kinstall.install import run_preflight
-        from kinstall.session import given_up
+        from kinstall.operations.preflight import run_preflight
+        from kinstall.operations.session import given_up
 
         options = self._options(spec, stop, prompt)
         with options.session(spec) as session, given_up(session, stop):
@@ -88,16 +88,16 @@ class RealServices:
         return findings
 
     def host_keys(self, spec: ClusterSpec, prompt: Prompt) -> Sequence[Seen]:
-        from kinstall.session import target_of
+        from kinstall.operations.session import target_of
+        from kinstall.operations.trust import pending
         from kinstall.transport.host_keys import HostKeys
-        from kinstall.trust import pending
 
         options = self._options(spec, threading.Event(), prompt)
         targets = {node.name: target_of(spec, node) for node in spec.nodes}
         return pending(targets, HostKeys(options.state.known_hosts), options.secrets)
 
     def trust(self, spec: ClusterSpec, seen: Sequence[Seen]) -> None:
-        from kinstall.trust import store
+        from kinstall.operations.trust import store
 
         state = self._folder(spec).prepare()
         store(state.known_hosts, seen)
@@ -105,7 +105,7 @@ class RealServices:
     def plan(
         self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt
     ) -> tuple[Sequence[Finding], Sequence[PlannedChange]]:
-        from kinstall.install import plan_only
+        from kinstall.operations.plan import plan_only
 
         options = self._options(spec, stop, prompt)
         options.command = "plan"
@@ -114,7 +114,7 @@ class RealServices:
 
     def replay(self, answers: Path, tell: Tell, stop: threading.Event, prompt: Prompt) -> Report:
         from kinstall.answers.load import load
-        from kinstall.install import logged_replay
+        from kinstall.operations.replay import logged_replay
 
         spec = load(answers)
         options = self._options(spec, stop, prompt)
@@ -122,7 +122,7 @@ class RealServices:
         return logged_replay(spec, options, tell)
 
     def verify(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt) -> Sequence[CheckResult]:
-        from kinstall.install import verify_only
+        from kinstall.operations.verify import verify_only
 
         options = self._options(spec, stop, prompt)
         options.on_check = options.secrets.redactor.sink(tell)
@@ -140,7 +140,7 @@ class RealServices:
         return write(self._folder(spec), None, str(answers or ""))
 
     def merge_kubeconfig(self, spec: ClusterSpec) -> Written:
-        from kinstall.kubeconfig import merge_into
+        from kinstall.operations.kubeconfig import merge_into
 
         state = self._folder(spec)
         content = state.read(state.admin_conf)
@@ -154,7 +154,7 @@ class RealServices:
         return StateFolder.of(spec.cluster_name, self._state).check()
 
     def _options(self, spec: ClusterSpec, stop: threading.Event, prompt: Prompt) -> Options:
-        from kinstall.install import options_for
+        from kinstall.operations.options import options_for
         from kinstall.secrets import Secrets
 
         options = options_for(spec, self._state, Secrets(prompt=prompt), self._parallel)

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from kinstall.cluster import Node
 from kinstall.engine.steps import After, Phase, Plan, Scope, Step
-from kinstall.plan import artefacts, kubernetes, prepare, services
-from kinstall.plan.common import Inputs, NodeFound, node_files
+from kinstall.plan import addons, downloads, kubernetes, prepare
+from kinstall.plan.node_inputs import Inputs, NodeFound, node_files
 
 PHASES = ("prepare", "download", "runtime", "images", "kubernetes", "control-plane", "network", "addons")
 
@@ -29,11 +29,11 @@ def build_plan(inputs: Inputs) -> Plan:
     return Plan(
         phases=(
             phase("prepare", every, {n.name: prepare.steps(inputs, n, files[n.name]) for n in every}),
-            phase("download", every, {n.name: artefacts.downloads(inputs, n) for n in every}, After("prepare")),
+            phase("download", every, {n.name: downloads.downloads(inputs, n) for n in every}, After("prepare")),
             phase(
-                "runtime", every, {n.name: artefacts.runtime(spec, n, files[n.name]) for n in every}, After("download")
+                "runtime", every, {n.name: downloads.runtime(spec, n, files[n.name]) for n in every}, After("download")
             ),
-            phase("images", every, {n.name: artefacts.images(inputs, n) for n in every}, After("runtime")),
+            phase("images", every, {n.name: downloads.images(inputs, n) for n in every}, After("runtime")),
             phase(
                 "kubernetes",
                 every,
@@ -44,12 +44,12 @@ def build_plan(inputs: Inputs) -> Plan:
             phase(
                 "network",
                 every,
-                {n.name: services.network(inputs, n, files[n.name]) for n in every},
+                {n.name: addons.network(inputs, n, files[n.name]) for n in every},
                 After("kubernetes"),
                 After("control-plane", Scope.ALL),
             ),
             # A worker that failed must not keep the others from getting their DNS.
-            Phase("addons", {first: services.addons(inputs)}, (After("network", Scope.SETTLED),)),
+            Phase("addons", {first: addons.addons(inputs)}, (After("network", Scope.SETTLED),)),
         ),
         nodes={node.name: node.role for node in spec.nodes},
     )

@@ -8,7 +8,7 @@ from assets import catalog, gateway, paths
 from assets.rendered import Rendered
 from kinstall.cluster import ClusterSpec, Node
 from kinstall.engine.steps import Script, Step, Unit
-from kinstall.plan.common import as_files
+from kinstall.plan.node_inputs import as_files
 
 
 def steps(spec: ClusterSpec, node: Node, files: Mapping[str, tuple[Rendered, ...]]) -> tuple[Step, ...]:

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from assets import catalog, kubeconfig, objects, paths
 from assets.rendered import Rendered
 from assets.yamltext import documents
-from kinstall import footprint
 from kinstall.causes import diagnose_program
 from kinstall.cluster import Node
 from kinstall.engine.steps import File, Script, Step, Unit, Wait
-from kinstall.plan import own_network, taints
-from kinstall.plan.common import ADMIN, APPLY, KUBECTL, OBJECTS, RESTART, Inputs, applied, as_files, folders
+from kinstall.plan import cleanup, operator_manifest, taints
+from kinstall.plan.node_inputs import ADMIN, APPLY, KUBECTL, OBJECTS, RESTART, Inputs, applied, as_files, folders
 
 
 def kubelets(inputs: Inputs, node: Node, files: Mapping[str, tuple[Rendered, ...]]) -> tuple[Step, ...]:
@@ -28,7 +27,7 @@ def kubelets(inputs: Inputs, node: Node, files: Mapping[str, tuple[Rendered, ...
     return (
         *folders(node, catalog.KUBERNETES, catalog.CONTROL_PLANE),
         *own,
-        Unit(paths.KUBELET_UNIT, kubelet, undo=footprint.KUBELET),
+        Unit(paths.KUBELET_UNIT, kubelet, undo=cleanup.KUBELET),
     )
 
 
@@ -56,5 +55,5 @@ def control_plane(inputs: Inputs) -> tuple[Step, ...]:
             patience=RESTART,
         ),
         taints.step(spec),
-        *own_network.objects(inputs.own_network),
+        *operator_manifest.objects(inputs.own_network),
     )

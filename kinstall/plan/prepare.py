@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from assets import catalog, firewall, kernel, paths
 from assets.pod_network import pod_network
 from assets.rendered import Rendered
-from kinstall import footprint
 from kinstall.cluster import ClusterSpec, Node
 from kinstall.cluster.immutable import identity
 from kinstall.engine.steps import File, Script, Step, Unit
-from kinstall.plan import own_network
-from kinstall.plan.common import IDENTITY, Inputs, as_files, folders
+from kinstall.plan import cleanup, operator_manifest
+from kinstall.plan.node_inputs import IDENTITY, Inputs, as_files, folders
 
 KERNEL_FILES = (paths.MODULES_FILE, paths.SYSCTL_FILE)
 
@@ -37,8 +36,8 @@ def steps(inputs: Inputs, node: Node, files: Mapping[str, tuple[Rendered, ...]])
         Script(
             "what was there before",
             check="",
-            run=footprint.save((*kernel.SYSCTLS, *kernel.SELF_WRITTEN_SYSCTLS)),
-            undo=footprint.RESTORE,
+            run=cleanup.save((*kernel.SYSCTLS, *kernel.SELF_WRITTEN_SYSCTLS)),
+            undo=cleanup.RESTORE,
         ),
         Script("kernel modules", check=modules, run=f"modprobe -a {' '.join(wanted)}"),
         Script("sysctls", check=sysctls, run=f"sysctl -q -p {paths.SYSCTL_FILE}", inputs=(paths.SYSCTL_FILE,)),
@@ -50,7 +49,7 @@ def steps(inputs: Inputs, node: Node, files: Mapping[str, tuple[Rendered, ...]])
 def _network(inputs: Inputs) -> tuple[Step, ...]:
     keeper = pod_network(inputs.spec).keeper
     if keeper is None:
-        return own_network.prepared(inputs.spec, inputs.own_network)
+        return operator_manifest.prepared(inputs.spec, inputs.own_network)
     return (
         Script(
             f"networkd leaves {keeper.what} alone",  # it reads its configuration only when it starts

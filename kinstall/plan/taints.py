@@ -11,7 +11,7 @@ from shlex import quote
 from assets.objects import taint_arguments
 from kinstall.cluster import ClusterSpec
 from kinstall.engine.steps import Script
-from kinstall.plan.common import ADMIN, RESTART
+from kinstall.plan.node_inputs import ADMIN, RESTART
 
 ANNOTATION = "kinstall/taints"
 

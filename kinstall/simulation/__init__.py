@@ -1,7 +1,7 @@
 """Hosts that exist only in memory, for rehearsals and tests: they interpret step types, never sh.
 
 The whole of a run goes its usual way (assets, plan, survey, runner, events); only what lies behind
-`kinstall.engine.host.Host` and `kinstall.session.Session` is made up here.
+`kinstall.engine.host.Host` and `kinstall.operations.session.Session` is made up here.
 """
 
 from kinstall.simulation.faults import KINDS, Fault, parse_fault

@@ -12,7 +12,7 @@ from assets.pod_network import pod_network
 from kinstall.cluster import ClusterSpec, Node
 from kinstall.facts.model import NodeFacts
 from kinstall.facts.parse import Link, Mount, Route, Space, SystemdUnit
-from kinstall.plan.common import IDENTITY
+from kinstall.plan.node_inputs import IDENTITY
 from kinstall.preflight.checks.software import TOOLS
 from kinstall.simulation.host import Disk
 

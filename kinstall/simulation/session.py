@@ -1,4 +1,4 @@
-"""A session to simulated hosts: what `kinstall.session.Session` has of the world outside, made up."""
+"""A session to simulated hosts: what `kinstall.operations.session.Session` has of the world outside, made up."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ipaddress import IPv4Network
 from kinstall.cluster import ClusterSpec
 from kinstall.connectivity import Matrix, Want
 from kinstall.engine.host import Host
+from kinstall.operations.session import Asked, Session
 from kinstall.plan import PHASES
 from kinstall.secrets import Secret, Secrets
-from kinstall.session import Asked, Session
 from kinstall.simulation.checks import unknowable
 from kinstall.simulation.faults import Fault, Misfortune
 from kinstall.simulation.host import Disk, SimulatedHost

@@ -14,7 +14,7 @@ from kinstall.findings import Severity
 from screens.install.model import Model
 
 if TYPE_CHECKING:
-    from kinstall.install import Report
+    from kinstall.operations.options import Report
     from kinstall.verify import CheckResult
 
 

@@ -27,7 +27,7 @@ from screens.secrets import prompt_for
 from screens.step import StepScreen
 
 if TYPE_CHECKING:
-    from kinstall.install import Report
+    from kinstall.operations.options import Report
 
 PER_SECOND = 10
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kinstall.findings import Finding
 
 if TYPE_CHECKING:
-    from kinstall.trust import Seen
+    from kinstall.operations.trust import Seen
 
 CLUSTER = ""
 """Under this name stand findings that belong to no single node."""

@@ -32,7 +32,7 @@ from screens.secrets import Prompt, prompt_for
 
 if TYPE_CHECKING:
     from kinstall.cluster import ClusterSpec
-    from kinstall.trust import Seen
+    from kinstall.operations.trust import Seen
 
 _KEYS = {
     "known": ("good", "known"),

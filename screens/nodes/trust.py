@@ -18,7 +18,7 @@ from kinstall.words import MARKS, clean
 from screens.hints import Hints
 
 if TYPE_CHECKING:
-    from kinstall.trust import Seen
+    from kinstall.operations.trust import Seen
 
 _WHY = """\
 A host key says that a machine is the one you mean. Compare with what its console shows:

@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from kinstall.commands.wizard import run
+from kinstall.cli.wizard import run
 from kinstall.engine.events import Outcome, OutputLine, PhaseStarted, RunStarted, StepFinished, StepStarted
-from kinstall.install import Report
+from kinstall.operations.options import Report
 from screens.app import WizardApp
 from screens.draft import Draft
 from screens.services import Prompt, RealServices, Tell

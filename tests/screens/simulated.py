@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kinstall.cluster import ClusterSpec
-from kinstall.install import Options
+from kinstall.operations.options import Options
+from kinstall.operations.trust import Seen, Status
 from kinstall.plan import PHASES
 from kinstall.simulation import World, parse_fault
 from kinstall.transport.host_keys import HostKey
-from kinstall.trust import Seen, Status
 from screens.app import WizardApp
 from screens.draft import Draft
 from screens.services import Prompt, RealServices

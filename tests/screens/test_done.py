@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from kinstall.answers.load import load
-from kinstall.install import logged_replay
-from kinstall.install.options import options_for
+from kinstall.operations.options import options_for
+from kinstall.operations.replay import logged_replay
 from screens.app import WizardApp
 from screens.dialogs import Question
 from tests.screens.simulated import SimulatedServices, wizard

@@ -13,8 +13,8 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from kinstall.answers.load import load
-from kinstall.install import plan_only
-from kinstall.install.options import options_for
+from kinstall.operations.options import options_for
+from kinstall.operations.plan import plan_only
 from screens.app import WizardApp
 from screens.dialogs import Question
 from screens.draft import Draft

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kinstall import cli
+from kinstall.cli import main
 from kinstall.errors import EXIT_USAGE
 from tests.unit.test_answers_bad import FILES, SECRETS, expected
 
@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 def test_replay_refuses(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Every bad file: exit 2, a sentence for each problem on the standard error, no state folder, no secret."""
     state = tmp_path / "state"
-    assert cli.main(["replay", str(path), "--state", str(state)]) == EXIT_USAGE
+    assert main.main(["replay", str(path), "--state", str(state)]) == EXIT_USAGE
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err.startswith("kinstall: ")
@@ -37,7 +37,7 @@ def test_every_command_refuses(command: str, tmp_path: Path, capsys: pytest.Capt
     """Not replay alone: whoever reads answers checks them."""
     path = next(path for path in FILES if path.stem == "many_at_once")
     words = [str(tmp_path / "out")] if command == "render" else ["--state", str(tmp_path / "state")]
-    assert cli.main([command, str(path), *words]) == EXIT_USAGE
+    assert main.main([command, str(path), *words]) == EXIT_USAGE
     assert "problems" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 

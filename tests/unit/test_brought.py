@@ -12,9 +12,9 @@ from cryptography.x509 import load_pem_x509_certificate
 from assets import x509
 from assets.pki import Leaf, Signer
 from assets.x509 import ca_fingerprint
-from kinstall import brought
 from kinstall.cluster import ClusterSpec, Networking, OwnAuthorities, OwnAuthority, Security
 from kinstall.errors import InvalidAnswers
+from kinstall.operations import operator_files
 from kinstall.pki.store import PkiUnusable, ensure_pki
 from tests.unit.assets_cluster import NOW, SPEC
 from tests.unit.authorities import authority, intermediate
@@ -32,14 +32,14 @@ def put(folder: Path, certificate: bytes, key: bytes) -> None:
 
 def refused(spec: ClusterSpec, pki: Path) -> str:
     with pytest.raises(InvalidAnswers) as caught:
-        brought.read(spec, pki, NOW)
+        operator_files.read(spec, pki, NOW)
     assert "PRIVATE" not in str(caught.value)
     return str(caught.value)
 
 
 def test_nothing_named_nothing_read(tmp_path: Path) -> None:
     """Without such answers no file is needed."""
-    found = brought.read(SPEC, tmp_path, NOW)
+    found = operator_files.read(SPEC, tmp_path, NOW)
     assert (found.own_network, dict(found.authorities)) == (None, {})
 
 
@@ -49,7 +49,7 @@ def test_an_authority_of_ones_own_signs_the_cluster(key_type: str, tmp_path: Pat
     made = authority(NOW, key_type=key_type)
     put(tmp_path, made.certificate_pem, made.key_pem)
     spec, pki = with_own(tmp_path), tmp_path / "pki"
-    own = brought.read(spec, pki, NOW).authorities
+    own = operator_files.read(spec, pki, NOW).authorities
     first = ensure_pki(spec, pki, NOW, create_cas=True, own=own)
     assert ca_fingerprint(first.ca.certificate_pem) == ca_fingerprint(made.certificate_pem)
     assert first.authorities[Signer.ETCD].certificate_pem != first.ca.certificate_pem
@@ -59,7 +59,7 @@ def test_an_authority_of_ones_own_signs_the_cluster(key_type: str, tmp_path: Pat
     assert (pki / "ca.key").stat().st_mode & 0o777 == 0o600
     (tmp_path / "own.crt").unlink()
     (tmp_path / "own.key").unlink()
-    again = brought.read(spec, pki, NOW).authorities
+    again = operator_files.read(spec, pki, NOW).authorities
     assert ensure_pki(spec, pki, NOW, create_cas=False, own=again) == first
 
 
@@ -69,7 +69,7 @@ def test_an_intermediate_alone_is_trusted(tmp_path: Path) -> None:
     put(tmp_path, below.certificate_pem + root.certificate_pem, below.key_pem)
     spec = with_own(tmp_path)
     pki = ensure_pki(
-        spec, tmp_path / "pki", NOW, create_cas=True, own=brought.read(spec, tmp_path / "pki", NOW).authorities
+        spec, tmp_path / "pki", NOW, create_cas=True, own=operator_files.read(spec, tmp_path / "pki", NOW).authorities
     )
     assert pki.ca.certificate_pem == below.certificate_pem
     assert (tmp_path / "pki/ca.crt").read_bytes() == below.certificate_pem
@@ -80,10 +80,10 @@ def test_a_renewed_certificate_of_the_same_key_is_taken(tmp_path: Path) -> None:
     made = authority(NOW)
     put(tmp_path, made.certificate_pem, made.key_pem)
     spec, pki = with_own(tmp_path), tmp_path / "pki"
-    first = ensure_pki(spec, pki, NOW, create_cas=True, own=brought.read(spec, pki, NOW).authorities)
+    first = ensure_pki(spec, pki, NOW, create_cas=True, own=operator_files.read(spec, pki, NOW).authorities)
     longer = authority(NOW, days=4000, key=made.key_pem)
     put(tmp_path, longer.certificate_pem, longer.key_pem)
-    second = ensure_pki(spec, pki, NOW, create_cas=False, own=brought.read(spec, pki, NOW).authorities)
+    second = ensure_pki(spec, pki, NOW, create_cas=False, own=operator_files.read(spec, pki, NOW).authorities)
     assert second.ca.certificate_pem == longer.certificate_pem == (pki / "ca.crt").read_bytes()
     assert second.leaves == first.leaves
 
@@ -95,7 +95,7 @@ def test_another_authority_is_refused_under_a_living_cluster(tmp_path: Path) -> 
     made = authority(NOW)
     put(tmp_path, made.certificate_pem, made.key_pem)
     with pytest.raises(PkiUnusable, match="another authority"):
-        ensure_pki(spec, pki, NOW, create_cas=False, own=brought.read(spec, pki, NOW).authorities)
+        ensure_pki(spec, pki, NOW, create_cas=False, own=operator_files.read(spec, pki, NOW).authorities)
     assert (pki / "ca.crt").read_bytes() == first.ca.certificate_pem
 
 
@@ -129,8 +129,8 @@ def test_it_need_not_outlive_them_once_it_is_taken(tmp_path: Path) -> None:
     made = authority(NOW, days=400)
     put(tmp_path, made.certificate_pem, made.key_pem)
     spec, pki, later = with_own(tmp_path), tmp_path / "pki", NOW + timedelta(days=300)
-    ensure_pki(spec, pki, NOW, create_cas=True, own=brought.read(spec, pki, NOW).authorities)
-    keys = ensure_pki(spec, pki, later, create_cas=False, own=brought.read(spec, pki, later).authorities)
+    ensure_pki(spec, pki, NOW, create_cas=True, own=operator_files.read(spec, pki, NOW).authorities)
+    keys = ensure_pki(spec, pki, later, create_cas=False, own=operator_files.read(spec, pki, later).authorities)
     assert max(x509.expires(pair.certificate_pem) for (_, leaf), pair in keys.leaves.items() if "etcd" not in leaf
                and "front" not in leaf) <= x509.expires(made.certificate_pem)  # fmt: skip
 
@@ -172,7 +172,7 @@ def test_a_manifest_is_read_and_one_that_is_none_is_told(tmp_path: Path) -> None
     file = tmp_path / "net.yaml"
     spec = replace(SPEC, networking=Networking(pod_network="manifest", pod_network_manifest=str(file)))
     file.write_text("# mine\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n")
-    found = brought.read(spec, tmp_path / "pki", NOW).own_network
+    found = operator_files.read(spec, tmp_path / "pki", NOW).own_network
     assert found is not None
     assert found.content == file.read_bytes()
     file.write_text("apiVersion: v1\nkind: CANARY\n")

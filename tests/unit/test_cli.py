@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from kinstall import __version__, cli
+from kinstall import __version__
+from kinstall.cli import main
 from kinstall.plan import PHASES
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +53,7 @@ def kinstall(capsys: pytest.CaptureFixture[str]) -> Type:
 
     def typed(*words: str) -> Ended:
         try:
-            code: object = cli.main(words)
+            code: object = main.main(words)
         except SystemExit as ended:
             code = ended.code
         return Ended(code or 0, *capsys.readouterr())
@@ -88,7 +89,7 @@ def test_every_command_has_help_with_an_example(kinstall: Type) -> None:
     for command in COMMANDS:
         ran = kinstall(command, "--help")
         example = ran.out.split("Example: kinstall ")[1].split(">")[0]
-        assert ran.code == 0 and cli._parser().parse_args(example.split()).command == command
+        assert ran.code == 0 and main._parser().parse_args(example.split()).command == command
     shown = kinstall("--help").out
     assert set(re.findall(r"^    (\w+)\b", shown, re.MULTILINE)) == set(COMMANDS) and "Exit codes:" in shown
 
@@ -110,7 +111,7 @@ def test_the_version_is_the_packages(kinstall: Type) -> None:
 
 def test_phases_on_the_command_line_are_the_plans() -> None:
     """The copy that spares an import is a true one."""
-    assert cli._phases() == PHASES
+    assert main._phases() == PHASES
 
 
 @pytest.mark.parametrize(

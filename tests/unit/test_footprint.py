@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kinstall import footprint
+from kinstall.plan import cleanup
 from tests.unit.local_node import LocalNode, start
 
 FORWARD, ROUTE = "net.ipv4.ip_forward", "net.ipv4.conf.all.route_localnet"
@@ -81,38 +81,38 @@ def sysctl(node: LocalNode, name: str, value: str = "") -> str:
 def test_sysctls_come_back_as_they_were(node: LocalNode) -> None:
     """Each to its own earlier value; one that this kernel has not is passed over; what was saved goes."""
     assert (sysctl(node, FORWARD, "0"), sysctl(node, ROUTE, "1")) == ("0", "1")
-    run(node, footprint.save((FORWARD, ROUTE, "net.no.such.thing")))
+    run(node, cleanup.save((FORWARD, ROUTE, "net.no.such.thing")))
     assert (sysctl(node, FORWARD, "1"), sysctl(node, ROUTE, "0")) == ("1", "0")
-    run(node, footprint.RESTORE)
+    run(node, cleanup.RESTORE)
     assert (sysctl(node, FORWARD), sysctl(node, ROUTE)) == ("0", "1")
-    assert not node.path(footprint.SAVED).exists()
+    assert not node.path(cleanup.SAVED).exists()
 
 
 def test_what_was_saved_first_counts(node: LocalNode) -> None:
     """A second run would save what kinstall itself has set by then: it does not."""
     sysctl(node, FORWARD, "0")
-    run(node, footprint.save((FORWARD,)))
+    run(node, cleanup.save((FORWARD,)))
     sysctl(node, FORWARD, "1")
-    run(node, footprint.save((FORWARD,)))
-    run(node, footprint.RESTORE)
+    run(node, cleanup.save((FORWARD,)))
+    run(node, cleanup.RESTORE)
     assert sysctl(node, FORWARD) == "0"
 
 
 def test_a_saving_that_was_interrupted_is_done_again(node: LocalNode) -> None:
     """Half a list of sysctls is not taken for the whole."""
-    node.write(f"{footprint.SAVED}/new", f"{FORWARD}=0\n")
+    node.write(f"{cleanup.SAVED}/new", f"{FORWARD}=0\n")
     sysctl(node, ROUTE, "0")
-    run(node, footprint.save((FORWARD, ROUTE)))
-    assert node.read(f"{footprint.SAVED}/sysctls").splitlines()[1:] == [f"{ROUTE}=0"]
+    run(node, cleanup.save((FORWARD, ROUTE)))
+    assert node.read(f"{cleanup.SAVED}/sysctls").splitlines()[1:] == [f"{ROUTE}=0"]
 
 
 def test_empty_tables_of_the_clusters_programs_go(node: LocalNode) -> None:
     """A table that was there before stays, one with anybody's rule stays, one that only held chains goes."""
-    run(node, footprint.save(()))
+    run(node, cleanup.save(()))
     table(node, "ip nat", EMPTY_TABLE)
     table(node, "ip mangle", USED_TABLE)
     table(node, "inet firewalld", "table inet firewalld {\n}\n")
-    run(node, footprint.RESTORE)
+    run(node, cleanup.RESTORE)
     assert tables(node) == ["inet firewalld", "ip filter", "ip mangle"]
 
 
@@ -120,8 +120,8 @@ def test_chains_of_the_kubelet_and_the_plugins_go(node: LocalNode) -> None:
     """Other people's rules are put back unchanged, in their order; where nothing is ours nothing is written."""
     node.write("/run/fake/iptables", RULES)
     node.write("/run/fake/ip6tables", "*nat\n-A OWN -j ACCEPT\nCOMMIT\n")
-    run(node, footprint.save(()))
-    run(node, footprint.RESTORE)
+    run(node, cleanup.save(()))
+    run(node, cleanup.RESTORE)
     assert node.read("/run/fake/iptables.restored").splitlines() == [
         "*nat", ":OWN - [0:0]", "-A POSTROUTING -s 192.0.2.0/24 -j MASQUERADE", "-A OWN -j ACCEPT", "COMMIT",
     ]  # fmt: skip
@@ -132,9 +132,9 @@ def test_what_waits_for_the_network_stops_where_it_did_not_wait_before(node: Loc
     """A unit that was active before the installation stays active."""
     before, after = "network-online.target", "systemd-networkd-wait-online.service"
     node.write(f"/run/fake/{before}.active", "")
-    run(node, footprint.save(()))
+    run(node, cleanup.save(()))
     node.write(f"/run/fake/{after}.active", "")
-    run(node, footprint.RESTORE)
+    run(node, cleanup.RESTORE)
     assert node.path(f"/run/fake/{before}.active").exists() and not node.path(f"/run/fake/{after}.active").exists()
 
 
@@ -143,16 +143,16 @@ def test_kube_proxys_tables_go(node: LocalNode) -> None:
     table(node, "ip kube-proxy", "table ip kube-proxy {\n}\n")
     table(node, "ip6 kube-proxy", "table ip6 kube-proxy {\n}\n")
     node.write("/run/fake/iptables", RULES)
-    run(node, footprint.KUBE_PROXY)
+    run(node, cleanup.KUBE_PROXY)
     assert tables(node) == ["ip filter"]
     assert "KUBE-" not in node.read("/run/fake/iptables.restored")
 
 
 def test_a_node_where_nothing_is_left_is_left_alone(node: LocalNode) -> None:
     """Undoing twice, or what was never begun, is no error and writes nothing."""
-    run(node, footprint.RESTORE)
-    run(node, footprint.KUBE_PROXY)
-    run(node, footprint.RESTORE)
+    run(node, cleanup.RESTORE)
+    run(node, cleanup.KUBE_PROXY)
+    run(node, cleanup.RESTORE)
     assert tables(node) == ["ip filter"] and not node.path("/run/fake/iptables.restored").exists()
 
 
@@ -162,7 +162,7 @@ def test_pods_volumes_are_unmounted_the_inner_first(node: LocalNode) -> None:
     for place in inside:
         node.path(place).mkdir(parents=True)
         node.inside("mount", "-t", "tmpfs", "none", place)
-    run(node, footprint._UNMOUNT.format(patterns="/var/lib/kubelet/*"))
+    run(node, cleanup._UNMOUNT.format(patterns="/var/lib/kubelet/*"))
     lines: list[str] = []
     node.execute("cat /proc/self/mounts", on_line=lines.append)
     mounted = [line.split()[1] for line in lines]
@@ -184,7 +184,7 @@ COMMIT
 @pytest.fixture
 def folders(monkeypatch: pytest.MonkeyPatch) -> None:
     """The CNI's folders where this machine's own are not in reach."""
-    monkeypatch.setattr(footprint, "_CNI_FOLDERS", "/mnt/net.d /mnt/bin")
+    monkeypatch.setattr(cleanup, "_CNI_FOLDERS", "/mnt/net.d /mnt/bin")
 
 
 def listed(node: LocalNode, code: str) -> list[str]:
@@ -199,7 +199,7 @@ def test_what_a_network_of_somebody_elses_left_goes(node: LocalNode, folders: No
         node.write(path, "theirs")
     node.path("/var/lib/some").mkdir(parents=True)
     run(node, "ip link add before type bridge && ip link set before up && ip addr add 10.244.9.9/32 dev before")
-    found = footprint.network_found(AGENT)
+    found = cleanup.network_found(AGENT)
     assert node.execute(found.check, on_line=lambda line: None) != 0
     run(node, found.run)
     assert node.execute(found.check, on_line=lambda line: None) == 0
@@ -212,7 +212,7 @@ def test_what_a_network_of_somebody_elses_left_goes(node: LocalNode, folders: No
     run(node, "ip link add wg9 type bridge && ip link set wg9 up && ip addr add 198.51.100.1/24 dev wg9")
     run(node, "ip route add 10.244.2.0/24 via 198.51.100.2; ip route add 203.0.113.0/24 via 198.51.100.2")
     node.write("/run/fake/iptables", NETWORK_RULES)
-    run(node, footprint.network_gone(PODS))
+    run(node, cleanup.network_gone(PODS))
     assert listed(node, "find /mnt /run/agent /var/lib/some -type f 2>/dev/null | sort") == [
         "/mnt/bin/bridge", "/mnt/net.d/87-podman.conflist", "/var/lib/some/other",
     ]  # fmt: skip
@@ -228,14 +228,14 @@ def test_what_a_network_of_somebody_elses_left_goes(node: LocalNode, folders: No
 
 def test_a_changed_manifest_is_looked_at_before_it_comes(node: LocalNode, folders: None) -> None:
     """Paths that it names newly are noted; what was noted once keeps its first answer."""
-    run(node, footprint.network_found(("/run/first",)).run)
+    run(node, cleanup.network_found(("/run/first",)).run)
     node.write("/run/first/x", "")
     node.write("/run/second/x", "theirs")
-    found = footprint.network_found(("/run/first", "/run/second", "/run/third/deep"))
+    found = cleanup.network_found(("/run/first", "/run/second", "/run/third/deep"))
     assert node.execute(found.check, on_line=lambda line: None) != 0
     run(node, found.run)
     node.write("/run/third/deep/x", "")
-    run(node, footprint.network_gone(PODS))
+    run(node, cleanup.network_gone(PODS))
     assert not node.path("/run/first").exists() and not node.path("/run/third").exists()
     assert node.read("/run/second/x") == "theirs"
 
@@ -243,5 +243,5 @@ def test_a_changed_manifest_is_looked_at_before_it_comes(node: LocalNode, folder
 def test_without_a_look_nothing_is_taken(node: LocalNode, folders: None) -> None:
     """A run that broke off before it looked has nothing to undo."""
     node.write("/mnt/net.d/10-theirs.conf", "")
-    run(node, footprint.network_gone(PODS))
+    run(node, cleanup.network_gone(PODS))
     assert node.path("/mnt/net.d/10-theirs.conf").exists()

@@ -23,7 +23,10 @@ from kinstall.errors import (
     Unreachable,
     UsageError,
 )
-from kinstall.install import Options, plan_only, replay, reset
+from kinstall.operations.options import Options
+from kinstall.operations.plan import plan_only
+from kinstall.operations.replay import replay
+from kinstall.operations.reset import reset
 from kinstall.simulation import Machine, SimulatedSession
 from kinstall.simulation import World as SimulatedWorld
 from kinstall.state.folder import StateFolder

@@ -11,7 +11,10 @@ import pytest
 from kinstall.cluster import CONTROL_PLANE, WORKER, ClusterSpec, Node
 from kinstall.connectivity import Matrix, Reached, Result, Want
 from kinstall.errors import PreflightFailed
-from kinstall.install import Options, judge, plan_only, replay
+from kinstall.operations.options import Options
+from kinstall.operations.plan import plan_only
+from kinstall.operations.preflight import judge
+from kinstall.operations.replay import replay
 from kinstall.simulation import SimulatedSession, World
 from kinstall.state.folder import StateFolder
 

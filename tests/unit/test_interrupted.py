@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from kinstall.commands.common import interruptible
+from kinstall.cli.interrupt import interruptible
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

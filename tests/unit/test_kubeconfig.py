@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from kinstall.cli import main
+from kinstall.cli.main import main
 from kinstall.errors import UsageError
-from kinstall.kubeconfig import merge, merge_into
+from kinstall.operations.kubeconfig import merge, merge_into
 
 
 def conf(

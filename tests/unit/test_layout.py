@@ -91,7 +91,7 @@ def test_the_version_needs_only_the_standard_library() -> None:
     """`kinstall --version` starts in the time that Python itself takes."""
     ran = python(
         "import sys\n"
-        "from kinstall.cli import main\n"
+        "from kinstall.cli.main import main\n"
         "try:\n"
         "    main(['--version'])\n"
         "except SystemExit as end:\n"
@@ -106,7 +106,7 @@ def test_the_version_needs_only_the_standard_library() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["kinstall.cli", "kinstall.commands", "kinstall.install", "kinstall.headless.display"]
+    "module", ["kinstall.cli.main", "kinstall.cli", "kinstall.operations", "kinstall.headless.display"]
 )
 def test_the_headless_path_never_imports_the_wizard(module: str) -> None:
     """A replay neither loads Textual nor the screens."""
@@ -120,7 +120,7 @@ def test_the_wizard_opens_without_what_only_a_run_needs() -> None:
         "import sys, screens.app, screens.networking, screens.services\n"
         "from screens.draft import Draft\n"
         "Draft.new().problems\n"
-        "sys.exit(' '.join(sorted({'cryptography', 'paramiko', 'kinstall.install'} & set(sys.modules))) or 0)"
+        "sys.exit(' '.join(sorted({'cryptography', 'paramiko', 'kinstall.operations'} & set(sys.modules))) or 0)"
     )
     assert ran.returncode == 0, ran.stderr
 

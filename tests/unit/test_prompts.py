@@ -4,7 +4,7 @@ import pytest
 
 from kinstall.cluster import CONTROL_PLANE, ClusterSpec, Node, NodeSsh, Ssh
 from kinstall.errors import UsageError
-from kinstall.prompts import prompted, typed
+from kinstall.operations.prompts import prompted, typed
 from kinstall.secrets import Secrets
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from kinstall import cli
-from kinstall.commands.rehearse import example
+from kinstall.cli import main
+from kinstall.cli.rehearse import example
 from tests.unit.test_cli import Ended
 
 ANSWERS = """\
@@ -43,7 +43,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def rehearse(home: Path, capsys: pytest.CaptureFixture[str]) -> Type:
     def typed(*words: str) -> Ended:
-        code = cli.main(["rehearse", *words])
+        code = main.main(["rehearse", *words])
         return Ended(code, *capsys.readouterr())
 
     return typed
@@ -186,7 +186,7 @@ def test_a_clusters_state_folder_is_never_taken(rehearse: Type, home: Path) -> N
     ended = rehearse(str(home / "demo.yaml"), "--state", str(real))
     assert ended.code == 2 and "something else than a rehearsal" in ended.err and sorted(real.rglob("*")) == before
     rehearse(str(home / "demo.yaml"), "--state", str(home / "kept"))
-    assert cli.main(["plan", str(home / "demo.yaml"), "--state", str(home / "kept")]) == 2
+    assert main.main(["plan", str(home / "demo.yaml"), "--state", str(home / "kept")]) == 2
 
 
 def test_secrets_are_neither_read_nor_asked_for(rehearse: Type, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from kinstall import cli
 from kinstall.answers.load import load
+from kinstall.cli import main
 from kinstall.engine.events import (
     Event,
     Notice,
@@ -26,7 +26,7 @@ from kinstall.engine.events import (
     as_dict,
 )
 from kinstall.errors import UsageError
-from kinstall.install import replay
+from kinstall.operations.replay import replay
 from kinstall.report import Commands, Run, last_run, newest_state, page, read_log, write
 from kinstall.secrets import Redactor
 from kinstall.state.folder import StateFolder
@@ -288,7 +288,7 @@ def test_the_command_writes_the_page(
 ) -> None:
     """By the answers, by the state folder, or of the newest cluster; its place is printed; else 2 and a sentence."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    assert cli.main(["report", str(EXAMPLE)]) == 2
+    assert main.main(["report", str(EXAMPLE)]) == 2
     assert "there is no run in" in capsys.readouterr().err
     name = load(EXAMPLE).cluster_name
     finished = RunFinished(Outcome.OK, 2, 0, 0, 9.0)
@@ -300,11 +300,11 @@ def test_the_command_writes_the_page(
         ([], other.path / "report.html"),
         ([str(EXAMPLE), "--file", str(tmp_path / "mine.html")], tmp_path / "mine.html"),
     ):
-        assert cli.main(["report", *words]) == 0
+        assert main.main(["report", *words]) == 0
         assert capsys.readouterr().out == f"{expected}\n"
         assert expected.read_text().startswith("<!DOCTYPE html>")
         assert stat.S_IMODE(expected.stat().st_mode) == 0o600
-    assert cli.main(["report", str(EXAMPLE), "--file", str(tmp_path)]) == 2
+    assert main.main(["report", str(EXAMPLE), "--file", str(tmp_path)]) == 2
     assert "cannot be written: Is a directory" in capsys.readouterr().err
 
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from kinstall import trust
 from kinstall.errors import UsageError
+from kinstall.operations import trust
+from kinstall.operations.trust import Seen, Status
 from kinstall.secrets import Secrets
 from kinstall.transport.host_keys import HostKey, HostKeys
 from kinstall.transport.ssh import SshChannel
 from kinstall.transport.ssh_connect import Connector
-from kinstall.trust import Seen, Status
 from tests.unit.sshd import Farm, farm, free_port
 
 __all__ = ["farm"]

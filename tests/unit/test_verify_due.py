@@ -12,7 +12,9 @@ import pytest
 from kinstall.answers.load import parse
 from kinstall.engine.events import Outcome
 from kinstall.errors import VerifyFailed
-from kinstall.install import Options, replay, reset
+from kinstall.operations.options import Options
+from kinstall.operations.replay import replay
+from kinstall.operations.reset import reset
 from kinstall.simulation import World
 from kinstall.simulation.session import SimulatedSession
 from kinstall.state.folder import StateFolder

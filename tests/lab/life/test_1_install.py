@@ -29,7 +29,7 @@ def test_it_was_the_single_file_that_did_it(life: Life) -> None:
     """kinstall.pyz, unpacked once into a folder of its own; what this checkout holds had no part in it."""
     assert life.cluster.program[1].endswith("/kinstall.pyz")
     unpacked = life.cluster.home / "unpacked"
-    assert len(list(unpacked.glob("*/venvs/4/*/*/lib/python3*/site-packages/kinstall/cli.py"))) == 1
+    assert len(list(unpacked.glob("*/venvs/4/*/*/lib/python3*/site-packages/kinstall/cli/main.py"))) == 1
     assert life.installed.err.startswith(f"kinstall: first start: unpacking to {unpacked}/")
 
 

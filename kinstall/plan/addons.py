@@ -8,13 +8,12 @@ from assets import paths
 from assets.coredns import coredns_objects
 from assets.rendered import Rendered
 from assets.yamltext import documents
-from kinstall import footprint
 from kinstall.causes import diagnose_program
 from kinstall.cluster import Node
 from kinstall.cluster.release_files import image_refs
 from kinstall.engine.steps import File, Script, Step, Unit, Wait
-from kinstall.plan import gateway, own_network
-from kinstall.plan.common import ADMIN, APPLY, COREDNS, RESTART, Inputs, applied
+from kinstall.plan import cleanup, gateway, operator_manifest
+from kinstall.plan.node_inputs import ADMIN, APPLY, COREDNS, RESTART, Inputs, applied
 
 # Within its first seconds kube-proxy may still be about to write its rules.
 _JUST_STARTED = f"""\
@@ -44,7 +43,7 @@ def network(inputs: Inputs, node: Node, files: Mapping[str, tuple[Rendered, ...]
                 paths.KUBE_PROXY_CONF,
                 paths.KUBE_PROXY_BIN,
             ),
-            undo=footprint.KUBE_PROXY,
+            undo=cleanup.KUBE_PROXY,
         ),
         # It looks for its own rules only once an hour: after somebody's `nft flush ruleset` it has to start anew. That
         # they lack the API's address for a while is no reason: so they do while the API server restarts.
@@ -60,7 +59,7 @@ def network(inputs: Inputs, node: Node, files: Mapping[str, tuple[Rendered, ...]
             diagnose=diagnose_program(("kube-proxy.service",)),
         ),
         *gateway.steps(spec, node, files),
-        *own_network.on_node(spec, inputs.own_network),
+        *operator_manifest.on_node(spec, inputs.own_network),
     )
 
 
@@ -70,7 +69,7 @@ def addons(inputs: Inputs) -> tuple[Step, ...]:
     document = documents(coredns_objects(spec, image_refs(spec).coredns, has_resolver)).encode()
     deployment = f"{ADMIN} -n kube-system get deployment coredns -o jsonpath='{{.status.availableReplicas}}'"
     return (
-        *own_network.available(inputs.own_network),
+        *operator_manifest.available(inputs.own_network),
         File(COREDNS, document, 0o600),
         Script(
             "CoreDNS",

@@ -12,13 +12,13 @@ from kinstall.cluster import ClusterSpec
 from kinstall.engine.events import Notice, Outcome, RunFinished, RunStarted, Sink
 from kinstall.engine.runner import Runner, RunResult
 from kinstall.errors import Cancelled, StepFailed, VerifyFailed
-from kinstall.install.judging import judged
-from kinstall.install.options import Options, Report, explain, new_run
-from kinstall.install.planning import Prepared, prepare
-from kinstall.install.verifying import verify_run
+from kinstall.operations.options import Options, Report, explain, new_run
+from kinstall.operations.plan import Prepared, prepare
+from kinstall.operations.preflight import judged
+from kinstall.operations.session import Session, given_up
+from kinstall.operations.verify import verify_run
 from kinstall.plan import PHASES
 from kinstall.preflight import judge
-from kinstall.session import Session, given_up
 from kinstall.state.folder import StateFolder
 from kinstall.state.run_log import RunLog, tee
 from kinstall.verify import CheckResult

@@ -17,7 +17,7 @@ from kinstall.engine.runner import for_each
 from kinstall.errors import Cancelled, HostKeyChanged, HostKeyUnknown, KinstallError, PreflightFailed
 from kinstall.facts.model import NodeFacts, facts_program, parse
 from kinstall.findings import Finding, Severity
-from kinstall.kubectl import fetch_kubectl
+from kinstall.operations.kubectl import fetch_kubectl
 from kinstall.secrets import Secrets
 from kinstall.sources import checksums
 from kinstall.sources.download import Depot

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from assets import catalog, container_runtime, paths
 from assets.rendered import Rendered
-from kinstall import footprint
 from kinstall.cluster import ClusterSpec, Node
 from kinstall.cluster.release_files import Place, ReleaseFile, image_refs, release_files
 from kinstall.engine.steps import Download, Image, Script, Step, Unit
-from kinstall.plan.common import Inputs, as_files, folders
+from kinstall.plan import cleanup
+from kinstall.plan.node_inputs import Inputs, as_files, folders
 from kinstall.plan.prepare import KERNEL_FILES
 
 
@@ -58,7 +58,7 @@ def runtime(spec: ClusterSpec, node: Node, files: Mapping[str, tuple[Rendered, .
             run=container_runtime.other_mirrors(spec, 'rm -f -- "$f"'),
             removes=(f"{paths.CONTAINERD_CERTS}/*/hosts.toml",),
         ),
-        Unit(paths.CONTAINERD_UNIT, (*needs_start, *programs), undo=footprint.CONTAINERD),
+        Unit(paths.CONTAINERD_UNIT, (*needs_start, *programs), undo=cleanup.CONTAINERD),
     )
 
 

@@ -10,11 +10,11 @@ from shlex import quote
 
 from assets import paths
 from assets.pod_network.manifest import Manifest, Thing
-from kinstall import footprint
 from kinstall.causes import diagnose_program
 from kinstall.cluster import ClusterSpec
 from kinstall.engine.steps import File, Script, Step, Wait
-from kinstall.plan.common import ADMIN, APPLY, applied
+from kinstall.plan import cleanup
+from kinstall.plan.node_inputs import ADMIN, APPLY, applied
 
 FILE = paths.POD_NETWORK_MANIFEST
 _APPLIED = "/var/lib/kinstall/pod-network.applied"
@@ -26,8 +26,8 @@ _SECONDS = 600
 
 def prepared(spec: ClusterSpec, manifest: Manifest | None) -> tuple[Step, ...]:
     """On every node, before anything of the network is there."""
-    found = footprint.network_found(manifest.host_paths if manifest else ())
-    undo = footprint.network_gone(spec.networking.pod_subnet)
+    found = cleanup.network_found(manifest.host_paths if manifest else ())
+    undo = cleanup.network_gone(spec.networking.pod_subnet)
     return (Script("what the pod network finds", check=found.check, run=found.run, undo=undo),)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from kinstall.cli.interrupt import interruptible
 from kinstall.cluster import ClusterSpec
-from kinstall.commands.common import interruptible
 from kinstall.errors import KinstallError
 from kinstall.headless import make_sink
-from kinstall.install import Options, logged_replay
+from kinstall.operations.options import Options
+from kinstall.operations.replay import logged_replay
 from kinstall.verify import CheckResult
 
 

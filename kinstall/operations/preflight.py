@@ -9,14 +9,14 @@ from shlex import quote
 
 from assets import paths
 from assets.x509 import ca_fingerprint
-from kinstall import brought
 from kinstall.cluster import ClusterSpec
 from kinstall.connectivity import Matrix, wanted
 from kinstall.findings import Finding
-from kinstall.install.options import Options
-from kinstall.living import own_records, refuse_changes
+from kinstall.operations import operator_files
+from kinstall.operations.existing_cluster import own_records, refuse_changes
+from kinstall.operations.options import Options
+from kinstall.operations.session import Asked, Session, require
 from kinstall.preflight.judge import check_cluster, check_node, check_peers
-from kinstall.session import Asked, Session, require
 from kinstall.state.folder import StateFolder
 
 Heard = Callable[[str, Sequence[Finding]], None]
@@ -53,7 +53,7 @@ def judge(
         InvalidAnswers: a file that the answers name cannot be used
     """
     spec = session.spec
-    brought.read(spec, state.pki, datetime.now(UTC))
+    operator_files.read(spec, state.pki, datetime.now(UTC))
     fingerprint = known_fingerprint(state)
 
     def answered(node: str, answer: Asked | Finding) -> None:

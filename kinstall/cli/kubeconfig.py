@@ -8,7 +8,7 @@ from shlex import quote
 
 from kinstall.answers.load import load
 from kinstall.errors import UsageError
-from kinstall.kubeconfig import merge_into
+from kinstall.operations.kubeconfig import merge_into
 from kinstall.state.folder import StateFolder
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import NoReturn
 
 from kinstall import __version__
@@ -27,9 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         with quiet_pipe():
-            from kinstall.commands import command
-
-            return command(chosen.command)(chosen)
+            return _command(chosen.command)(chosen)
     except KinstallError as error:
         _say_error(chosen, error)
         return error.exit_code
@@ -42,6 +41,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"kinstall: {error.filename or ''}: {error.strerror or error}".replace(": :", ":"), file=sys.stderr)
         return EXIT_USAGE
+
+
+def _command(name: str) -> Callable[[argparse.Namespace], int]:
+    """The function of a command. Only its module is loaded: the wizard's first screen need not wait for what a replay
+    needs."""
+    found: Callable[[argparse.Namespace], int] = getattr(import_module(f"kinstall.cli.{name}"), name)
+    return found
 
 
 def _say_error(chosen: argparse.Namespace, error: Exception) -> None:

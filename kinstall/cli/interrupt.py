@@ -10,7 +10,7 @@ import threading
 
 from kinstall.answers.load import load
 from kinstall.cluster import ClusterSpec
-from kinstall.install import Options, options_for
+from kinstall.operations.options import Options, options_for
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 

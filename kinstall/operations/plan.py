@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from assets.x509 import ca_fingerprint
-from kinstall import brought
 from kinstall.cluster import ClusterSpec
 from kinstall.cluster.subnets import assign_pod_cidrs
 from kinstall.engine.preview import PlannedChange, planned_changes, to_read
@@ -18,12 +17,13 @@ from kinstall.engine.runner import NodeSurvey, for_each, survey_node
 from kinstall.engine.steps import Plan
 from kinstall.errors import KinstallError
 from kinstall.findings import Finding
-from kinstall.install.judging import judged
-from kinstall.install.options import Options
+from kinstall.operations import operator_files
+from kinstall.operations.options import Options
+from kinstall.operations.preflight import judged
+from kinstall.operations.session import Asked, Session
 from kinstall.pki.recover import recover_pki
 from kinstall.pki.store import ensure_pki
 from kinstall.plan import Inputs, NodeFound, build_plan
-from kinstall.session import Asked, Session
 from kinstall.sources.checksums import resolve
 from kinstall.sources.gather import Sources
 
@@ -50,7 +50,7 @@ def prepare(session: Session, options: Options, asked: Mapping[str, Asked], pki:
     if living and options.recover_pki and not (pki / "ca.key").exists():
         recover_pki(spec, session.hosts, pki)
     now = datetime.now(UTC)
-    own = brought.read(spec, pki, now)
+    own = operator_files.read(spec, pki, now)
     keys = ensure_pki(spec, pki, now, create_cas=not living, own=own.authorities)
     kept = {**options.state.read_nodes(), **{name: str(who["podCIDR"]) for name, who in recorded.items()}}
     archs = {each.facts.architecture for each in asked.values()}

@@ -6,14 +6,14 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 
-from kinstall.commands.common import loaded
+from kinstall.cli.interrupt import loaded
 from kinstall.errors import EXIT_PREFLIGHT, UsageError
 from kinstall.headless.tables import show_table
-from kinstall.install import Options
-from kinstall.session import target_of
+from kinstall.operations.options import Options
+from kinstall.operations.session import target_of
+from kinstall.operations.trust import Seen, Status, pending, store
 from kinstall.transport.host_keys import HostKeys, same_fingerprint
 from kinstall.transport.target import SshTarget
-from kinstall.trust import Seen, Status, pending, store
 
 
 def trust(chosen: argparse.Namespace) -> int:

@@ -6,9 +6,9 @@ import time
 
 from kinstall.cluster import ClusterSpec
 from kinstall.engine.events import Outcome, PhaseFinished, PhaseStarted, StepFinished
-from kinstall.install.options import Options
-from kinstall.install.planning import Prepared
-from kinstall.session import Session, require
+from kinstall.operations.options import Options
+from kinstall.operations.plan import Prepared
+from kinstall.operations.session import Session, require
 from kinstall.verify import CheckResult
 
 

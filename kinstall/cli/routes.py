@@ -1,25 +1,15 @@
-"""The commands that need no node: render, routes and schema."""
+"""`kinstall routes`: the routes to the pods, for a router beside the nodes."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from pathlib import Path
 
 from kinstall.answers.load import load
-from kinstall.answers.schema import schema as schema_data
 from kinstall.cluster.subnets import assign_pod_cidrs
 from kinstall.errors import UsageError
 from kinstall.headless.tables import show_json
-from kinstall.install import options_for
-from kinstall.render import render as render_files
-
-
-def render(chosen: argparse.Namespace) -> int:
-    written = render_files(load(chosen.answers), Path(chosen.folder))
-    print(f"{len(written)} files below {chosen.folder}, made with throw-away keys")
-    return 0
+from kinstall.operations.options import options_for
 
 
 def routes(chosen: argparse.Namespace) -> int:
@@ -36,9 +26,4 @@ def routes(chosen: argparse.Namespace) -> int:
         show_json({"routes": rows}, sys.stdout)
     else:
         print("\n".join(f"{row['podCIDR']} via {row['via']}" for row in rows))
-    return 0
-
-
-def schema(chosen: argparse.Namespace) -> int:
-    print(json.dumps(schema_data(), indent=2))
     return 0

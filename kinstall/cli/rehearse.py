@@ -12,11 +12,11 @@ from importlib.resources import files
 from pathlib import Path
 
 from kinstall.answers.load import load, parse
+from kinstall.cli.show_run import run_shown
 from kinstall.cluster import ClusterSpec
-from kinstall.commands.running import run_shown
 from kinstall.errors import UsageError
 from kinstall.headless.tables import show_verify
-from kinstall.install import Options
+from kinstall.operations.options import Options
 from kinstall.plan import PHASES
 from kinstall.simulation import World, parse_fault, store
 from kinstall.state.folder import StateFolder

@@ -10,8 +10,8 @@ from kinstall.cluster import ClusterSpec
 from kinstall.engine.events import Outcome, RunFinished, RunStarted
 from kinstall.engine.undoing import undo_all
 from kinstall.errors import Cancelled, UsageError
-from kinstall.install.options import Options, new_run
-from kinstall.session import Session
+from kinstall.operations.options import Options, new_run
+from kinstall.operations.session import Session
 
 
 def reset(spec: ClusterSpec, options: Options, nodes: Sequence[str]) -> dict[str, str]:

@@ -14,8 +14,8 @@ from kinstall.engine.events import Sink
 from kinstall.engine.runner import RunResult
 from kinstall.engine.steps import Step
 from kinstall.errors import UsageError
+from kinstall.operations.session import Session, open_session
 from kinstall.secrets import Secrets
-from kinstall.session import Session, open_session
 from kinstall.state.folder import StateFolder
 from kinstall.verify import CheckResult
 

@@ -1,0 +1,32 @@
+"""`kinstall replay`: build the cluster, or bring it to what the answers say."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from kinstall.cli.interrupt import loaded
+from kinstall.cli.show_run import run_shown
+from kinstall.cluster import ClusterSpec
+from kinstall.headless.tables import show_verify
+from kinstall.operations.options import Options
+
+
+def replay(chosen: argparse.Namespace) -> int:
+    spec, options = loaded(chosen)
+    options.until, options.recover_pki, options.verify = chosen.until, chosen.recover_pki, not chosen.no_verify
+    text = chosen.output == "text"
+    checks, ended = run_shown(spec, options, chosen.output)
+    if checks and text:
+        show_verify(checks, sys.stdout)
+    if ended:
+        raise ended
+    if text and not options.until:
+        _how_to_go_on(spec, options)
+    return 0
+
+
+def _how_to_go_on(spec: ClusterSpec, options: Options) -> None:
+    kubectl = options.state.bin / "kubectl"
+    program = str(kubectl) if kubectl.exists() else "kubectl"
+    print(f"\n  {program} --kubeconfig {options.state.admin_conf} get nodes")

@@ -1,0 +1,44 @@
+"""`kinstall reset`: undo on the nodes what was done there."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Sequence
+
+from kinstall.cli.interrupt import interruptible, loaded
+from kinstall.errors import EXIT_NODE_FAILED, UsageError
+from kinstall.headless import make_sink
+from kinstall.operations.reset import reset as reset_nodes
+from kinstall.state.run_log import RunLog, tee
+
+
+def reset(chosen: argparse.Namespace) -> int:
+    spec, options = loaded(chosen)
+    nodes = chosen.node or [node.name for node in spec.nodes]
+    if chosen.yes != spec.cluster_name:
+        if chosen.yes:
+            raise UsageError(f"--yes {chosen.yes} is not this cluster's name", f"it is called {spec.cluster_name}")
+        _confirm(spec.cluster_name, nodes)
+    options.state.prepare()
+    with (
+        RunLog(options.state.runs, "reset") as log,
+        make_sink(chosen.output, sys.stdout, sys.stdout.isatty()) as shown,
+        interruptible(options.cancel),
+    ):
+        options.sink = options.secrets.redactor.sink(tee(log, shown))
+        failures = reset_nodes(spec, options, nodes)
+    for message in failures.values():
+        print(f"kinstall: {message}", file=sys.stderr)
+    if chosen.forget_pki and not failures and not chosen.node:
+        shutil.rmtree(options.state.path)
+    return EXIT_NODE_FAILED if failures else 0
+
+
+def _confirm(name: str, nodes: Sequence[str]) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError("reset takes the cluster away and wants its name", f"add --yes {name}")
+    print(f"This undoes everything kinstall did on {', '.join(nodes)}; the cluster's data is lost.")
+    if input(f"Type the cluster's name ({name}) to go on: ").strip() != name:
+        raise UsageError("that is not the cluster's name; nothing was changed")

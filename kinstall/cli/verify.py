@@ -1,0 +1,20 @@
+"""`kinstall verify`: whether the running cluster works."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from kinstall.cli.interrupt import interruptible, loaded
+from kinstall.errors import EXIT_VERIFY
+from kinstall.headless.tables import show_verify
+from kinstall.operations.verify import verify_only
+from kinstall.verify import any_failed
+
+
+def verify(chosen: argparse.Namespace) -> int:
+    spec, options = loaded(chosen)
+    with interruptible(options.cancel):
+        results = verify_only(spec, options)
+    show_verify(results, sys.stdout, chosen.output)
+    return EXIT_VERIFY if any_failed(results) else 0
