@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from kinstall.findings import Finding, Severity
-from kinstall.words import MARKS, SEVERITY_KINDS, clean
+from kinstall.progress.text import MARKS, SEVERITY_KINDS, clean
 from screens.summary import Line
 
 if TYPE_CHECKING:

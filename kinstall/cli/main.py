@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.command != "wizard" and (chosen.wizard_answers or chosen.wizard_state):
         parser.error(f"--answers and --state before {chosen.command} are the wizard's; write them after it")
     from kinstall.errors import EXIT_CANCELLED, EXIT_USAGE, KinstallError
-    from kinstall.headless.stream import quiet_pipe
+    from kinstall.terminal.stream import quiet_pipe
 
     try:
         with quiet_pipe():
@@ -54,7 +54,7 @@ def _say_error(chosen: argparse.Namespace, error: Exception) -> None:
     from kinstall.errors import PreflightFailed
 
     if getattr(chosen, "output", "text") == "json":
-        from kinstall.headless.tables import findings_json, show_json
+        from kinstall.terminal.tables import findings_json, show_json
 
         problems = [str(problem) for problem in getattr(error, "problems", ())]
         findings = findings_json(error.findings)["findings"] if isinstance(error, PreflightFailed) else []
@@ -64,7 +64,7 @@ def _say_error(chosen: argparse.Namespace, error: Exception) -> None:
         show_json({key: value for key, value in data.items() if value}, sys.stderr)
         return
     if isinstance(error, PreflightFailed):
-        from kinstall.headless.tables import show_findings
+        from kinstall.terminal.tables import show_findings
 
         show_findings(error.findings, sys.stderr)
     print(f"kinstall: {error}", file=sys.stderr)

@@ -7,8 +7,8 @@ import sys
 
 from kinstall.answers.load import dump, load
 from kinstall.cli.interrupt import loaded
-from kinstall.headless.tables import show_findings, show_plan
 from kinstall.operations.plan import plan_only
+from kinstall.terminal.tables import show_findings, show_plan
 
 
 def plan(chosen: argparse.Namespace) -> int:

@@ -7,9 +7,9 @@ import sys
 
 from kinstall.cli.interrupt import loaded
 from kinstall.errors import EXIT_PREFLIGHT
-from kinstall.headless.peers import show_preflight
 from kinstall.operations.preflight import judge
 from kinstall.preflight.judge import errors
+from kinstall.terminal.connectivity import show_preflight
 
 
 def preflight(chosen: argparse.Namespace) -> int:

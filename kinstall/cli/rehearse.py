@@ -15,11 +15,11 @@ from kinstall.answers.load import load, parse
 from kinstall.cli.show_run import run_shown
 from kinstall.cluster import ClusterSpec
 from kinstall.errors import UsageError
-from kinstall.headless.tables import show_verify
 from kinstall.operations.options import Options
 from kinstall.plan import PHASES
 from kinstall.simulation import World, parse_fault, store
 from kinstall.state.folder import StateFolder
+from kinstall.terminal.tables import show_verify
 from kinstall.verify import CheckResult
 
 EXAMPLE = "example.yaml"

@@ -8,8 +8,8 @@ import sys
 from kinstall.cli.interrupt import loaded
 from kinstall.cli.show_run import run_shown
 from kinstall.cluster import ClusterSpec
-from kinstall.headless.tables import show_verify
 from kinstall.operations.options import Options
+from kinstall.terminal.tables import show_verify
 
 
 def replay(chosen: argparse.Namespace) -> int:

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from kinstall.cli.interrupt import interruptible, loaded
 from kinstall.errors import EXIT_NODE_FAILED, UsageError
-from kinstall.headless import make_sink
 from kinstall.operations.reset import reset as reset_nodes
 from kinstall.state.run_log import RunLog, tee
+from kinstall.terminal import make_sink
 
 
 def reset(chosen: argparse.Namespace) -> int:

@@ -8,8 +8,8 @@ import sys
 from kinstall.answers.load import load
 from kinstall.cluster.subnets import assign_pod_cidrs
 from kinstall.errors import UsageError
-from kinstall.headless.tables import show_json
 from kinstall.operations.options import options_for
+from kinstall.terminal.tables import show_json
 
 
 def routes(chosen: argparse.Namespace) -> int:

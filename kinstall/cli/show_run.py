@@ -8,9 +8,9 @@ from collections.abc import Callable
 from kinstall.cli.interrupt import interruptible
 from kinstall.cluster import ClusterSpec
 from kinstall.errors import KinstallError
-from kinstall.headless import make_sink
 from kinstall.operations.options import Options
 from kinstall.operations.replay import logged_replay
+from kinstall.terminal import make_sink
 from kinstall.verify import CheckResult
 
 

@@ -7,8 +7,8 @@ import sys
 
 from kinstall.cli.interrupt import interruptible, loaded
 from kinstall.errors import EXIT_VERIFY
-from kinstall.headless.tables import show_verify
 from kinstall.operations.verify import verify_only
+from kinstall.terminal.tables import show_verify
 from kinstall.verify import any_failed
 
 

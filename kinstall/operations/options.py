@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kinstall import causes
 from kinstall.cluster import ClusterSpec
+from kinstall.diagnosis.explain import explain as explain_lines
 from kinstall.engine.events import Sink
 from kinstall.engine.runner import RunResult
 from kinstall.engine.steps import Step
@@ -73,4 +73,4 @@ def new_run() -> str:
 
 def explain(step: Step, lines: Sequence[str]) -> str:
     """The cause of a step's failure, out of what it said."""
-    return causes.explain(lines)
+    return explain_lines(lines)

@@ -8,9 +8,9 @@ from assets import paths
 from assets.coredns import coredns_objects
 from assets.rendered import Rendered
 from assets.yamltext import documents
-from kinstall.causes import diagnose_program
 from kinstall.cluster import Node
 from kinstall.cluster.release_files import image_refs
+from kinstall.diagnosis.explain import diagnose_program
 from kinstall.engine.steps import File, Script, Step, Unit, Wait
 from kinstall.plan import cleanup, gateway, operator_manifest
 from kinstall.plan.node_inputs import ADMIN, APPLY, COREDNS, RESTART, Inputs, applied

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from assets import catalog, kubeconfig, objects, paths
 from assets.rendered import Rendered
 from assets.yamltext import documents
-from kinstall.causes import diagnose_program
 from kinstall.cluster import Node
+from kinstall.diagnosis.explain import diagnose_program
 from kinstall.engine.steps import File, Script, Step, Unit, Wait
 from kinstall.plan import cleanup, operator_manifest, taints
 from kinstall.plan.node_inputs import ADMIN, APPLY, KUBECTL, OBJECTS, RESTART, Inputs, applied, as_files, folders

@@ -10,8 +10,8 @@ from shlex import quote
 
 from assets import paths
 from assets.pod_network.manifest import Manifest, Thing
-from kinstall.causes import diagnose_program
 from kinstall.cluster import ClusterSpec
+from kinstall.diagnosis.explain import diagnose_program
 from kinstall.engine.steps import File, Script, Step, Wait
 from kinstall.plan import cleanup
 from kinstall.plan.node_inputs import ADMIN, APPLY, applied

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html import escape
 
-from kinstall.words import clean
+from kinstall.progress.text import clean
 
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 _EMPTY = frozenset({"meta", "rect", "line", "br"})

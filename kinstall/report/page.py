@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from kinstall import __version__
 from kinstall.cluster import ClusterSpec
 from kinstall.engine.events import Event, Notice, Outcome, RunStarted, StepFinished
-from kinstall.engine.progress import NodeProgress, Progress
+from kinstall.progress.model import NodeProgress, Progress
+from kinstall.progress.text import MARKS, OUTCOME_KINDS, duration
+from kinstall.progress.timeline import Timeline
 from kinstall.report.markup import Html, element, joined
 from kinstall.report.run import Run
 from kinstall.report.style import CSS
 from kinstall.report.svg import timeline_svg
-from kinstall.timeline import Timeline
-from kinstall.words import MARKS, OUTCOME_KINDS, duration
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 VERIFY = "verify"

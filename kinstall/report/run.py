@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any, get_args
 
 from kinstall.engine.events import Event, Outcome, RunFinished, RunStarted
-from kinstall.engine.progress import Progress
-from kinstall.timeline import Timeline, timeline_of
+from kinstall.progress.model import Progress
+from kinstall.progress.timeline import Timeline, timeline_of
 
 _EVENTS: dict[str, type] = {kind.__name__[0].lower() + kind.__name__[1:]: kind for kind in get_args(Event)}
 _OUTPUT = '"event": "outputLine"'

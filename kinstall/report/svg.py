@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kinstall.engine.progress import BAD
+from kinstall.progress.model import BAD
+from kinstall.progress.text import duration
+from kinstall.progress.timeline import Lane, Span, Timeline, tick_step
 from kinstall.report.markup import Html, element, joined
-from kinstall.timeline import Lane, Span, Timeline, tick_step
-from kinstall.words import duration
 
 # Dark enough for white letters, in light and in dark pages.
 COLOURS = ("#3f6f8f", "#3f7040", "#8a6a00", "#6d4f6a", "#8f4a12", "#2c5484", "#50691a", "#843f4a", "#5a5a5a")

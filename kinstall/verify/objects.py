@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from kinstall import causes
 from kinstall.cluster import Node
+from kinstall.diagnosis import explain
 from kinstall.verify.programs import Record
 from kinstall.verify.results import CheckResult, failed, passed
 
@@ -129,7 +129,7 @@ def flat(text: str, limit: int = 400) -> str:
 
 def explained(source: str, words: str) -> str:
     """What the last words of a unit or container mean."""
-    return causes.explain([f"[{source}] {line}" if source else line for line in words.split("\n") if line.strip()])
+    return explain.explain([f"[{source}] {line}" if source else line for line in words.split("\n") if line.strip()])
 
 
 # The read-only checks
@@ -235,7 +235,7 @@ def _status_message(body: str) -> str:
 def kubectl_said(text: str) -> str:
     """kubectl's last word: before it, it logs each of its attempts."""
     lines = [line for line in text.split("\n") if line.strip()]
-    final = [line for line in lines if not re.match(r"[EWI]\d{4} ", line)] or [causes.clean(line) for line in lines]
+    final = [line for line in lines if not re.match(r"[EWI]\d{4} ", line)] or [explain.clean(line) for line in lines]
     return flat(final[-1]) if final else ""
 
 

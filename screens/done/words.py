@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from kinstall.engine.events import Outcome, StepFinished
+from kinstall.progress.text import MARKS, OUTCOME_KINDS, clean
+from kinstall.progress.timeline import Timeline, chart
 from kinstall.report import VERIFY, Commands, Run
-from kinstall.timeline import Timeline, chart
-from kinstall.words import MARKS, OUTCOME_KINDS, clean
 
 if TYPE_CHECKING:
     from kinstall.verify import CheckResult

@@ -15,8 +15,8 @@ from kinstall.engine.events import (
     RunFinished,
     StepFinished,
 )
-from kinstall.engine.progress import BAD
-from kinstall.words import MARKS, OUTCOME_KINDS, clean, duration, summary
+from kinstall.progress.model import BAD
+from kinstall.progress.text import MARKS, OUTCOME_KINDS, clean, duration, summary
 
 KEPT = 20_000
 """Lines over all nodes; the run's log has the others."""

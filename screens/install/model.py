@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kinstall import standing
 from kinstall.engine.events import Event, RunStarted
-from kinstall.engine.progress import NodeProgress, Progress
-from kinstall.timeline import TimelineFold
-from kinstall.words import clean
+from kinstall.progress import node_status
+from kinstall.progress.model import NodeProgress, Progress
+from kinstall.progress.text import clean
+from kinstall.progress.timeline import TimelineFold
 from screens.draft import Draft
 from screens.install.lines import Lines, NodeLines
 
@@ -23,7 +23,7 @@ class Row:
 
     node: str
     label: str
-    standing: standing.Standing
+    status: node_status.Standing
 
 
 class Model:
@@ -51,7 +51,7 @@ class Model:
     def rows(self, now: float) -> Iterator[Row]:
         """All nodes in the answers' order; the cluster as a whole comes last, once it is worked on."""
         for node in self.progress.nodes.values():
-            yield Row(node.name, clean(node.name) or CLUSTER, standing.of_node(node, self.progress, now))
+            yield Row(node.name, clean(node.name) or CLUSTER, node_status.of_node(node, self.progress, now))
 
     def node(self, name: str) -> NodeProgress | None:
         return self.progress.nodes.get(name)
@@ -69,4 +69,4 @@ def planned(draft: Draft) -> Iterator[Row]:
     """The nodes of the answers as they stand before a run has told of them."""
     for node in draft.spec.nodes:
         told = f"{node.role} at {node.address}"
-        yield Row(node.name, clean(node.name), standing.Standing("wait", "", told, 0.0, 0.0))
+        yield Row(node.name, clean(node.name), node_status.Standing("wait", "", told, 0.0, 0.0))

@@ -6,8 +6,8 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
 
-from kinstall import standing
-from kinstall.words import MARKS, clock
+from kinstall.progress import node_status
+from kinstall.progress.text import MARKS, clock
 from screens.draft import Draft
 from screens.install.logview import LogView
 from screens.install.model import CLUSTER
@@ -25,7 +25,7 @@ class Overall(Quiet):
         kind, words = _words(run, draft, now)
         progress = run.model.progress
         share = 1.0 if run.stage is Stage.DONE else progress.fraction
-        full = standing.cells(share, width)
+        full = node_status.cells(share, width)
         bar = Content.styled("━" * full, _COLOURS[kind]) + Content.styled("─" * (width - full), "dim")
         self.say(Content("\n").join([Content(words), bar]))
 
@@ -44,7 +44,7 @@ def _words(run: Run, draft: Draft, now: float) -> tuple[str, str]:
             stopping = "stopping after the steps that run · " if run.stage is Stage.STOPPING else ""
             return "bad" if failed else "run", stopping + _under_way(run, now)
         case Stage.DONE:
-            _, sentence = standing.at_end(progress)
+            _, sentence = node_status.at_end(progress)
             return "good", f"{MARKS['good']} {sentence}   ^N goes on"
         case Stage.UNVERIFIED:
             return (
@@ -72,7 +72,7 @@ def _idle(draft: Draft, before: str) -> str:
 def _under_way(run: Run, now: float) -> str:
     """`1 min 04 s · about 40 s to go · 62 % · 1 node failed`."""
     progress = run.model.progress
-    share, steps, elapsed, *more = standing.of_run(progress, now)
+    share, steps, elapsed, *more = node_status.of_run(progress, now)
     return " · ".join([elapsed, *more, steps, share.strip()])
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from rich.text import Text
 from textual.widgets import DataTable
 
-from kinstall import standing
-from kinstall.words import MARKS, STYLES, clock, shorten
+from kinstall.progress import node_status
+from kinstall.progress.text import MARKS, STYLES, clock, shorten
 from screens.install.model import Row
 
 _NAMES, _PHASES, _TIME = 20, 14, 7
@@ -60,8 +60,8 @@ class NodeTable(DataTable[Text]):
         self._before = before
 
     def _row(self, row: Row) -> None:
-        told = row.standing
-        full = standing.cells(told.share, self._bar)
+        told = row.status
+        full = node_status.cells(told.share, self._bar)
         cells = (
             told.kind,
             row.label,

@@ -19,7 +19,7 @@ from textual.widgets.selection_list import Selection
 from kinstall import inventory
 from kinstall.errors import UsageError
 from kinstall.inventory import FORMATS, Imported, Merged
-from kinstall.words import MARKS, clean
+from kinstall.progress.text import MARKS, clean
 from screens.hints import Hints
 from screens.nodes.rows import login, summary
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from kinstall.cluster import CONTROL_PLANE, WORKER
 from kinstall.findings import Finding, Problem, Severity
-from kinstall.words import MARKS
+from kinstall.progress.text import MARKS
 
 Row = dict[str, Any]
 

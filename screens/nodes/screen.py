@@ -16,7 +16,7 @@ from textual.widgets import DataTable
 from kinstall.errors import AuthenticationFailed, KinstallError
 from kinstall.findings import Finding, Severity
 from kinstall.inventory import Merged
-from kinstall.words import MARKS
+from kinstall.progress.text import MARKS
 from screens.dialogs import Question
 from screens.fields import FieldForm, placed_on
 from screens.formstep import FormStep

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.text import Text
 from textual.widgets import DataTable
 
-from kinstall.words import MARKS, STYLES, clean, shorten
+from kinstall.progress.text import MARKS, STYLES, clean, shorten
 
 _WIDTHS = {"name": 10, "role": 13, "address": 15, "ssh": 11, "key": 10}
 _WIDE = {"name": 20, "role": 13, "address": 15, "ssh": 18, "key": 10}

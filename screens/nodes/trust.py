@@ -14,7 +14,7 @@ from textual.widgets import Label, OptionList, SelectionList, Static
 from textual.widgets.option_list import Option
 from textual.widgets.selection_list import Selection
 
-from kinstall.words import MARKS, clean
+from kinstall.progress.text import MARKS, clean
 from screens.hints import Hints
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from kinstall.engine.runner import NodeSurvey, Runner, for_each, survey_node
 from kinstall.errors import KinstallError
-from kinstall.headless import make_sink
 from kinstall.secrets import Secrets
 from kinstall.state.run_log import RunLog, tee
+from kinstall.terminal import make_sink
 from kinstall.transport.host_keys import HostKeys
 from kinstall.transport.ssh import SshChannel
 from kinstall.transport.ssh_connect import Connector

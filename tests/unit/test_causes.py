@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kinstall.causes import KNOWN, MAX_LINES, clean, diagnose_program, explain, find
+from kinstall.diagnosis.explain import KNOWN, MAX_LINES, clean, diagnose_program, explain, find
 
 
 def _cases() -> Iterator[tuple[str, str]]:

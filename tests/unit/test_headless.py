@@ -21,11 +21,11 @@ from kinstall.engine.events import (
     StepFinished,
     StepStarted,
 )
-from kinstall.headless import make_sink
-from kinstall.headless.display import LiveDisplay
-from kinstall.headless.jsonlines import JsonLines
-from kinstall.headless.lines import PlainLines
-from kinstall.words import clean, clock, duration, rough, summary
+from kinstall.progress.text import clean, clock, duration, rough, summary
+from kinstall.terminal import make_sink
+from kinstall.terminal.display import LiveDisplay
+from kinstall.terminal.json_lines import JsonLines
+from kinstall.terminal.plain_lines import PlainLines
 
 ROOT = Path(__file__).parents[2]
 
@@ -126,7 +126,7 @@ def test_a_reader_that_goes_away_ends_the_output_quietly(output: str) -> None:
     program = (
         "import sys\n"
         "from kinstall.engine.events import Notice\n"
-        "from kinstall.headless import make_sink\n"
+        "from kinstall.terminal import make_sink\n"
         "with make_sink(sys.argv[1], sys.stdout, False) as sink:\n"
         "    for number in range(100_000):\n"
         "        sink(Notice('w1', 'x' * 100))\n"
@@ -148,7 +148,7 @@ def test_json_needs_no_rich() -> None:
     """Programs that read JSON do not pay for the display's library."""
     program = (
         "import sys\n"
-        "from kinstall.headless import make_sink\n"
+        "from kinstall.terminal import make_sink\n"
         "make_sink('json', sys.stdout, True), make_sink('text', sys.stdout, False)\n"
         "sys.exit('rich' in sys.modules)\n"
     )

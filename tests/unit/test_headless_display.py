@@ -18,10 +18,10 @@ from kinstall.engine.events import (
     StepFinished,
     StepStarted,
 )
-from kinstall.engine.progress import Progress
-from kinstall.headless.display import LiveDisplay
-from kinstall.headless.painting import Painter
-from kinstall.words import shorten
+from kinstall.progress.model import Progress
+from kinstall.progress.text import shorten
+from kinstall.terminal.colours import Painter
+from kinstall.terminal.display import LiveDisplay
 
 NODES = {"cp1": "control-plane", "w1": "worker", "w2": "worker", "w3": "worker"}
 LONG = "file /etc/containerd/certs.d/registry.example.org/a/very/long/path/that/cannot/fit/hosts.toml"

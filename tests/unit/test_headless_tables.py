@@ -12,7 +12,7 @@ from kinstall.engine.observation import Observation, PathState
 from kinstall.engine.preview import MAX_DIFF_LINES, PlannedChange, file_diff, planned_changes, to_read
 from kinstall.engine.steps import File, Unit
 from kinstall.findings import Finding, Severity
-from kinstall.headless.tables import show_findings, show_plan, show_table, show_verify
+from kinstall.terminal.tables import show_findings, show_plan, show_table, show_verify
 
 FINDINGS = [
     Finding("w1", "clock", Severity.WARNING, "the clock is off by 3 s", "start an NTP client"),

@@ -17,7 +17,7 @@ MAX_LINES = 400
 HOMES = {
     "cryptography": ("assets/",),
     "paramiko": ("kinstall/transport/ssh",),
-    "rich": ("kinstall/headless/", "screens/"),
+    "rich": ("kinstall/terminal/", "screens/"),
     "textual": ("screens/",),
 }
 # Put together from parts, so that this file does not find itself.
@@ -106,7 +106,7 @@ def test_the_version_needs_only_the_standard_library() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["kinstall.cli.main", "kinstall.cli", "kinstall.operations", "kinstall.headless.display"]
+    "module", ["kinstall.cli.main", "kinstall.cli", "kinstall.operations", "kinstall.terminal.display"]
 )
 def test_the_headless_path_never_imports_the_wizard(module: str) -> None:
     """A replay neither loads Textual nor the screens."""
@@ -146,7 +146,7 @@ def test_nothing_committed_names_a_path_of_one_machine() -> None:
 def test_the_contributors_page_names_what_is_there() -> None:
     """Paths in CONTRIBUTING.md and in the decision records exist: a page that lies is worse than none."""
     pages = [ROOT / "CONTRIBUTING.md", ROOT / "docs" / "design.md", *(ROOT / "docs" / "decisions").glob("*.md")]
-    named = re.compile(r"`((?:kinstall|assets|screens|tests|packaging|docs|engine|headless|transport)/[\w./]*)`")
+    named = re.compile(r"`((?:kinstall|assets|screens|tests|packaging|docs|engine|terminal|progress|transport)/[\w./]*)`")
     missing = [
         f"{page.name}: {path}"
         for page in pages

@@ -14,9 +14,9 @@ from kinstall.connectivity.results import listening, read
 from kinstall.facts.model import NodeFacts
 from kinstall.facts.parse import Listener
 from kinstall.findings import Finding, Severity
-from kinstall.headless.peers import show_preflight
 from kinstall.preflight.checks.connectivity import peers
 from kinstall.preflight.judge import CHECKS, check_peers
+from kinstall.terminal.connectivity import show_preflight
 from tests.unit.switch import FACTS
 
 SPEC = ClusterSpec(

@@ -17,7 +17,7 @@ from kinstall.engine.events import (
     StepFinished,
     StepStarted,
 )
-from kinstall.engine.progress import Progress
+from kinstall.progress.model import Progress
 
 STARTED = RunStarted(
     "r1", "replay", "demo", ("runtime", "images"), {"cp1": "control-plane", "w1": "worker"}, 8, {"cp1": 4, "w1": 4}

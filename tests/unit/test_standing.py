@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from kinstall import standing
 from kinstall.engine.events import (
     Event,
     Outcome,
@@ -15,17 +14,18 @@ from kinstall.engine.events import (
     StepFinished,
     StepStarted,
 )
-from kinstall.engine.progress import Progress
+from kinstall.progress import node_status
+from kinstall.progress.model import Progress
 
 NODES = {"cp1": "control-plane", "w1": "worker"}
 STARTED = RunStarted("r1", "replay", "demo", ("runtime", "join"), NODES, 8, dict.fromkeys(NODES, 4))
 
 
-def stands(node: str, *events: Event) -> standing.Standing:
+def stands(node: str, *events: Event) -> node_status.Standing:
     progress = Progress()
     for event in (STARTED, *events):
         progress.fold(event, 100.0)
-    return standing.of_node(progress.nodes[node], progress, 107.0)
+    return node_status.of_node(progress.nodes[node], progress, 107.0)
 
 
 def test_who_had_not_finished_is_not_called_done() -> None:

@@ -11,7 +11,7 @@ from kinstall.engine.events import (
     RunStarted,
     StepFinished,
 )
-from kinstall.timeline import GLYPHS, Lane, Span, Timeline, TimelineFold, chart, tick_step, timeline_of
+from kinstall.progress.timeline import GLYPHS, Lane, Span, Timeline, TimelineFold, chart, tick_step, timeline_of
 
 PHASES = ("runtime", "images", "control-plane", "network")
 

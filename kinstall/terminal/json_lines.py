@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TextIO
 
 from kinstall.engine.events import Event, as_dict
-from kinstall.headless.stream import LineWriter
+from kinstall.terminal.stream import LineWriter
 
 
 class JsonLines:

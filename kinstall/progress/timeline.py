@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kinstall.engine.events import Event, Outcome, PhaseFinished, PhaseStarted, RunFinished, RunStarted, StepFinished
-from kinstall.engine.progress import BAD
+from kinstall.progress.model import BAD
 
 GLYPHS = "░▒▄█▀▓▌▐■"
 """One per phase, in their order; all are in the fonts of a bare console. ASCII draws with letters of the name."""

@@ -19,9 +19,9 @@ from kinstall.engine.diff import Action
 from kinstall.engine.events import Outcome
 from kinstall.engine.preview import PlannedChange
 from kinstall.findings import Finding, Severity
-from kinstall.headless.painting import Painter
-from kinstall.headless.stream import quiet_pipe
-from kinstall.words import OUTCOME_KINDS, SEVERITY_KINDS, STYLES, clean
+from kinstall.progress.text import OUTCOME_KINDS, SEVERITY_KINDS, STYLES, clean
+from kinstall.terminal.colours import Painter
+from kinstall.terminal.stream import quiet_pipe
 
 _PIPE_WIDTH = 100_000
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kinstall.engine.events import Outcome
-from kinstall.engine.progress import BAD, NodeProgress, Progress
-from kinstall.words import OUTCOME_KINDS, clean, clock, rough, summary
+from kinstall.progress.model import BAD, NodeProgress, Progress
+from kinstall.progress.text import OUTCOME_KINDS, clean, clock, rough, summary
 
 
 @dataclass(frozen=True, slots=True)

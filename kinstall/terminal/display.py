@@ -1,7 +1,7 @@
 """The live display: one line per node, one for the whole run below; failures and notices scroll by above.
 
 Threads of the run only append to a deque. One thread of the display's own folds it ten times a second and paints once,
-so that a chatty step costs the run nothing. What is painted is made by `kinstall.headless.painting`, which is pure.
+so that a chatty step costs the run nothing. What is painted is made by `kinstall.terminal.colours`, which is pure.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.live import Live
 
 from kinstall.engine.events import Event, Notice, PhaseFinished, RunFinished, StepFinished
-from kinstall.engine.progress import BAD, Progress
-from kinstall.headless.painting import Painter
-from kinstall.headless.stream import silence
+from kinstall.progress.model import BAD, Progress
+from kinstall.terminal.colours import Painter
+from kinstall.terminal.stream import silence
 
 PER_SECOND = 10
 

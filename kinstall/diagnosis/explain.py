@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from shlex import quote
 
-from kinstall.causes_table import KNOWN, Known
+from kinstall.diagnosis.known_causes import KNOWN, Known
 
 MAX_LINES = 200
 _LINE = 600

@@ -1,4 +1,4 @@
-"""What daemons' last words mean: patterns, sentences, remedies. Data; kinstall/causes.py reads it.
+"""What daemons' last words mean: patterns, sentences, remedies. Data; kinstall/diagnosis/explain.py reads it.
 
 The first pattern of the table that any line of the evidence fits is the cause, so causes stand above what follows
 from them. Wordings are those of Kubernetes 1.37, containerd 2.4, etcd 3.7, curl and wget.

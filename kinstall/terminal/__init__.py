@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from typing import TextIO
 
-from kinstall.headless.stream import RunSink
+from kinstall.terminal.stream import RunSink
 
 __all__ = ["RunSink", "make_sink"]
 
@@ -22,13 +22,13 @@ def make_sink(output: str, stream: TextIO, is_terminal: bool) -> RunSink:
     The sink is a context manager: it draws from `__enter__` on, and leaves the last state standing at `__exit__`.
     """
     if output == "json":
-        from kinstall.headless.jsonlines import JsonLines
+        from kinstall.terminal.json_lines import JsonLines
 
         return JsonLines(stream)
     if is_terminal and os.environ.get("TERM", "").lower() not in ("", "dumb", "unknown"):
-        from kinstall.headless.display import LiveDisplay
+        from kinstall.terminal.display import LiveDisplay
 
         return LiveDisplay(stream)
-    from kinstall.headless.lines import PlainLines
+    from kinstall.terminal.plain_lines import PlainLines
 
     return PlainLines(stream)

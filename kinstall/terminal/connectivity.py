@@ -7,7 +7,7 @@ from typing import Any, TextIO
 
 from kinstall.connectivity import Matrix, Reached
 from kinstall.findings import Finding
-from kinstall.headless.tables import findings_json, show_findings, show_json, show_table
+from kinstall.terminal.tables import findings_json, show_findings, show_json, show_table
 
 
 def matrix_json(matrix: Matrix) -> dict[str, Any]:

@@ -10,10 +10,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from kinstall import standing
 from kinstall.engine.events import Event, Notice, PhaseFinished, RunFinished, StepFinished
-from kinstall.engine.progress import NodeProgress, Progress
-from kinstall.words import ASCII_MARKS, MARKS, OUTCOME_KINDS, STYLES, clean, clock, shorten
+from kinstall.progress import node_status
+from kinstall.progress.model import NodeProgress, Progress
+from kinstall.progress.text import ASCII_MARKS, MARKS, OUTCOME_KINDS, STYLES, clean, clock, shorten
 
 _NAME_WIDTH = 20
 _PHASE_WIDTH = 16
@@ -98,7 +98,7 @@ class Painter:
     def _node(
         self, node: NodeProgress, progress: Progress, now: float, bar: int, room: int
     ) -> Sequence[RenderableType]:
-        told = standing.of_node(node, progress, now)
+        told = node_status.of_node(node, progress, now)
         style = STYLES[told.kind]
         return (
             Text(self._mark(told.kind, now), style=style),
@@ -111,13 +111,13 @@ class Painter:
 
     def bar(self, share: float, width: int, style: str) -> Text:
         """`share` of `width` cells."""
-        full = standing.cells(share, width)
+        full = node_status.cells(share, width)
         return Text(self.full * full, style=style).append(self.empty * (width - full), style="dim")
 
     def _overall(self, progress: Progress, now: float, width: int) -> RenderableType:
         if progress.finished is not None:
-            return self._one_line(*standing.at_end(progress))
-        told = "  ".join(standing.of_run(progress, now))
+            return self._one_line(*node_status.at_end(progress))
+        told = "  ".join(node_status.of_run(progress, now))
         failed = any(node.failure is not None for node in progress.nodes.values())
         bar = self.bar(progress.fraction, max(6, min(40, width - len(told) - 5)), "red" if failed else "cyan")
         return Text("  ", no_wrap=True, overflow="ellipsis").append_text(bar).append(f" {told}")

@@ -17,9 +17,9 @@ from kinstall.engine.events import (
     RunStarted,
     StepFinished,
 )
-from kinstall.engine.progress import BAD
-from kinstall.headless.stream import LineWriter
-from kinstall.words import clean, duration, summary
+from kinstall.progress.model import BAD
+from kinstall.progress.text import clean, duration, summary
+from kinstall.terminal.stream import LineWriter
 
 _SILENT = (Outcome.OK, Outcome.SKIPPED)
 

@@ -1,0 +1,1 @@
+"""Where a run stands: its events folded, and what people read of that. No I/O and no clock."""
