@@ -12,10 +12,10 @@ from typing import Protocol
 from kinstall.engine import script
 from kinstall.engine.diff import Pending, entries_for, stale_marks
 from kinstall.engine.observation import Observation
-from kinstall.engine.prelude import EXIT_BUSY, EXIT_STOPPED, LOCK_SECONDS, SEPARATOR
 from kinstall.engine.record import Entry, Kind, undo_order
+from kinstall.engine.shell_functions import EXIT_BUSY, EXIT_STOPPED, LOCK_SECONDS, SEPARATOR
 from kinstall.engine.steps import Download, Image, Step, Unit
-from kinstall.engine.undo import undo_program
+from kinstall.engine.undo_program import undo_program
 from kinstall.errors import NodeBusy, Unreachable
 from kinstall.transport.channel import Channel
 

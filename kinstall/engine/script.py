@@ -15,8 +15,8 @@ from shlex import quote
 from kinstall.engine import record
 from kinstall.engine.diff import STATE, Action, Pending, ancestors, backup_path, mark_name, paths_of
 from kinstall.engine.observation import Observation, PathState, UnitState
-from kinstall.engine.prelude import APPLY, HEAD, RUN, SEPARATOR
 from kinstall.engine.record import Entry
+from kinstall.engine.shell_functions import APPLY, HEAD, RUN, SEPARATOR
 from kinstall.engine.steps import Directory, Download, File, Image, Script, Step, Unit, Wait, input_digest
 
 SENT = f"{STATE}/sent"

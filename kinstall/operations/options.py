@@ -11,7 +11,7 @@ from pathlib import Path
 from kinstall.cluster import ClusterSpec
 from kinstall.diagnosis.explain import explain as explain_lines
 from kinstall.engine.events import Sink
-from kinstall.engine.runner import RunResult
+from kinstall.engine.run import RunResult
 from kinstall.engine.steps import Step
 from kinstall.errors import UsageError
 from kinstall.operations.session import Session, open_session

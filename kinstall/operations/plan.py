@@ -13,7 +13,7 @@ from assets.x509 import ca_fingerprint
 from kinstall.cluster import ClusterSpec
 from kinstall.cluster.subnets import assign_pod_cidrs
 from kinstall.engine.preview import PlannedChange, planned_changes, to_read
-from kinstall.engine.runner import NodeSurvey, for_each, survey_node
+from kinstall.engine.run import NodeSurvey, for_each, survey_node
 from kinstall.engine.steps import Plan
 from kinstall.errors import KinstallError
 from kinstall.findings import Finding

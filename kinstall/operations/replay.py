@@ -10,7 +10,7 @@ from assets import kubeconfig
 from kinstall.answers import load
 from kinstall.cluster import ClusterSpec
 from kinstall.engine.events import Notice, Outcome, RunFinished, RunStarted, Sink
-from kinstall.engine.runner import Runner, RunResult
+from kinstall.engine.run import Runner, RunResult
 from kinstall.errors import Cancelled, StepFailed, VerifyFailed
 from kinstall.operations.options import Options, Report, explain, new_run
 from kinstall.operations.plan import Prepared, prepare

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from assets import paths
 from kinstall.cluster import ClusterSpec
 from kinstall.engine.events import Outcome, RunFinished, RunStarted
-from kinstall.engine.undoing import undo_all
+from kinstall.engine.undo_run import undo_all
 from kinstall.errors import Cancelled, UsageError
 from kinstall.operations.options import Options, new_run
 from kinstall.operations.session import Session

@@ -13,7 +13,7 @@ from kinstall import connectivity, verify
 from kinstall.cluster import ClusterSpec, Node
 from kinstall.connectivity import Matrix, Want
 from kinstall.engine.host import Host, ShellHost
-from kinstall.engine.runner import for_each
+from kinstall.engine.run import for_each
 from kinstall.errors import Cancelled, HostKeyChanged, HostKeyUnknown, KinstallError, PreflightFailed
 from kinstall.facts.model import NodeFacts, facts_program, parse
 from kinstall.findings import Finding, Severity
@@ -25,8 +25,8 @@ from kinstall.sources.gather import Sources, gather
 from kinstall.state.folder import StateFolder
 from kinstall.transport.channel import Channel
 from kinstall.transport.host_keys import HostKeys
-from kinstall.transport.ssh import SshChannel
-from kinstall.transport.ssh_connect import Connector
+from kinstall.transport.ssh.channel import SshChannel
+from kinstall.transport.ssh.connect import Connector
 from kinstall.transport.target import SshTarget
 from kinstall.verify import CheckResult
 

@@ -16,7 +16,7 @@ from kinstall import files
 from kinstall.errors import HostKeyChanged, HostKeyUnknown, TransportError, UsageError
 from kinstall.secrets import Secrets
 from kinstall.transport.host_keys import HostKey, HostKeys, host_name, parse_known_hosts
-from kinstall.transport.ssh_connect import Connector
+from kinstall.transport.ssh.connect import Connector
 from kinstall.transport.target import SshTarget
 
 _AT_ONCE = 32

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from shlex import quote
 
 from assets import paths
-from kinstall.engine.prelude import HEAD, SEPARATOR
+from kinstall.engine.shell_functions import HEAD, SEPARATOR
 
 AT_ONCE = 6
 """kubectl processes at a time: each costs 0.1 to 0.2 s of a core."""

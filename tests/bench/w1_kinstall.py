@@ -10,14 +10,14 @@ import json
 import sys
 from pathlib import Path
 
-from kinstall.engine.runner import NodeSurvey, Runner, for_each, survey_node
+from kinstall.engine.run import NodeSurvey, Runner, for_each, survey_node
 from kinstall.errors import KinstallError
 from kinstall.secrets import Secrets
 from kinstall.state.run_log import RunLog, tee
 from kinstall.terminal import make_sink
 from kinstall.transport.host_keys import HostKeys
-from kinstall.transport.ssh import SshChannel
-from kinstall.transport.ssh_connect import Connector
+from kinstall.transport.ssh.channel import SshChannel
+from kinstall.transport.ssh.connect import Connector
 from kinstall.transport.target import SshTarget
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from kinstall.engine.events import Event, PhaseFinished, PhaseStarted
 from kinstall.engine.observation import Observation
 from kinstall.engine.record import Entry
-from kinstall.engine.runner import NodeSurvey, Runner, RunResult, survey_node
+from kinstall.engine.run import NodeSurvey, Runner, RunResult, survey_node
 from kinstall.engine.steps import Plan, Step
 from kinstall.simulation import SimulatedHost, Trouble
 

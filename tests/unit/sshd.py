@@ -20,8 +20,8 @@ import pytest
 
 from kinstall.secrets import Secrets
 from kinstall.transport.host_keys import HostKeys
-from kinstall.transport.ssh import SshChannel
-from kinstall.transport.ssh_connect import Connector
+from kinstall.transport.ssh.channel import SshChannel
+from kinstall.transport.ssh.connect import Connector
 from kinstall.transport.target import SshTarget
 from tests.lab.cache import entry, key_of
 

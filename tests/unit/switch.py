@@ -12,7 +12,7 @@ from pathlib import Path
 from kinstall.cluster import CONTROL_PLANE, WORKER, ClusterSpec, Node
 from kinstall.connectivity.program import LISTEN_SECONDS
 from kinstall.facts.model import parse
-from kinstall.transport.ssh import SshChannel
+from kinstall.transport.ssh.channel import SshChannel
 from tests.unit.sshd import Farm, Sshd
 
 FACTS = replace(parse((Path(__file__).parent / "recorded" / "debian12.txt").read_text().splitlines()), listeners=())

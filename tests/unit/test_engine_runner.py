@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from kinstall.engine.events import Event, Notice, OutputLine, PhaseFinished, PhaseStarted, StepFinished
-from kinstall.engine.runner import RunResult, for_each, survey_node
+from kinstall.engine.run import RunResult, for_each, survey_node
 from kinstall.engine.steps import After, File, Phase, Plan, Scope, Script, Step, Unit, Wait
 from kinstall.errors import KinstallError, Unreachable
 from kinstall.simulation import SimulatedHost

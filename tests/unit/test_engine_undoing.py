@@ -9,7 +9,7 @@ import pytest
 from kinstall.engine.events import Event, PhaseFinished, StepFinished
 from kinstall.engine.record import Entry
 from kinstall.engine.steps import File, Phase, Plan
-from kinstall.engine.undoing import undo_all
+from kinstall.engine.undo_run import undo_all
 from kinstall.errors import Unreachable
 from kinstall.simulation import Trouble
 from tests.unit.memory_host import MemoryHost, run_plan

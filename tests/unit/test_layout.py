@@ -146,7 +146,9 @@ def test_nothing_committed_names_a_path_of_one_machine() -> None:
 def test_the_contributors_page_names_what_is_there() -> None:
     """Paths in CONTRIBUTING.md and in the decision records exist: a page that lies is worse than none."""
     pages = [ROOT / "CONTRIBUTING.md", ROOT / "docs" / "design.md", *(ROOT / "docs" / "decisions").glob("*.md")]
-    named = re.compile(r"`((?:kinstall|assets|screens|tests|packaging|docs|engine|terminal|progress|transport)/[\w./]*)`")
+    named = re.compile(
+        r"`((?:kinstall|assets|screens|tests|packaging|docs|engine|terminal|progress|transport)/[\w./]*)`"
+    )
     missing = [
         f"{page.name}: {path}"
         for page in pages

@@ -18,7 +18,7 @@ from kinstall.connectivity import Matrix, Result, ask, wanted
 from kinstall.connectivity.probe import _Listener
 from kinstall.connectivity.program import listen_program
 from kinstall.connectivity.required import Port
-from kinstall.transport.ssh import SshChannel
+from kinstall.transport.ssh.channel import SshChannel
 from tests.unit.sshd import why_not
 from tests.unit.switch import FACTS, Switch, ip
 

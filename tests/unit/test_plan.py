@@ -20,7 +20,7 @@ from kinstall.engine.diff import Action, Pending, pending
 from kinstall.engine.observation import Observation
 from kinstall.engine.script import apply_program, observe_program
 from kinstall.engine.steps import File, Plan, Scope, Script, Step, Unit, Wait, input_digest
-from kinstall.engine.undo import undo_program
+from kinstall.engine.undo_program import undo_program
 from kinstall.pki.store import ensure_pki
 from kinstall.plan import PHASES, Inputs, build_plan
 from tests.golden.making import EXAMPLES, found_on_every_node, names, own_network_of

@@ -130,7 +130,7 @@ def test_a_node_that_goes_away_fails_alone(rehearse: Type, home: Path, phase: st
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pauses between attempts are not what these tests are about."""
-    monkeypatch.setattr("kinstall.engine.runner.PAUSE", 0.001)
+    monkeypatch.setattr("kinstall.engine.run.PAUSE", 0.001)
 
 
 @pytest.mark.parametrize(

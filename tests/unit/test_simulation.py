@@ -22,7 +22,7 @@ from kinstall.engine.steps import (
     Unit,
     Wait,
 )
-from kinstall.engine.undoing import Undone, undo_all
+from kinstall.engine.undo_run import Undone, undo_all
 from kinstall.errors import UsageError
 from kinstall.preflight.judge import check_cluster, check_node, errors
 from kinstall.simulation import Fault, Machine, World, bare_facts, parse_fault, store

@@ -8,7 +8,7 @@ import pytest
 from kinstall.transport import become
 from kinstall.transport.become import Become
 from kinstall.transport.output import Output
-from kinstall.transport.ssh_exec import blocks
+from kinstall.transport.ssh.exec import blocks
 
 MARK = "kinstall-0011223344556677-"
 SHELLS = [shell for shell in ("dash", "bash", "busybox", "fish", "tcsh", "zsh", "ksh") if shutil.which(shell)]

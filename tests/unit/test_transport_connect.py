@@ -12,8 +12,8 @@ import pytest
 from kinstall.errors import AuthenticationFailed, HostKeyChanged, HostKeyUnknown, TransportError, Unreachable
 from kinstall.secrets import Secrets
 from kinstall.transport.host_keys import HostKeys
-from kinstall.transport.ssh import SshChannel
-from kinstall.transport.ssh_connect import Connector
+from kinstall.transport.ssh.channel import SshChannel
+from kinstall.transport.ssh.connect import Connector
 from kinstall.transport.target import SshTarget
 from tests.unit.sshd import PASSWORD, Farm, Sshd, farm, free_port, sshd
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kinstall.errors import Unreachable
-from kinstall.transport.ssh import SshChannel
+from kinstall.transport.ssh.channel import SshChannel
 from tests.unit.sshd import Farm, Sshd, farm, free_port, sshd
 
 __all__ = ["farm", "sshd"]

@@ -9,7 +9,7 @@ import pytest
 from kinstall.errors import AuthenticationFailed, UsageError
 from kinstall.secrets import Secrets
 from kinstall.transport.host_keys import HostKeys
-from kinstall.transport.ssh_connect import Connector
+from kinstall.transport.ssh.connect import Connector
 from tests.unit.sshd import GUEST, INSIDE, PASSPHRASE, PASSWORD, Farm, Sshd, agent, farm, keygen, sshd
 
 __all__ = ["agent", "farm", "sshd"]

@@ -9,8 +9,8 @@ from kinstall.operations import trust
 from kinstall.operations.trust import Seen, Status
 from kinstall.secrets import Secrets
 from kinstall.transport.host_keys import HostKey, HostKeys
-from kinstall.transport.ssh import SshChannel
-from kinstall.transport.ssh_connect import Connector
+from kinstall.transport.ssh.channel import SshChannel
+from kinstall.transport.ssh.connect import Connector
 from tests.unit.sshd import Farm, farm, free_port
 
 __all__ = ["farm"]

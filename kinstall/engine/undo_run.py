@@ -18,7 +18,7 @@ from kinstall.engine.events import (
     StepStarted,
 )
 from kinstall.engine.host import Host, recorded
-from kinstall.engine.runner import for_each, stopping
+from kinstall.engine.run import for_each, stopping
 from kinstall.errors import KinstallError, NodeBusy
 
 

@@ -14,10 +14,10 @@ from paramiko import ChannelException, SSHException
 
 from kinstall.errors import AuthenticationFailed, HostKeyChanged, TransportError, Unreachable
 from kinstall.secrets import Secrets
-from kinstall.transport import ssh_errors
 from kinstall.transport.host_keys import HostKey, HostKeys, same_fingerprint
-from kinstall.transport.ssh_auth import KeyFiles, log_in
-from kinstall.transport.ssh_handshake import (
+from kinstall.transport.ssh import errors
+from kinstall.transport.ssh.auth import KeyFiles, log_in
+from kinstall.transport.ssh.handshake import (
     HOST_KEY_ALGORITHMS,
     SshTransport,
     another_key,
@@ -75,7 +75,7 @@ class Connector:
             log_in(transport, node, target, self._keys)
         except (SSHException, EOFError, OSError) as error:
             _abandon(transport, release)
-            raise ssh_errors.broken(node, target, error) from None
+            raise errors.broken(node, target, error) from None
         except BaseException:
             _abandon(transport, release)
             raise
@@ -189,7 +189,7 @@ class _SharedLink:
 
         def dial() -> socket.socket:
             if link is None or not link.alive:
-                raise ssh_errors.broken(f"{node}: jump host", target, None)
+                raise errors.broken(f"{node}: jump host", target, None)
             try:
                 channel = link.transport.open_channel(
                     "direct-tcpip", (target.host, target.port), ("127.0.0.1", 0), timeout=left(deadline)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from shlex import quote
 
 from kinstall.engine.diff import STATE, mark_name
-from kinstall.engine.prelude import HEAD
 from kinstall.engine.record import Entry, Kind, Was
+from kinstall.engine.shell_functions import HEAD
 
 _UNDO = """\
 trap '' HUP PIPE

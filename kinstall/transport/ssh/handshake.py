@@ -1,6 +1,6 @@
 """The first steps of a connection: socket, key exchange, the key that the host shows.
 
-Nothing here says who wants to connect: that is sent after the key was checked (kinstall.transport.ssh_connect).
+Nothing here says who wants to connect: that is sent after the key was checked (kinstall.transport.ssh.connect).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from paramiko import SSHException
 from paramiko.ssh_exception import IncompatiblePeer
 
 from kinstall.errors import Unreachable
-from kinstall.transport import ssh_errors
 from kinstall.transport.host_keys import HostKey, same_fingerprint
+from kinstall.transport.ssh import errors
 from kinstall.transport.target import SshTarget
 
 # curve25519 first: a key exchange with group 16 takes eight times as long.
@@ -74,7 +74,7 @@ def open_socket(node: str, target: SshTarget, deadline: float) -> socket.socket:
     try:
         sock = socket.create_connection((target.host, target.port), timeout=left(deadline))
     except OSError as error:
-        raise ssh_errors.not_connected(node, target, error) from None
+        raise errors.not_connected(node, target, error) from None
     # Without TCP_NODELAY each command waits 40 ms (Nagle's algorithm and delayed acknowledgements).
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -115,7 +115,7 @@ def key_exchange(
         hang_up(transport)
         # paramiko's own banner time-out and this deadline end together; its words do not tell which it was.
         late = not greeting and time.monotonic() >= deadline - 0.1
-        raise ssh_errors.no_handshake(node, target, EOFError("timed out") if late else error, greeting) from None
+        raise errors.no_handshake(node, target, EOFError("timed out") if late else error, greeting) from None
     except BaseException:
         hang_up(transport)
         raise

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Iterator
 from paramiko import ChannelException, SSHException
 
 from kinstall.errors import AuthenticationFailed, Unreachable
-from kinstall.transport import become, ssh_errors
+from kinstall.transport import become
 from kinstall.transport.become import Become
 from kinstall.transport.channel import discard
 from kinstall.transport.output import Output
-from kinstall.transport.ssh_connect import Connector, Link
-from kinstall.transport.ssh_exec import Command, Silence
+from kinstall.transport.ssh import errors
+from kinstall.transport.ssh.connect import Connector, Link
+from kinstall.transport.ssh.exec import Command, Silence
 from kinstall.transport.target import SshTarget
 
 _SUDO_SECONDS = 60.0
@@ -60,7 +61,7 @@ class SshChannel:
                 return output.status
         except Silence:
             link.close()
-            raise ssh_errors.silent(self.node, self.target, timeout or 0.0) from None
+            raise errors.silent(self.node, self.target, timeout or 0.0) from None
         except ChannelException as error:
             raise Unreachable(
                 self.node,
@@ -81,14 +82,14 @@ class SshChannel:
         """The connection, made where there is none, and how to become root on it."""
         with self._lock:
             if self._closed.is_set():
-                raise ssh_errors.closed(self.node)
+                raise errors.closed(self.node)
             if self._link is None or not self._link.alive:
                 if self._link is not None:
                     self._link.close()
                 self._link = self._connector.connect(self.node, self.target, self._closed.is_set)
             if self._closed.is_set():
                 self._link.close()
-                raise ssh_errors.closed(self.node)
+                raise errors.closed(self.node)
             if self._become is None:
                 self._become = self._how_to_become_root(self._link)
             return self._link, self._become
@@ -153,10 +154,10 @@ class SshChannel:
 
     def _lost(self, link: Link, error: Exception | None) -> Unreachable:
         if self._closed.is_set():
-            return ssh_errors.closed(self.node)
+            return errors.closed(self.node)
         if link.alive:  # the host refused a session, or what was asked on it
             return Unreachable(self.node, f"{self.target.where} runs no command: {error}", "see the host's sshd log")
-        return ssh_errors.broken(self.node, self.target, link.transport.get_exception() or error)
+        return errors.broken(self.node, self.target, link.transport.get_exception() or error)
 
 
 def _input(head: bytes, payload: Iterable[bytes]) -> Iterator[bytes]:

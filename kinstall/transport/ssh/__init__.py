@@ -1,0 +1,1 @@
+"""A node over SSH: connections, logins and programs, with paramiko."""
