@@ -16,16 +16,17 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from kinstall.errors import InvalidAnswers, UsageError
-from screens import continuing, keeping
 from screens.background import Background
-from screens.dialogs import AskPath, Page, Question
-from screens.draft import Draft
-from screens.everything import AllAnswers
-from screens.fields import FieldRow, placing
-from screens.keeping import Unsaved
+from screens.dialogs import interrupted_run
+from screens.dialogs.all_answers import AllAnswers
+from screens.dialogs.questions import AskPath, Page, Question
+from screens.draft import saved
+from screens.draft.draft import Draft
+from screens.draft.saved import Unsaved
+from screens.fields import FieldRow, placement
 from screens.services import Services
-from screens.step import WIDE, StepScreen
-from screens.steps import NAMES, STEPS, neighbour
+from screens.step.base import WIDE, StepScreen
+from screens.step.order import NAMES, STEPS, neighbour
 
 if TYPE_CHECKING:
     from screens.install.run import Run
@@ -85,7 +86,7 @@ class WizardApp(App[int]):
         if problem:
             await self.jump(problem.path)
         if not self._offer_unsaved():
-            self.run_worker(continuing.offer(self), group="continue")
+            self.run_worker(interrupted_run.offer(self), group="continue")
 
     def _offer_unsaved(self) -> bool:
         """Offer half-filled work; whether there is any."""
@@ -174,11 +175,11 @@ class WizardApp(App[int]):
 
     async def jump(self, path: str) -> None:
         """To where a written path is asked for; where no step does, to its line among all answers."""
-        name = placing.screen_of(path)
+        name = placement.screen_of(path)
         if name:
             await self.action_go(name)
         if not name or not self.step.go_to(path):
-            await self.push_screen(AllAnswers(self.draft, path))
+            await self.show_all_answers(path)
 
     # Keys
 
@@ -187,9 +188,17 @@ class WizardApp(App[int]):
         if isinstance(self.screen, StepScreen):
             self.push_screen(Page(*self.screen.page_of_help(self.about)))
 
-    def action_everything(self) -> None:
+    async def action_everything(self) -> None:
         if isinstance(self.screen, StepScreen):
-            self.push_screen(AllAnswers(self.draft))
+            await self.show_all_answers()
+
+    async def show_all_answers(self, at: str = "") -> None:
+        """All answers as text, the cursor at a written path; what is changed there is taken over."""
+        await self.push_screen(AllAnswers(self.draft, at), self._text_edited)
+
+    def _text_edited(self, text: str | None) -> None:
+        if text is not None:
+            self.take_text(text)
 
     def action_save(self) -> None:
         if isinstance(self.screen, StepScreen):
@@ -209,7 +218,7 @@ class WizardApp(App[int]):
             if path is None:
                 return False
         try:
-            keeping.write(path, self.draft.text())
+            saved.write(path, self.draft.text())
         except UsageError as error:
             self.notify(str(error), severity="error")
             return False
@@ -237,7 +246,8 @@ class WizardApp(App[int]):
         if isinstance(self.screen, Question):
             return
         if isinstance(self.screen, AllAnswers):
-            self.screen.action_leave()  # what was typed there is kept, too
+            self._text_edited(self.screen.changed_text())  # what was typed there is kept, too
+            await self.pop_screen()
         self.run_worker(self._quit(), exclusive=True, group="quit")
 
     async def _quit(self) -> None:

@@ -22,7 +22,7 @@ def wizard(chosen: argparse.Namespace) -> int:
         )
     gc.disable()  # what a start makes is kept: a tenth of its time would go into looking through it. The app ends it.
     from screens.app import WizardApp
-    from screens.draft import Draft
+    from screens.draft.draft import Draft
     from screens.services import RealServices
 
     draft = Draft.load(Path(chosen.wizard_answers).expanduser()) if chosen.wizard_answers else Draft.new()

@@ -14,10 +14,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from kinstall.errors import KinstallError
-from screens.dialogs import Question
-from screens.quiet import Quiet
-from screens.secrets import prompt_for
-from screens.step import StepScreen
+from screens.dialogs.questions import Question
+from screens.dialogs.secrets import prompt_for
+from screens.step.base import StepScreen
+from screens.text import Quiet
 
 if TYPE_CHECKING:
     from kinstall.report import Commands, Run
@@ -82,16 +82,16 @@ class DoneScreen(StepScreen):
         if self._run is None or self._commands is None:
             return
         from kinstall.report import headline_of
-        from screens.done import words
+        from screens.done import text
 
         run, commands = self._run, self._commands
         self.query_one("#done-headline", Quiet).say(headline_of(run, self.draft.spec))
-        checks = words.checks_of(run) if self._checked is None else [words.check_of(each) for each in self._checked]
-        self.query_one("#done-checks", Quiet).say(words.check_lines(checks) if checks else self._no_checks())
-        self.query_one("#done-commands", Quiet).say("\n".join(words.go_on(run, commands)))
+        checks = text.checks_of(run) if self._checked is None else [text.check_of(each) for each in self._checked]
+        self.query_one("#done-checks", Quiet).say(text.check_lines(checks) if checks else self._no_checks())
+        self.query_one("#done-commands", Quiet).say("\n".join(text.go_on(run, commands)))
         width = max(30, self.query_one("#done-chart").size.width or self.size.width - 4)
         plain = not self.app.console.encoding.lower().startswith("utf")
-        self.query_one("#done-chart", Quiet).say(words.chart_lines(run.timeline(), width, ascii_only=plain))
+        self.query_one("#done-chart", Quiet).say(text.chart_lines(run.timeline(), width, ascii_only=plain))
 
     def _no_checks(self) -> str:
         return "checking …" if self._checking else "This run ended before its checks: v checks the cluster."
@@ -117,7 +117,7 @@ class DoneScreen(StepScreen):
         self.notify(f"written: {written}", title="Report")
 
     def action_copy(self) -> None:
-        from screens.done.words import kubectl_line
+        from screens.done.text import kubectl_line
 
         if self._commands is not None:
             line = kubectl_line(self._commands)

@@ -2,7 +2,7 @@
 
 from screens.fields.choice import Choice
 from screens.fields.form import FieldForm
-from screens.fields.placing import SCREENS, Placed, placed, placed_on
+from screens.fields.placement import SCREENS, Placed, placed, placed_on
 from screens.fields.row import FieldRow, row_id
 
 __all__ = ["SCREENS", "Choice", "FieldForm", "FieldRow", "Placed", "placed", "placed_on", "row_id"]

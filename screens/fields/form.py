@@ -11,8 +11,8 @@ from textual.message import Message
 from textual.widgets import Collapsible
 
 from kinstall.answers.fields import written
-from screens.draft import Draft
-from screens.fields.placing import Placed
+from screens.draft.draft import Draft
+from screens.fields.placement import Placed
 from screens.fields.row import FieldRow, row_id
 
 Hint = Callable[[Draft], str]

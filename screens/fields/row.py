@@ -14,10 +14,10 @@ from textual.widgets import Input, Label, TextArea
 
 from kinstall.answers.fields import Key, Path, type_name, written
 from kinstall.findings import Problem
-from screens.draft import Draft
+from screens.draft.draft import Draft
 from screens.fields.choice import Choice
 from screens.fields.values import NOTHING, Kind, complaint, kind_of, meant, shown
-from screens.quiet import Quiet
+from screens.text import Quiet
 
 _MOST_LINES = 12
 _INDEX = re.compile(r"^\[[0-9]+\]$")

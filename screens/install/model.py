@@ -10,7 +10,7 @@ from kinstall.progress import node_status
 from kinstall.progress.model import NodeProgress, Progress
 from kinstall.progress.text import clean
 from kinstall.progress.timeline import TimelineFold
-from screens.draft import Draft
+from screens.draft.draft import Draft
 from screens.install.lines import Lines, NodeLines
 
 CLUSTER = "cluster"

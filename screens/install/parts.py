@@ -8,11 +8,11 @@ from textual.content import Content
 
 from kinstall.progress import node_status
 from kinstall.progress.text import MARKS, clock
-from screens.draft import Draft
-from screens.install.logview import LogView
+from screens.draft.draft import Draft
+from screens.install.log_view import LogView
 from screens.install.model import CLUSTER
 from screens.install.run import Run, Stage
-from screens.quiet import Quiet
+from screens.text import Quiet
 
 _COLOURS = {"good": "ansi_green", "warn": "ansi_yellow", "bad": "ansi_red", "run": "ansi_cyan", "wait": "", "skip": ""}
 

@@ -15,16 +15,16 @@ from textual.widgets import DataTable, Input
 
 from kinstall.answers import load
 from kinstall.errors import AuthenticationFailed, InvalidAnswers, KinstallError, PreflightFailed
-from screens.continuing import unfinished
-from screens.dialogs import Question
-from screens.install.logview import LogView
+from screens.dialogs.interrupted_run import unfinished
+from screens.dialogs.questions import Question
+from screens.dialogs.secrets import prompt_for
+from screens.draft.saved import remember_run
+from screens.install.log_view import LogView
 from screens.install.model import planned
 from screens.install.parts import LogHeading, Overall, Trouble
 from screens.install.run import Run, Stage
 from screens.install.table import NodeTable
-from screens.keeping import remember_run
-from screens.secrets import prompt_for
-from screens.step import StepScreen
+from screens.step.base import StepScreen
 
 if TYPE_CHECKING:
     from kinstall.operations.options import Report

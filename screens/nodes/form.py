@@ -12,11 +12,11 @@ from textual.screen import ModalScreen
 from textual.widgets import Label, Static
 
 from kinstall.cluster import Node
-from screens.draft import Draft
+from screens.dialogs.hints import Hints
+from screens.draft.draft import Draft
 from screens.fields import FieldForm, FieldRow
-from screens.fields.placing import placed_in
-from screens.hints import Hints
-from screens.step import Body
+from screens.fields.placement import placed_in
+from screens.step.base import Body
 
 
 class NodeForm(ModalScreen[None]):

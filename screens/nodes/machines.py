@@ -20,7 +20,7 @@ from kinstall import inventory
 from kinstall.errors import UsageError
 from kinstall.inventory import FORMATS, Imported, Merged
 from kinstall.progress.text import MARKS, clean
-from screens.hints import Hints
+from screens.dialogs.hints import Hints
 from screens.nodes.rows import login, summary
 
 _PASTE = """\

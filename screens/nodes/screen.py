@@ -17,18 +17,18 @@ from kinstall.errors import AuthenticationFailed, KinstallError
 from kinstall.findings import Finding, Severity
 from kinstall.inventory import Merged
 from kinstall.progress.text import MARKS
-from screens.dialogs import Question
+from screens.dialogs.hints import hints
+from screens.dialogs.questions import Question
+from screens.dialogs.secrets import Prompt, prompt_for
 from screens.fields import FieldForm, placed_on
-from screens.formstep import FormStep
-from screens.hints import hints
 from screens.nodes import rows as row_words
 from screens.nodes.form import NodeForm
 from screens.nodes.machines import Machines, suggested
 from screens.nodes.probe import CLUSTER, Probe
 from screens.nodes.table import Line, NodesTable
 from screens.nodes.trust import TrustKeys
-from screens.quiet import Quiet
-from screens.secrets import Prompt, prompt_for
+from screens.step.form_step import FormStep
+from screens.text import Quiet
 
 if TYPE_CHECKING:
     from kinstall.cluster import ClusterSpec

@@ -15,7 +15,7 @@ from textual.widgets.option_list import Option
 from textual.widgets.selection_list import Selection
 
 from kinstall.progress.text import MARKS, clean
-from screens.hints import Hints
+from screens.dialogs.hints import Hints
 
 if TYPE_CHECKING:
     from kinstall.operations.trust import Seen

@@ -19,7 +19,7 @@ from kinstall.cli.wizard import run
 from kinstall.engine.events import Outcome, OutputLine, PhaseStarted, RunStarted, StepFinished, StepStarted
 from kinstall.operations.options import Report
 from screens.app import WizardApp
-from screens.draft import Draft
+from screens.draft.draft import Draft
 from screens.services import Prompt, RealServices, Tell
 
 NODES, PER_SECOND, THREADS = 200, 5000, 8

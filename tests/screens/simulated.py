@@ -13,7 +13,7 @@ from kinstall.plan import PHASES
 from kinstall.simulation import World, parse_fault
 from kinstall.transport.host_keys import HostKey
 from screens.app import WizardApp
-from screens.draft import Draft
+from screens.draft.draft import Draft
 from screens.services import Prompt, RealServices
 
 NODES = ("cp1", "w1", "w2")

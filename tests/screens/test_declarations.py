@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kinstall.answers.fields import describe_keys
-from screens.fields.placing import NOT_ASKED, SCREENS, placed, screen_of
+from screens.fields.placement import NOT_ASKED, SCREENS, placed, screen_of
 
 
 def test_every_key_is_on_a_screen_or_says_why_not() -> None:

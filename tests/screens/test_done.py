@@ -11,7 +11,7 @@ from kinstall.answers.load import load
 from kinstall.operations.options import options_for
 from kinstall.operations.replay import logged_replay
 from screens.app import WizardApp
-from screens.dialogs import Question
+from screens.dialogs.questions import Question
 from tests.screens.simulated import SimulatedServices, wizard
 from tests.screens.test_install import said, top, until
 

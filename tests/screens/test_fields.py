@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static, TextArea
 
 from screens.app import WizardApp
-from screens.draft import Draft
+from screens.draft.draft import Draft
 from screens.fields import Choice, FieldRow
 from screens.fields.form import Group
 from tests.screens.pretend import Pretend

@@ -12,11 +12,11 @@ from textual.widgets import Input, TextArea
 from kinstall.answers import load
 from kinstall.cluster import ClusterSpec
 from screens.app import WizardApp
-from screens.draft import Draft
+from screens.draft.draft import Draft
+from screens.draft.saved import Unsaved
 from screens.fields import Choice, FieldRow, Placed, placed, row_id
 from screens.fields.form import Group
 from screens.fields.values import Kind, kind_of, shown
-from screens.keeping import Unsaved
 from tests.golden.making import plan_of
 from tests.screens.pretend import Pretend
 from tests.unit.generated_answers import generated, generated_text

@@ -8,8 +8,8 @@ from textual.pilot import Pilot
 from textual.widgets import OptionList, Static
 
 from screens.app import WizardApp
-from screens.draft import Draft
-from screens.images import known_releases
+from screens.draft.draft import Draft
+from screens.images.screen import known_releases
 from tests.screens.pretend import Pretend
 
 NODES = "nodes: [{name: a, address: 10.30.0.11, role: control-plane}]\n"

@@ -16,13 +16,13 @@ from kinstall.answers.load import load
 from kinstall.operations.options import options_for
 from kinstall.operations.plan import plan_only
 from screens.app import WizardApp
-from screens.dialogs import Question
-from screens.draft import Draft
-from screens.install.logview import LogView
+from screens.dialogs.questions import Question
+from screens.dialogs.secrets import AskSecrets
+from screens.draft.draft import Draft
+from screens.install.log_view import LogView
 from screens.install.run import Stage
 from screens.install.screen import InstallScreen
 from screens.install.table import NodeTable
-from screens.secrets import AskSecrets
 from tests.screens.simulated import ANSWERS, SimulatedServices, wizard
 
 

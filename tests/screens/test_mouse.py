@@ -9,8 +9,8 @@ from pathlib import Path
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from screens.dialogs import AskPath, Page, Question
-from screens.everything import AllAnswers
+from screens.dialogs.all_answers import AllAnswers
+from screens.dialogs.questions import AskPath, Page, Question
 from screens.nodes.form import NodeForm
 from screens.nodes.machines import Machines
 from tests.screens.simulated import wizard

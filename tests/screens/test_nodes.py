@@ -15,7 +15,7 @@ from textual.widgets import Input, OptionList, SelectionList, TextArea
 from kinstall.cluster import ClusterSpec
 from kinstall.findings import Finding, Severity
 from screens.app import WizardApp
-from screens.draft import Draft
+from screens.draft.draft import Draft
 from screens.nodes.form import NodeForm
 from screens.nodes.machines import Machines
 from screens.nodes.rows import duplicate, free_address, free_name, login, moved, new_row, state

@@ -12,8 +12,8 @@ from textual.widgets import Input, TextArea
 
 from kinstall.errors import PreflightFailed
 from screens.app import WizardApp
-from screens.draft import Draft
-from screens.keeping import Unsaved
+from screens.draft.draft import Draft
+from screens.draft.saved import Unsaved
 from tests.screens.picture import SIZES, looks_like
 from tests.screens.pretend import FINDINGS, Pretend
 

@@ -29,7 +29,7 @@ from kinstall.errors import Cancelled, KinstallError, PreflightFailed, StepFaile
 from kinstall.findings import Finding, Severity
 from kinstall.report import Commands, Run
 from screens.app import WizardApp
-from screens.draft import Draft
+from screens.draft.draft import Draft
 from screens.install.run import Stage
 from screens.nodes.machines import Machines
 from screens.nodes.trust import TrustKeys

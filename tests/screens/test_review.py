@@ -9,9 +9,9 @@ from textual.widgets import OptionList
 
 from kinstall.errors import PreflightFailed, UsageError
 from screens.app import WizardApp
-from screens.dialogs import AskPath, Page
-from screens.draft import Draft
-from screens.review import ReviewScreen
+from screens.dialogs.questions import AskPath, Page
+from screens.draft.draft import Draft
+from screens.review.screen import ReviewScreen
 from tests.screens.pretend import FINDINGS, Pretend
 
 ANSWERS = """

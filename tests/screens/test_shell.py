@@ -8,12 +8,12 @@ import pytest
 from textual.widgets import TextArea
 
 from screens.app import WizardApp
-from screens.dialogs import AskPath, Page, Question
-from screens.draft import Draft
-from screens.everything import AllAnswers
-from screens.keeping import Unsaved
+from screens.dialogs.all_answers import AllAnswers
+from screens.dialogs.questions import AskPath, Page, Question
+from screens.draft.draft import Draft
+from screens.draft.saved import Unsaved
 from screens.services import RealServices
-from screens.step import StepScreen
+from screens.step.base import StepScreen
 
 NODE = "nodes: [{name: a, address: 10.30.0.11, role: control-plane}]\n"
 

@@ -6,8 +6,8 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from screens.addresses import Named, clashes, endpoint_hint, picture, pods_hint, ranges_of, services_hint
-from screens.draft import Draft
+from screens.draft.draft import Draft
+from screens.networking.address_map import Named, clashes, endpoint_hint, picture, pods_hint, ranges_of, services_hint
 
 NODES = """
 nodes:

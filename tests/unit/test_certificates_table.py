@@ -7,9 +7,9 @@ from datetime import date
 from assets.pki import Leaf, Signer
 from kinstall.answers.fields import keys_of
 from kinstall.cluster import Security
-from screens.certificates import rows, table
-from screens.draft import Draft
-from screens.security import MODES
+from screens.draft.draft import Draft
+from screens.security.certificates import rows, table
+from screens.security.screen import MODES
 
 NODES = """
 nodes:

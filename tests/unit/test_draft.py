@@ -8,7 +8,7 @@ import pytest
 
 from kinstall.answers import document, load
 from kinstall.errors import InvalidAnswers
-from screens.draft import Draft, default_at
+from screens.draft.draft import Draft, default_at
 from tests.unit.generated_answers import generated_text
 
 BAD = sorted((Path(__file__).parent / "bad_answers").glob("*.yaml"))

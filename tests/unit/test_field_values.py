@@ -9,7 +9,7 @@ import pytest
 from kinstall.answers.document import Unclear
 from kinstall.answers.fields import Key, keys_of
 from kinstall.cluster import ClusterSpec, Networking, Node, Security
-from screens.draft import Draft
+from screens.draft.draft import Draft
 from screens.fields import placed
 from screens.fields.values import NOTHING, Kind, complaint, kind_of, meant, shown
 from tests.unit.generated_answers import generated_text

@@ -117,8 +117,8 @@ def test_the_headless_path_never_imports_the_wizard(module: str) -> None:
 def test_the_wizard_opens_without_what_only_a_run_needs() -> None:
     """Its first screen appears before cryptography, paramiko and the engine are loaded."""
     ran = python(
-        "import sys, screens.app, screens.networking, screens.services\n"
-        "from screens.draft import Draft\n"
+        "import sys, screens.app, screens.networking.screen, screens.services\n"
+        "from screens.draft.draft import Draft\n"
         "Draft.new().problems\n"
         "sys.exit(' '.join(sorted({'cryptography', 'paramiko', 'kinstall.operations'} & set(sys.modules))) or 0)"
     )

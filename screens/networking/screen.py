@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 
-from screens import addresses
 from screens.fields.form import Hint
-from screens.formstep import FormStep
-from screens.quiet import Quiet
+from screens.networking import address_map
+from screens.step.form_step import FormStep
+from screens.text import Quiet
 
 _CELLS_BESIDE, _CELLS_UNDER = 32, 40
 
@@ -20,10 +20,10 @@ class NetworkingScreen(FormStep):
 
     STEP: ClassVar[str] = "networking"
     HINTS: ClassVar[Mapping[str, Hint]] = {
-        "networking.podSubnet": addresses.pods_hint,
-        "networking.serviceSubnet": addresses.services_hint,
-        "networking.mtu": addresses.mtu_hint,
-        "controlPlaneEndpoint": addresses.endpoint_hint,
+        "networking.podSubnet": address_map.pods_hint,
+        "networking.serviceSubnet": address_map.services_hint,
+        "networking.mtu": address_map.mtu_hint,
+        "controlPlaneEndpoint": address_map.endpoint_hint,
     }
 
     def side(self) -> ComposeResult:
@@ -32,7 +32,7 @@ class NetworkingScreen(FormStep):
     def draft_changed(self) -> None:
         super().draft_changed()
         cells = _CELLS_BESIDE if self.wide else _CELLS_UNDER
-        picture = addresses.picture(addresses.ranges_of(self.draft), cells, ends=not self.wide)
+        picture = address_map.picture(address_map.ranges_of(self.draft), cells, ends=not self.wide)
         self.query_one("#space", Quiet).say(picture)
 
     def on_resize(self) -> None:

@@ -11,8 +11,8 @@ from textual.containers import Vertical
 
 from screens.fields import FieldForm, FieldRow, placed_on
 from screens.fields.form import Hint
-from screens.quiet import Quiet
-from screens.step import StepScreen
+from screens.step.base import StepScreen
+from screens.text import Quiet
 
 
 class FormStep(StepScreen):

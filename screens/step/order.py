@@ -27,11 +27,11 @@ class Step:
 
 
 STEPS = (
-    Step("networking", "Networking", "networking:NetworkingScreen"),
-    Step("security", "Security", "security:SecurityScreen"),
-    Step("images", "Images", "images:ImagesScreen"),
+    Step("networking", "Networking", "networking.screen:NetworkingScreen"),
+    Step("security", "Security", "security.screen:SecurityScreen"),
+    Step("images", "Images", "images.screen:ImagesScreen"),
     Step("nodes", "Nodes", "nodes.screen:NodesScreen"),
-    Step("review", "Review", "review:ReviewScreen"),
+    Step("review", "Review", "review.screen:ReviewScreen"),
     Step("install", "Install", "install.screen:InstallScreen"),
     Step("done", "Done", "done.screen:DoneScreen"),
 )

@@ -10,7 +10,7 @@ from itertools import combinations
 from kinstall.cluster import ClusterSpec
 from kinstall.cluster.subnets import as_network, capacity
 from kinstall.findings import Problem
-from screens.draft import Draft
+from screens.draft.draft import Draft
 
 _BLOCK = 8
 _MOST_BLOCKS = 4

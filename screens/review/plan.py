@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kinstall.findings import Finding, Severity
 from kinstall.progress.text import MARKS, SEVERITY_KINDS, clean
-from screens.summary import Line
+from screens.review.summary import Line
 
 if TYPE_CHECKING:
     from kinstall.engine.preview import PlannedChange

@@ -12,13 +12,13 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
-from screens.draft import Draft
-from screens.fields import placing
-from screens.quiet import Quiet
-from screens.steps import STEPS
+from screens.draft.draft import Draft
+from screens.fields import placement
+from screens.step.order import STEPS
+from screens.step.wizard import Wizard
+from screens.text import Quiet
 
 if TYPE_CHECKING:
-    from screens.app import WizardApp
     from screens.fields import FieldRow
 
 _NAME_ROOM = 10
@@ -38,7 +38,7 @@ class StepBar(Quiet):
     def show(self, draft: Draft, present: str) -> None:
         name = str(draft.effective(("clusterName",)))
         name = name if len(name) <= _NAME_ROOM else f"{name[: _NAME_ROOM - 1]}…"
-        wrong = {placing.screen_of(problem.path) for problem in draft.problems}
+        wrong = {placement.screen_of(problem.path) for problem in draft.problems}
         top = Content(f"kinstall · {name}".ljust(_NAME_ROOM + 12))
         line = " " * (_NAME_ROOM + 12)
         for step in STEPS:
@@ -52,7 +52,7 @@ class StepBar(Quiet):
         at = event.x - _NAME_ROOM - 12
         for step in STEPS:
             if 0 <= at < len(step.title):
-                await cast("WizardApp", self.app).run_action(f"go('{step.name}')")
+                await cast("Wizard", self.app).action_go(step.name)
             at -= len(step.title) + 2
 
 
@@ -73,8 +73,8 @@ class StepScreen(Screen[None]):
     STEP: ClassVar[str] = ""
 
     @property
-    def wizard(self) -> WizardApp:
-        return cast("WizardApp", self.app)
+    def wizard(self) -> Wizard:
+        return cast("Wizard", self.app)
 
     @property
     def draft(self) -> Draft:

@@ -7,11 +7,11 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 
-from screens import certificates
-from screens.draft import Draft
+from screens.draft.draft import Draft
 from screens.fields.form import Hint
-from screens.formstep import FormStep
-from screens.quiet import Quiet
+from screens.security import certificates
+from screens.step.form_step import FormStep
+from screens.text import Quiet
 
 _HTTP_KEEPS = (
     "The API server stays as with https; a gateway on port 8080 of each control plane lets trusted networks in over "

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from screens.draft import Draft
-from screens.fields.placing import Placed, placed
+from screens.draft.draft import Draft
+from screens.fields.placement import Placed, placed
 from screens.fields.values import Kind, kind_of, shown
-from screens.steps import STEPS
+from screens.step.order import STEPS
 
 _LABEL = 24
 

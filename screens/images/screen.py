@@ -14,12 +14,11 @@ from textual.widgets.option_list import Option
 
 from kinstall.cluster.releases import known_patches, known_versions, release
 from kinstall.errors import KinstallError
-from screens.draft import Draft
+from screens.dialogs.secrets import prompt_for
+from screens.draft.draft import Draft
 from screens.fields.form import Hint
-from screens.formstep import FormStep
-from screens.quiet import Quiet
-from screens.secrets import prompt_for
-from screens.sizes import size
+from screens.step.form_step import FormStep
+from screens.text import Quiet, size
 
 if TYPE_CHECKING:
     from kinstall.sources.registry import Looked

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from kinstall.engine.events import Outcome
 from kinstall.errors import KinstallError
-from screens import keeping
-from screens.dialogs import Question
-from screens.draft import Draft
+from screens.dialogs.questions import Question
+from screens.draft import saved
+from screens.draft.draft import Draft
+from screens.step.wizard import Wizard
 
 if TYPE_CHECKING:
     from kinstall.report import Run
-    from screens.app import WizardApp
 
 
 def broken_off(run: Run) -> str:
@@ -32,29 +32,29 @@ def broken_off(run: Run) -> str:
     return ""
 
 
-async def offer(app: WizardApp) -> None:
+async def offer(wizard: Wizard) -> None:
     """Ask whether to go on with the run that was begun last and did not end; a worker."""
-    path = app.draft.path or keeping.last_run()
+    path = wizard.draft.path or saved.last_run()
     if path is None:
         return
-    found = await unfinished(app, path)
+    found = await unfinished(wizard, path)
     if found is None:
         return
     draft, sentence = found
-    chosen = await app.push_screen_wait(
+    chosen = await wizard.push_screen_wait(
         Question(
             f"{sentence[0].upper()}{sentence[1:]}.\nAnswers: {_short(path)}",
             [("go-on", "Go on with it: to Install"), ("leave", "Look at the answers first")]
-            if draft is app.draft
+            if draft is wizard.draft
             else [("go-on", "Go on with it: to Install"), ("leave", "Begin a new cluster")],
         )
     )
     if chosen == "go-on":
-        if draft is not app.draft:
-            app.draft.replace(draft)
-            app.draft.saved_as(path)
-        app.run_of_nodes.before = sentence  # Install looks itself, but a moment later
-        await app.action_go("install")
+        if draft is not wizard.draft:
+            wizard.draft.replace(draft)
+            wizard.draft.saved_as(path)
+        wizard.run_of_nodes.before = sentence  # Install looks itself, but a moment later
+        await wizard.action_go("install")
 
 
 def _short(path: Path) -> str:
@@ -62,14 +62,14 @@ def _short(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
-async def unfinished(app: WizardApp, path: Path) -> tuple[Draft, str] | None:
+async def unfinished(wizard: Wizard, path: Path) -> tuple[Draft, str] | None:
     """The answers of `path` and how their cluster's last run fell short; None where there is nothing to go on with."""
     try:
-        draft = app.draft if app.draft.path == path else Draft.load(path)
+        draft = wizard.draft if wizard.draft.path == path else Draft.load(path)
         if draft.problems:
             return None
         spec = draft.spec
-        run, _ = await app.background.result("unfinished", lambda tell, stop: app.services.last_run(spec, path))
+        run, _ = await wizard.background.result("unfinished", lambda tell, stop: wizard.services.last_run(spec, path))
     except KinstallError:
         return None
     sentence = broken_off(run)

@@ -1,4 +1,4 @@
-"""A text on the screen that changes often and mostly says the same."""
+"""Texts on the screen: one that changes often and mostly says the same; bytes as people read them."""
 
 from __future__ import annotations
 
@@ -19,3 +19,12 @@ class Quiet(Static):
         if content != self._said:
             self._said = content
             self.update(content)
+
+
+def size(number: float) -> str:
+    """`512 B`, `1.2 kB`, `58 MB`: decimal units, two or three digits."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 999.5 or unit == "GB":
+            return f"{number:.0f} {unit}" if number >= 9.95 or unit == "B" else f"{number:.1f} {unit}"
+        number /= 1000
+    raise AssertionError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -14,10 +14,8 @@ from textual.widgets import Input, Label, Static
 
 from kinstall.cluster import ClusterSpec
 from kinstall.operations.prompts import prompted, typed
-from screens.hints import Hints
-
-if TYPE_CHECKING:
-    from screens.app import WizardApp
+from screens.dialogs.hints import Hints
+from screens.step.wizard import Wizard
 
 Prompt = Callable[[str], str]
 
@@ -53,16 +51,16 @@ class AskSecrets(ModalScreen[dict[str, str] | None]):
         empty.focus()
 
 
-async def prompt_for(app: WizardApp, spec: ClusterSpec) -> Prompt | None:
+async def prompt_for(wizard: Wizard, spec: ClusterSpec) -> Prompt | None:
     """A prompt that knows everything these answers leave to be typed; None where somebody went back.
 
     Called in a worker: it waits for the dialog. What was typed once is not asked for again, until forget().
     """
-    missing = [question for question in prompted(spec) if question not in app.typed]
+    missing = [question for question in prompted(spec) if question not in wizard.typed]
     if missing:
-        given = await app.push_screen_wait(AskSecrets(missing))
+        given = await wizard.push_screen_wait(AskSecrets(missing))
         if given is None:
             return None
-        app.typed.update(given)
-    known = dict(app.typed)
+        wizard.typed.update(given)
+    known = dict(wizard.typed)
     return lambda question: typed(known, question)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -13,17 +13,14 @@ from textual.widgets import Label, Static, TextArea
 
 from kinstall.answers import load
 from kinstall.errors import InvalidAnswers
-from screens.draft import Draft
-from screens.hints import Hints
-
-if TYPE_CHECKING:
-    from screens.app import WizardApp
+from screens.dialogs.hints import Hints
+from screens.draft.draft import Draft
 
 _SHOWN = 4
 
 
-class AllAnswers(ModalScreen[None]):
-    """The draft as YAML. What can be read is taken over at once; what cannot is kept and shown here again."""
+class AllAnswers(ModalScreen[str | None]):
+    """The draft as YAML; its result is the text, None where nothing was changed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,f2", "leave", "Take over and go back", priority=True),
@@ -71,8 +68,10 @@ class AllAnswers(ModalScreen[None]):
             here = area.cursor_location[0] + 1
             area.move_cursor((next((line for line in lines if line > here), lines[0]) - 1, 0), center=True)
 
-    def action_leave(self) -> None:
+    def changed_text(self) -> str | None:
+        """The text as it stands; None where it is that of the draft."""
         text = self.query_one(TextArea).text
-        if text != (self.draft.unread or self.draft.text()):
-            cast("WizardApp", self.app).take_text(text)
-        self.dismiss()
+        return None if text == (self.draft.unread or self.draft.text()) else text
+
+    def action_leave(self) -> None:
+        self.dismiss(self.changed_text())

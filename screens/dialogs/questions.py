@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
-from screens.hints import Hints
+from screens.dialogs.hints import Hints
 
 
 class Question(ModalScreen[str]):

@@ -14,12 +14,12 @@ from textual.widgets.option_list import Option
 
 from kinstall.errors import KinstallError, PreflightFailed, UsageError
 from kinstall.findings import Finding
-from screens import keeping, planned, summary
-from screens.dialogs import AskPath, Page
-from screens.everything import AllAnswers
-from screens.secrets import prompt_for
-from screens.step import StepScreen
-from screens.summary import Line
+from screens.dialogs.questions import AskPath, Page
+from screens.dialogs.secrets import prompt_for
+from screens.draft import saved
+from screens.review import plan, summary
+from screens.review.summary import Line
+from screens.step.base import StepScreen
 
 if TYPE_CHECKING:
     from kinstall.engine.preview import PlannedChange
@@ -89,9 +89,9 @@ class ReviewScreen(StepScreen):
 
     def _plan(self) -> list[Line]:
         lines = [Line("Plan", heading=True)]
-        lines += planned.findings(self._findings)
+        lines += plan.findings(self._findings)
         if self._planned_for is not None:
-            lines += planned.plan(self._changes, self._names, self._opened)
+            lines += plan.plan(self._changes, self._names, self._opened)
         state = self._state or "^R asks the nodes what would change there; nothing is changed by that"
         return [*lines, Line(f" {state}")]
 
@@ -106,13 +106,13 @@ class ReviewScreen(StepScreen):
         if kind == "go":
             await self.wizard.jump(what)
         elif kind == "all":
-            await self.wizard.push_screen(AllAnswers(self.draft))
+            await self.wizard.show_all_answers()
         elif kind == "node":
             self._opened ^= {what}
             self._show()
         elif kind == "diff":
             change = self._changes[int(what)]
-            await self.wizard.push_screen(Page(f"{change.node}: {change.step}", change.diff))
+            await self.app.push_screen(Page(f"{change.node}: {change.step}", change.diff))
 
     @work(exclusive=True, group="plan")
     async def action_plan(self) -> None:
@@ -161,7 +161,7 @@ class ReviewScreen(StepScreen):
     # Keeping
 
     def action_save_as(self) -> None:
-        self.wizard.run_worker(self.wizard.save(elsewhere=True), exclusive=True, group="save")
+        self.app.run_worker(self.wizard.save(elsewhere=True), exclusive=True, group="save")
 
     @work(exclusive=True, group="save-plan")
     async def action_save_plan(self) -> None:
@@ -170,11 +170,11 @@ class ReviewScreen(StepScreen):
             self.notify("there is no plan yet: ^R makes it", severity="warning")
             return
         suggested = Path(f"{self.draft.spec.cluster_name}.plan.txt")
-        path = await self.wizard.push_screen_wait(AskPath("Save the plan as", suggested))
+        path = await self.app.push_screen_wait(AskPath("Save the plan as", suggested))
         if path is None:
             return
         try:
-            keeping.write(path, planned.as_text(self._changes, self._names))
+            saved.write(path, plan.as_text(self._changes, self._names))
         except UsageError as error:
             self.notify(str(error), severity="error")
             return

@@ -1,0 +1,1 @@
+"""What every step has: its order, its base, and what it may ask of the wizard."""
