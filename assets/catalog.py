@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from assets import (
-    cni,
-    container_runtime,
-    firewall,
-    gateway,
-    kernel,
-    kube_proxy,
-    kubeconfig,
-    kubelet,
-    paths,
-    static_pods,
-)
+from assets import paths
+from assets.container_runtime import containerd
+from assets.control_plane import static_pods
+from assets.credentials import kubeconfigs
+from assets.credentials.required import ClusterPki, Signer, wanted_leaves
 from assets.inputs import NodeInputs
-from assets.pki import ClusterPki, Signer, wanted_leaves
-from assets.pod_network import pod_network
+from assets.network import firewall, gateway
+from assets.node import kernel, kube_proxy, kubelet
+from assets.pod_network import cni, pod_network
 from assets.rendered import Rendered
 from kinstall.cluster import ClusterSpec, Node
 
@@ -47,9 +41,9 @@ def rendered_for(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInp
     runtime = (
         kernel.modules_file(pod_network(spec).modules),
         kernel.sysctl_file(),
-        container_runtime.containerd_config(spec, node, inputs.images.pause),
-        *container_runtime.mirrors(spec, inputs.mirrors),
-        container_runtime.containerd_unit(),
+        containerd.containerd_config(spec, node, inputs.images.pause),
+        *containerd.mirrors(spec, inputs.mirrors),
+        containerd.containerd_unit(),
     )
     keeper = pod_network(spec).keeper
     own = (cni.conflist(inputs.pod_cidr, inputs.mtu), *keeper.files(spec, node, inputs)) if keeper else ()
@@ -57,8 +51,8 @@ def rendered_for(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInp
     kubernetes = (
         Rendered(paths.CA_CERT, pki.ca.certificate_pem),
         *_leaves(spec, node, pki, control_plane=False),
-        kubeconfig.kubelet_conf(spec, node, pki),
-        kubeconfig.kube_proxy_conf(spec, node, pki),
+        kubeconfigs.kubelet_conf(spec, node, pki),
+        kubeconfigs.kube_proxy_conf(spec, node, pki),
         kubelet.kubelet_config(spec, node, inputs),
         kubelet.kubelet_unit(spec, node),
         kube_proxy.kube_proxy_config(spec, node),
@@ -115,9 +109,9 @@ def _control_plane(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeI
         Rendered(paths.SA_PUB, pki.service_accounts.public_pem),
         _key(paths.SA_KEY, pki.service_accounts.key_pem),
         *_leaves(spec, node, pki, control_plane=True),
-        kubeconfig.admin_conf(spec, pki),
-        kubeconfig.controller_manager_conf(spec, node, pki),
-        kubeconfig.scheduler_conf(spec, node, pki),
+        kubeconfigs.admin_conf(spec, pki),
+        kubeconfigs.controller_manager_conf(spec, node, pki),
+        kubeconfigs.scheduler_conf(spec, node, pki),
         *static_pods.static_pods(spec, node, pki, inputs),
     )
 

@@ -12,8 +12,8 @@ from importlib.resources import files
 from ipaddress import IPv4Address, IPv4Network
 
 from assets import paths, units
-from assets.cni import BRIDGE
 from assets.inputs import NodeInputs
+from assets.pod_network.cni import BRIDGE
 from assets.pod_network.shape import Keeper, PodNetwork
 from assets.rendered import Rendered, text
 from kinstall.cluster import ClusterSpec, Node
@@ -47,7 +47,7 @@ def overlay_files(spec: ClusterSpec, node: Node, inputs: NodeInputs) -> tuple[Re
             "# kinstall: pod range, address and MAC of every node's end of the overlay\n"
             + "".join(" ".join(line) + "\n" for line in lines),
         ),
-        text(paths.OVERLAY_SCRIPT, files("assets").joinpath("scripts/overlay.sh").read_text(), 0o755),
+        text(paths.OVERLAY_SCRIPT, files("assets.pod_network").joinpath("overlay.sh").read_text(), 0o755),
         units.unit(
             paths.OVERLAY_NETWORK,
             {"Match": (("Name", paths.OVERLAY_DEVICE),), "Link": (("Unmanaged", "yes"),)},

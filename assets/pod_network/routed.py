@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from importlib.resources import files
 
 from assets import paths, units
-from assets.cni import BRIDGE
 from assets.inputs import NodeInputs
+from assets.pod_network.cni import BRIDGE
 from assets.pod_network.shape import Keeper, PodNetwork
 from assets.rendered import Rendered, text
 from kinstall.cluster import ClusterSpec, Node
@@ -32,7 +32,7 @@ def routes(spec: ClusterSpec, node: Node, cidrs: Mapping[str, str]) -> list[tupl
 def route_files(spec: ClusterSpec, node: Node, inputs: NodeInputs) -> tuple[Rendered, ...]:
     """The list, the script, the unit, and what makes systemd-networkd leave the routes alone."""
     lines = "".join(f"{cidr} {via}\n" for cidr, via in routes(spec, node, inputs.peers))
-    script = files("assets").joinpath("scripts/routes.sh").read_text()
+    script = files("assets.pod_network").joinpath("routes.sh").read_text()
     return (
         text(paths.ROUTES_LIST, f"# kinstall: pod range and address of every other node\n{lines}"),
         text(paths.ROUTES_SCRIPT, script, 0o755),

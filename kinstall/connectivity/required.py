@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from assets.commands import ETCD_CLIENT_PORT, ETCD_PEER_PORT
-from assets.kubeconfig import API_PORT
+from assets.control_plane.flags import ETCD_CLIENT_PORT, ETCD_PEER_PORT
+from assets.credentials.kubeconfigs import API_PORT
 from assets.pod_network import pod_network
 from kinstall.cluster import ClusterSpec
 from kinstall.facts.model import NodeFacts

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from assets import x509
-from assets.pki import KeyPair, Signer
+from assets.credentials import issue
+from assets.credentials.required import KeyPair, Signer
 from assets.pod_network import manifest
 from kinstall.answers.rules.security import own_authorities_of
 from kinstall.cluster import ClusterSpec, OwnAuthority
@@ -75,13 +75,13 @@ def _authority(
     if certificate is None or key is None:
         return None
     try:
-        pair = x509.read_authority(certificate, key, now)
+        pair = issue.read_authority(certificate, key, now)
     except ValueError as error:
         at = "key" if str(error).startswith("the key") else "certificate"
         problems.append(Problem(f"{place}.{at}", str(error), "name an authority that may sign the cluster's"))
         return None
-    if ends and x509.expires(pair.certificate_pem) < ends:
-        message = f"it ends on {x509.expires(pair.certificate_pem):%Y-%m-%d}, before the certificates it would sign"
+    if ends and issue.expires(pair.certificate_pem) < ends:
+        message = f"it ends on {issue.expires(pair.certificate_pem):%Y-%m-%d}, before the certificates it would sign"
         problems.append(Problem(f"{place}.certificate", message, "make security.leafDays shorter, or renew it first"))
         return None
     return pair
@@ -91,7 +91,7 @@ def _shared(authorities: Mapping[Signer, KeyPair]) -> Iterator[Problem]:
     names = {signer: name for name, signer in _SIGNERS.items()}
     known: dict[str, str] = {}
     for signer, pair in authorities.items():
-        fingerprint = x509.ca_fingerprint(pair.certificate_pem)
+        fingerprint = issue.ca_fingerprint(pair.certificate_pem)
         if fingerprint in known:
             message = f"this is {known[fingerprint]}'s key too: whom one trusts, the other must not"
             yield Problem(f"security.ownCA.{names[signer]}.certificate", message, "take an authority of its own")

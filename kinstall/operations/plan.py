@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from assets.x509 import ca_fingerprint
+from assets.credentials.issue import ca_fingerprint
 from kinstall.cluster import ClusterSpec
 from kinstall.cluster.subnets import assign_pod_cidrs
 from kinstall.engine.preview import PlannedChange, planned_changes, to_read

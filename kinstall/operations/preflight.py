@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from shlex import quote
 
 from assets import paths
-from assets.x509 import ca_fingerprint
+from assets.credentials.issue import ca_fingerprint
 from kinstall.cluster import ClusterSpec
 from kinstall.connectivity import Matrix, wanted
 from kinstall.findings import Finding

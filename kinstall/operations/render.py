@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from assets import paths
-from assets.x509 import ca_fingerprint
+from assets.credentials.issue import ca_fingerprint
 from kinstall.cluster import ClusterSpec
 from kinstall.cluster.subnets import assign_pod_cidrs
 from kinstall.errors import UsageError

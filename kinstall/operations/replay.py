@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 
-from assets import kubeconfig
+from assets.credentials import kubeconfigs
 from kinstall.answers import load
 from kinstall.cluster import ClusterSpec
 from kinstall.engine.events import Notice, Outcome, RunFinished, RunStarted, Sink
@@ -104,8 +104,8 @@ def _keep(spec: ClusterSpec, state: StateFolder, prepared: Prepared) -> None:
     text = load.dump(spec).encode()
     files = {
         state.answers: text,
-        state.admin_conf: kubeconfig.admin_conf(spec, prepared.inputs.pki).content,
-        state.super_admin_conf: kubeconfig.super_admin_conf(spec, prepared.inputs.pki).content,
+        state.admin_conf: kubeconfigs.admin_conf(spec, prepared.inputs.pki).content,
+        state.super_admin_conf: kubeconfigs.super_admin_conf(spec, prepared.inputs.pki).content,
     }
     for path, content in files.items():
         if state.read(path) != content:

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from assets import paths
-from assets.pki import KeyPair, Leaf, LeafRequest, wanted_leaves
+from assets.credentials.required import KeyPair, Leaf, LeafRequest, wanted_leaves
 from kinstall.cluster import ClusterSpec
 from kinstall.engine.host import Host
 from kinstall.errors import KinstallError

@@ -13,8 +13,16 @@ from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 
-from assets import x509
-from assets.pki import CA_COMMON_NAMES, ClusterPki, KeyPair, LeafRequest, Signer, SigningKey, wanted_leaves
+from assets.credentials import issue
+from assets.credentials.required import (
+    CA_COMMON_NAMES,
+    ClusterPki,
+    KeyPair,
+    LeafRequest,
+    Signer,
+    SigningKey,
+    wanted_leaves,
+)
 from kinstall import files
 from kinstall.cluster import ClusterSpec
 from kinstall.errors import KinstallError
@@ -80,16 +88,16 @@ def _authority(
         _checked(pair, str(certificate))
         if own and own.certificate_pem != pair.certificate_pem:
             pair = _reissued(pair, own, certificate)
-        if x509.expires(pair.certificate_pem) <= now:
+        if issue.expires(pair.certificate_pem) <= now:
             raise PkiUnusable(
-                f"the certificate authority {certificate} expired on {x509.expires(pair.certificate_pem):%Y-%m-%d}",
+                f"the certificate authority {certificate} expired on {issue.expires(pair.certificate_pem):%Y-%m-%d}",
                 "Check this machine's clock. An expired authority means new certificates for the whole cluster.",
             )
         return pair
     if not create:
         raise _missing(certificate)
     security = spec.security
-    pair = own or x509.new_authority(CA_COMMON_NAMES[signer], security.key_type, now, security.ca_days)
+    pair = own or issue.new_authority(CA_COMMON_NAMES[signer], security.key_type, now, security.ca_days)
     _write(key, pair.key_pem, 0o600)
     _write(certificate, pair.certificate_pem, 0o644)
     return pair
@@ -97,7 +105,7 @@ def _authority(
 
 def _reissued(pair: KeyPair, own: KeyPair, certificate: Path) -> KeyPair:
     """The same authority with a new certificate; any other one would cut every node off from the cluster."""
-    if x509.ca_fingerprint(own.certificate_pem) != x509.ca_fingerprint(pair.certificate_pem):
+    if issue.ca_fingerprint(own.certificate_pem) != issue.ca_fingerprint(pair.certificate_pem):
         raise PkiUnusable(
             f"security.ownCA names another authority than {certificate}, which the cluster was made with",
             "Put the former one back; for another authority reset the cluster, with --forget-pki, and install it anew.",
@@ -111,11 +119,11 @@ def _service_accounts(spec: ClusterSpec, folder: Path, create: bool) -> SigningK
     if key.exists():
         try:
             # The public half follows from the key, so a lost sa.pub costs nothing.
-            pair = SigningKey(x509.public_key_of(key.read_bytes()), key.read_bytes())
+            pair = SigningKey(issue.public_key_of(key.read_bytes()), key.read_bytes())
         except ValueError as error:
             raise PkiUnusable(f"{key} is no key: {error}", f"Restore {folder} from a backup.") from error
     elif create:
-        pair = x509.new_signing_key(spec.security.key_type)
+        pair = issue.new_signing_key(spec.security.key_type)
         _write(key, pair.key_pem, 0o600)
     else:
         raise _missing(key)
@@ -139,9 +147,9 @@ def _leaf(
     path = _leaf_path(folder, request)
     ca, security = authorities[request.signer], spec.security
     kept = _split(path.read_bytes()) if path.exists() else None
-    if kept and not x509.needs_renewal(kept, request, ca, security.key_type, now):
+    if kept and not issue.needs_renewal(kept, request, ca, security.key_type, now):
         return kept
-    pair = x509.issue(request, ca, security.key_type, now, security.leaf_days)
+    pair = issue.issue(request, ca, security.key_type, now, security.leaf_days)
     _write(path, pair.certificate_pem + pair.key_pem, 0o600)
     return pair
 
@@ -154,7 +162,7 @@ def _split(content: bytes) -> KeyPair:
 
 def _checked(pair: KeyPair, name: str) -> None:
     try:
-        matching = x509.belongs_together(pair)
+        matching = issue.belongs_together(pair)
     except ValueError as error:
         raise PkiUnusable(f"{name} or its key cannot be read: {error}", "Restore the pair from a backup.") from error
     if not matching:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from assets import paths
-from assets.coredns import coredns_objects
+from assets.addons.coredns import coredns_objects
 from assets.rendered import Rendered
-from assets.yamltext import documents
+from assets.yaml_writer import documents
 from kinstall.cluster import Node
 from kinstall.cluster.release_files import image_refs
 from kinstall.diagnosis.explain import diagnose_program

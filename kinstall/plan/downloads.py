@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from assets import catalog, container_runtime, paths
+from assets import catalog, paths
+from assets.container_runtime import containerd
 from assets.rendered import Rendered
 from kinstall.cluster import ClusterSpec, Node
 from kinstall.cluster.release_files import Place, ReleaseFile, image_refs, release_files
@@ -54,8 +55,8 @@ def runtime(spec: ClusterSpec, node: Node, files: Mapping[str, tuple[Rendered, .
         # A registry would still be asked for elsewhere, and a password would stay.
         Script(
             "no other mirrors",
-            check=container_runtime.other_mirrors(spec, "exit 1"),
-            run=container_runtime.other_mirrors(spec, 'rm -f -- "$f"'),
+            check=containerd.other_mirrors(spec, "exit 1"),
+            run=containerd.other_mirrors(spec, 'rm -f -- "$f"'),
             removes=(f"{paths.CONTAINERD_CERTS}/*/hosts.toml",),
         ),
         Unit(paths.CONTAINERD_UNIT, (*needs_start, *programs), undo=cleanup.CONTAINERD),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from assets import catalog, gateway, paths
+from assets import catalog, paths
+from assets.network import gateway
 from assets.rendered import Rendered
 from kinstall.cluster import ClusterSpec, Node
 from kinstall.engine.steps import Script, Step, Unit

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from assets import catalog, kubeconfig, objects, paths
+from assets import catalog, objects, paths
+from assets.credentials import kubeconfigs
 from assets.rendered import Rendered
-from assets.yamltext import documents
+from assets.yaml_writer import documents
 from kinstall.cluster import Node
 from kinstall.diagnosis.explain import diagnose_program
 from kinstall.engine.steps import File, Script, Step, Unit, Wait
@@ -35,8 +36,8 @@ def control_plane(inputs: Inputs) -> tuple[Step, ...]:
     spec = inputs.spec
     wanted = (*objects.bootstrap_objects(), *objects.node_objects(spec, dict(inputs.pod_cidrs)))
     document = documents(wanted).encode()
-    super_admin = kubeconfig.super_admin_conf(spec, inputs.pki).content
-    port = f"{kubeconfig.API_PORT:04X}"
+    super_admin = kubeconfigs.super_admin_conf(spec, inputs.pki).content
+    port = f"{kubeconfigs.API_PORT:04X}"
     return (
         File(OBJECTS, document, 0o600),
         Wait(

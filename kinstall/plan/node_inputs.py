@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from shlex import quote
 
 from assets import catalog, paths
+from assets.credentials.required import ClusterPki
 from assets.inputs import MirrorAccess, NodeInputs
-from assets.pki import ClusterPki
 from assets.pod_network import pod_network
 from assets.pod_network.manifest import Manifest
 from assets.rendered import Rendered

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from assets import catalog, firewall, kernel, paths
+from assets import catalog, paths
+from assets.network import firewall
+from assets.node import kernel
 from assets.pod_network import pod_network
 from assets.rendered import Rendered
 from kinstall.cluster import ClusterSpec, Node

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from assets.kubeconfig import API_PORT
+from assets.credentials.kubeconfigs import API_PORT
 from kinstall.cluster import ClusterSpec, Node
 from kinstall.engine.events import Outcome
 from kinstall.errors import TransportError

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from assets.pki import CA_COMMON_NAMES, LeafRequest, Signer, wanted_leaves
+from assets.credentials.required import CA_COMMON_NAMES, LeafRequest, Signer, wanted_leaves
 from kinstall.cluster import ClusterSpec
 
 
@@ -22,7 +22,7 @@ class Row:
 
 
 def rows(spec: ClusterSpec, today: date) -> list[Row]:
-    """Authorities first, then what they sign, in the order in which assets.pki names them."""
+    """Authorities first, then what they sign, in the order in which assets.credentials.required names them."""
     security = spec.security
     authority_until, leaf_until = (
         _after(today, security.ca_days),

@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from assets import container_runtime, paths
-from assets.cni import conflist
-from assets.kernel import SYSCTLS
+from assets import paths
+from assets.container_runtime import containerd
+from assets.node.kernel import SYSCTLS
+from assets.pod_network.cni import conflist
 from kinstall.answers.load import load
 from tests.lab.api import Lab
 from tests.lab.cluster import Cluster
@@ -93,9 +94,9 @@ def _preload(lab: Lab, hosts: list[Host], home: Path) -> None:
     spec = load(Cluster(lab, hosts, home).answers)
     pause = next(name for name in images if "/pause:" in name)
     files = [
-        container_runtime.containerd_config(spec, spec.nodes[0], pause),
-        container_runtime.containerd_unit(),
-        *container_runtime.mirrors(spec, {}),
+        containerd.containerd_config(spec, spec.nodes[0], pause),
+        containerd.containerd_unit(),
+        *containerd.mirrors(spec, {}),
     ]
     for host in hosts:
         for file in files:

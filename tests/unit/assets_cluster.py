@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 
 from assets.catalog import rendered_for
+from assets.credentials.required import ClusterPki
 from assets.inputs import NodeInputs
-from assets.pki import ClusterPki
 from assets.rendered import Rendered
 from kinstall.cluster import CONTROL_PLANE, WORKER, ClusterSpec, Node
 from kinstall.cluster.release_files import ImageRefs

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from assets import paths
-from assets.commands import flags
-from assets.pki import ClusterPki, Leaf, Signer
-from assets.static_pods import CA_FOLDERS
+from assets.control_plane.flags import flags
+from assets.control_plane.static_pods import CA_FOLDERS
+from assets.credentials.required import ClusterPki, Leaf, Signer
 from kinstall.cluster import CONTROL_PLANE, ClusterSpec, ComponentOverrides, Components, Node
 from kinstall.pki.store import ensure_pki
 from tests.unit.assets_cluster import NOW, SPEC, files_of, loaded, pki_in

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from assets import firewall, gateway
+from assets.network import firewall, gateway
 from kinstall.cluster import ClusterSpec, Security
 from tests.unit.assets_cluster import SPEC
 
@@ -84,7 +84,7 @@ def test_a_node_keeps_its_pods_from_it(tmp_path: Path) -> None:
 
 def test_nothing_of_it_in_mode_https_and_on_workers() -> None:
     """No file, no certificate."""
-    from assets.pki import Leaf, wanted_leaves
+    from assets.credentials.required import Leaf, wanted_leaves
 
     http = spec("192.0.2.0/24")
     worker, plane = http.workers[0], http.control_planes[0]

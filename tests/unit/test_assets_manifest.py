@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from assets.commands import controller_manager
+from assets.control_plane.flags import controller_manager
 from assets.pod_network import POD_NETWORKS
 from assets.pod_network.manifest import Thing, Unusable, read
 from kinstall.cluster import Networking

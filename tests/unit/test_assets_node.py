@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from assets import catalog, container_runtime, kernel, paths, units
+from assets import catalog, paths, units
+from assets.container_runtime import containerd
+from assets.credentials.required import ClusterPki
 from assets.inputs import MirrorAccess
-from assets.pki import ClusterPki
-from assets.yamltext import document
+from assets.node import kernel
+from assets.yaml_writer import document
 from kinstall.cluster import (
     ClusterSpec,
     ComponentOverrides,
@@ -171,7 +173,7 @@ def test_a_mirror_with_a_login(pki: ClusterPki) -> None:
     mirror = Mirror(endpoint="https://192.0.2.1:5443", user="ops", password="env:X", ca_file="ca.pem")
     spec = replace(SPEC, images=Images(mirrors={"registry.k8s.io": mirror}))
     access = {"registry.k8s.io": MirrorAccess(authorization="Basic b3BzOng=", ca=b"an authority")}
-    config, authority = container_runtime.mirrors(spec, access)[::-1]
+    config, authority = containerd.mirrors(spec, access)[::-1]
     assert authority.content == b"an authority"
     assert tomllib.loads(config.content.decode()) == {
         "server": "https://192.0.2.1:5443",
@@ -181,7 +183,7 @@ def test_a_mirror_with_a_login(pki: ClusterPki) -> None:
     }
     assert (config.mode, config.secret) == (0o600, True)
     with pytest.raises(KeyError):  # never a file without the login that the answers name
-        container_runtime.mirrors(spec, {})
+        containerd.mirrors(spec, {})
 
 
 def test_conflist(pki: ClusterPki) -> None:

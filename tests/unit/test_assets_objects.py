@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import yaml
 
-from assets.coredns import coredns_objects, corefile
+from assets.addons.coredns import coredns_objects, corefile
 from assets.objects import bootstrap_objects, node_objects, taint_arguments
-from assets.yamltext import documents
+from assets.yaml_writer import documents
 from tests.unit.assets_cluster import CIDRS, SPEC
 
 

@@ -65,7 +65,7 @@ needs_vxlan = pytest.mark.skipif(not possible(), reason="no network namespaces, 
 def run(tmp_path: Path, program: str, here: str = HERE) -> subprocess.CompletedProcess[str]:
     (tmp_path / "here").write_text(here)
     (tmp_path / "there").write_text(THERE)
-    script = str(files("assets").joinpath("scripts/overlay.sh"))
+    script = str(files("assets.pod_network").joinpath("overlay.sh"))
     environment = {**os.environ, "SCRIPT": script, "HERE": f"{tmp_path}/here", "THERE": f"{tmp_path}/there"}
     environment |= {"PYTHON": sys.executable, "ECHO": ECHO, "ASK": ASK}
     command = [*NAMESPACE, "sh", "-c", SETUP + program]

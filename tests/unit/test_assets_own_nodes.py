@@ -8,8 +8,8 @@ import pytest
 from cryptography import x509
 
 from assets import paths
+from assets.credentials.required import ClusterPki, Leaf
 from assets.objects import node_labels
-from assets.pki import ClusterPki, Leaf
 from kinstall.cluster import (
     ClusterSpec,
     ComponentOverrides,

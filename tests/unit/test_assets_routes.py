@@ -33,7 +33,7 @@ def run(tmp_path: Path, listed: str, program: str) -> subprocess.CompletedProces
     (tmp_path / "routes").write_text(listed)
     environment = {
         **os.environ,
-        "SCRIPT": str(files("assets").joinpath("scripts/routes.sh")),
+        "SCRIPT": str(files("assets.pod_network").joinpath("routes.sh")),
         "KINSTALL_ROUTES": str(tmp_path / "routes"),
     }
     return subprocess.run(

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from cryptography.x509 import load_pem_x509_certificate
 
-from assets import x509
-from assets.pki import Leaf, Signer
-from assets.x509 import ca_fingerprint
+from assets.credentials import issue
+from assets.credentials.issue import ca_fingerprint
+from assets.credentials.required import Leaf, Signer
 from kinstall.cluster import ClusterSpec, Networking, OwnAuthorities, OwnAuthority, Security
 from kinstall.errors import InvalidAnswers
 from kinstall.operations import operator_files
@@ -131,8 +131,8 @@ def test_it_need_not_outlive_them_once_it_is_taken(tmp_path: Path) -> None:
     spec, pki, later = with_own(tmp_path), tmp_path / "pki", NOW + timedelta(days=300)
     ensure_pki(spec, pki, NOW, create_cas=True, own=operator_files.read(spec, pki, NOW).authorities)
     keys = ensure_pki(spec, pki, later, create_cas=False, own=operator_files.read(spec, pki, later).authorities)
-    assert max(x509.expires(pair.certificate_pem) for (_, leaf), pair in keys.leaves.items() if "etcd" not in leaf
-               and "front" not in leaf) <= x509.expires(made.certificate_pem)  # fmt: skip
+    assert max(issue.expires(pair.certificate_pem) for (_, leaf), pair in keys.leaves.items() if "etcd" not in leaf
+               and "front" not in leaf) <= issue.expires(made.certificate_pem)  # fmt: skip
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:

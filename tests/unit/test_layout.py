@@ -15,7 +15,7 @@ MAX_LINES = 400
 
 # Where a library may be imported: prefixes of paths.
 HOMES = {
-    "cryptography": ("assets/",),
+    "cryptography": ("assets/credentials/",),
     "paramiko": ("kinstall/transport/ssh",),
     "rich": ("kinstall/terminal/", "screens/"),
     "textual": ("screens/",),

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from assets import paths
-from assets.container_runtime import other_mirrors
+from assets.container_runtime.containerd import other_mirrors
 from kinstall.cluster import Images, Mirror
 from kinstall.engine.record import Entry, Kind
 from tests.unit.assets_cluster import SPEC

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from cryptography.x509 import load_pem_x509_certificate
 
-from assets import x509
-from assets.pki import KeyPair, Leaf, LeafRequest, Signer, wanted_leaves
+from assets.credentials import issue
+from assets.credentials.required import KeyPair, Leaf, LeafRequest, Signer, wanted_leaves
 from kinstall.cluster import Security
 from tests.unit.assets_cluster import NOW, SPEC
 
@@ -23,16 +23,16 @@ def request_for(name: Leaf) -> LeafRequest:
 
 @pytest.fixture(scope="module")
 def ca() -> KeyPair:
-    return x509.new_authority("kubernetes", "ecdsa", NOW, 3650)
+    return issue.new_authority("kubernetes", "ecdsa", NOW, 3650)
 
 
 @pytest.mark.parametrize("key_type", ["ecdsa", "rsa"])
 def test_openssl_accepts_every_leaf_for_its_purpose_only(key_type: str, tmp_path: Path) -> None:
     """Each certificate of a control plane verifies against its authority, for server or client use as asked."""
-    authorities = {signer: x509.new_authority(signer.name, key_type, NOW, 3650) for signer in Signer}
+    authorities = {signer: issue.new_authority(signer.name, key_type, NOW, 3650) for signer in Signer}
     for request in wanted_leaves(SPEC, CP1):
         signer = authorities[request.signer]
-        pair = x509.issue(request, signer, key_type, NOW, 365)
+        pair = issue.issue(request, signer, key_type, NOW, 365)
         (tmp_path / "ca.crt").write_bytes(signer.certificate_pem)
         (tmp_path / "leaf.crt").write_bytes(pair.certificate_pem)
         for purpose, wanted in (("sslserver", request.server), ("sslclient", request.client)):
@@ -78,22 +78,22 @@ def test_identities_are_kubernetes_own() -> None:
 def test_a_fresh_leaf_stays(ca: KeyPair) -> None:
     """A certificate that fits stays until a third of its life is left, and not longer."""
     request = request_for(Leaf.APISERVER)
-    pair = x509.issue(request, ca, "ecdsa", NOW, 300)
-    assert x509.needs_renewal(pair, request, ca, "ecdsa", NOW) == ""
-    assert x509.needs_renewal(pair, request, ca, "ecdsa", NOW + timedelta(days=199)) == ""
-    assert "third" in x509.needs_renewal(pair, request, ca, "ecdsa", NOW + timedelta(days=201))
-    assert "not valid yet" in x509.needs_renewal(pair, request, ca, "ecdsa", NOW - timedelta(hours=1))
+    pair = issue.issue(request, ca, "ecdsa", NOW, 300)
+    assert issue.needs_renewal(pair, request, ca, "ecdsa", NOW) == ""
+    assert issue.needs_renewal(pair, request, ca, "ecdsa", NOW + timedelta(days=199)) == ""
+    assert "third" in issue.needs_renewal(pair, request, ca, "ecdsa", NOW + timedelta(days=201))
+    assert "not valid yet" in issue.needs_renewal(pair, request, ca, "ecdsa", NOW - timedelta(hours=1))
 
 
 def test_what_makes_a_leaf_unfit(ca: KeyPair) -> None:
     """Another authority (also one of the same name), subject, name, purpose, key type or key, and garbage."""
     request = request_for(Leaf.APISERVER)
-    pair = x509.issue(request, ca, "ecdsa", NOW, 365)
-    namesake = x509.new_authority("kubernetes", "ecdsa", NOW, 3650)
-    other_key = x509.issue(request, ca, "ecdsa", NOW, 365).key_pem
+    pair = issue.issue(request, ca, "ecdsa", NOW, 365)
+    namesake = issue.new_authority("kubernetes", "ecdsa", NOW, 3650)
+    other_key = issue.issue(request, ca, "ecdsa", NOW, 365).key_pem
 
     def why(pair: KeyPair = pair, request: LeafRequest = request, ca: KeyPair = ca, key_type: str = "ecdsa") -> str:
-        return x509.needs_renewal(pair, request, ca, key_type, NOW)
+        return issue.needs_renewal(pair, request, ca, key_type, NOW)
 
     assert "another authority" in why(ca=namesake)
     assert "subject" in why(request=replace(request, organization="system:masters"))
@@ -107,14 +107,14 @@ def test_what_makes_a_leaf_unfit(ca: KeyPair) -> None:
 
 def test_a_leaf_ends_with_its_authority() -> None:
     """A certificate that outlives its signer would only look valid."""
-    short = x509.new_authority("kubernetes", "ecdsa", NOW, 30)
-    pair = x509.issue(request_for(Leaf.ADMIN), short, "ecdsa", NOW, 365)
-    assert x509.expires(pair.certificate_pem) == x509.expires(short.certificate_pem) == NOW + timedelta(days=30)
+    short = issue.new_authority("kubernetes", "ecdsa", NOW, 30)
+    pair = issue.issue(request_for(Leaf.ADMIN), short, "ecdsa", NOW, 365)
+    assert issue.expires(pair.certificate_pem) == issue.expires(short.certificate_pem) == NOW + timedelta(days=30)
 
 
 def test_backdated_and_of_random_serial(ca: KeyPair) -> None:
     """Valid five minutes before it was made, for nodes whose clocks are behind; no two serial numbers are the same."""
-    pairs = [x509.issue(request_for(Leaf.ADMIN), ca, "ecdsa", NOW, 365) for _ in range(3)]
+    pairs = [issue.issue(request_for(Leaf.ADMIN), ca, "ecdsa", NOW, 365) for _ in range(3)]
     certificates = [load_pem_x509_certificate(pair.certificate_pem) for pair in pairs]
     assert {c.not_valid_before_utc for c in certificates} == {NOW - timedelta(minutes=5)}
     assert len({c.serial_number for c in certificates}) == 3
@@ -125,10 +125,10 @@ def test_the_fingerprint_is_kubeadms(ca: KeyPair, tmp_path: Path) -> None:
     (tmp_path / "ca.crt").write_bytes(ca.certificate_pem)
     script = f"openssl x509 -pubkey -noout -in {tmp_path}/ca.crt | openssl pkey -pubin -outform DER | openssl sha256 -r"
     expected = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout.split()[0]
-    assert x509.ca_fingerprint(ca.certificate_pem) == f"sha256:{expected}"
+    assert issue.ca_fingerprint(ca.certificate_pem) == f"sha256:{expected}"
 
 
 def test_no_key_in_a_repr(ca: KeyPair) -> None:
     """A pair that ends up in a traceback or a log shows no key."""
     assert b"PRIVATE" in ca.key_pem
-    assert "PRIVATE" not in repr(ca) + repr(x509.new_signing_key("ecdsa"))
+    assert "PRIVATE" not in repr(ca) + repr(issue.new_signing_key("ecdsa"))

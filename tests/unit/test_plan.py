@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from assets import kubeconfig, paths
+from assets import paths
+from assets.credentials import kubeconfigs
 from kinstall.answers.load import load
 from kinstall.cluster import WORKER, ClusterSpec, ComponentOverrides, Node
 from kinstall.cluster.subnets import assign_pod_cidrs
@@ -104,7 +105,7 @@ def test_secrets_are_marked_private_and_in_no_code(name: str, keys: Path) -> Non
     text = "\n".join([*fragments(plan), repr(plan)])
     assert len(lines) > 20 and [line for line in lines if line in text] == []
     # The key that may do everything is seen by one script while it runs, and lies on no node.
-    super_admin = kubeconfig.super_admin_conf(inputs.spec, inputs.pki).content
+    super_admin = kubeconfigs.super_admin_conf(inputs.spec, inputs.pki).content
     assert all(file.content != super_admin for file in files)
     assert any(isinstance(step, Script) and step.files for node in plan.nodes for step in steps_of(plan, node))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from assets.firewall import GATEWAY_PORT
+from assets.network.firewall import GATEWAY_PORT
 from assets.pod_network import pod_network
 from kinstall.findings import Finding
 from kinstall.preflight.checks import Check, View

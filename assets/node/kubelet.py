@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from assets import paths, units
-from assets.commands import flags
+from assets.control_plane.flags import flags
+from assets.credentials.required import Leaf
 from assets.inputs import NodeInputs
-from assets.pki import Leaf
 from assets.rendered import Rendered, text
-from assets.yamltext import document
+from assets.yaml_writer import document
 from kinstall.cluster import ClusterSpec, Node
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from assets import paths
-from assets.pki import ClusterPki, KeyPair, Leaf
+from assets.credentials.issue import embedded
+from assets.credentials.required import ClusterPki, KeyPair, Leaf
 from assets.rendered import Rendered, text
-from assets.x509 import embedded
-from assets.yamltext import document
+from assets.yaml_writer import document
 from kinstall.cluster import ClusterSpec, Node
 
 API_PORT = 6443

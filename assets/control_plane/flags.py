@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from assets import paths
-from assets.kubeconfig import API_PORT
-from assets.pki import Leaf
+from assets.credentials.kubeconfigs import API_PORT
+from assets.credentials.required import Leaf
 from kinstall.cluster import ClusterSpec, Node
 
 ETCD_CLIENT_PORT = 2379

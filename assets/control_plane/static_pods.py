@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from assets import commands, paths
+from assets import paths
+from assets.control_plane import flags
+from assets.credentials.kubeconfigs import API_PORT
+from assets.credentials.required import ClusterPki, Leaf, Signer
 from assets.inputs import NodeInputs
-from assets.kubeconfig import API_PORT
-from assets.pki import ClusterPki, Leaf, Signer
 from assets.rendered import Rendered, text
-from assets.yamltext import document
+from assets.yaml_writer import document
 from kinstall.cluster import ClusterSpec, Node
 
 CA_FOLDERS = (
@@ -79,17 +80,17 @@ def static_pods(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInpu
 
 def _etcd(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInputs) -> _Component:
     # A plain-HTTP listener on loopback for probes: the kubelet has no client certificate for the other one.
-    ready = _Probe("/readyz", "127.0.0.1", commands.ETCD_METRICS_PORT, "HTTP")
+    ready = _Probe("/readyz", "127.0.0.1", flags.ETCD_METRICS_PORT, "HTTP")
     return _Component(
         name="etcd",
         image=inputs.images.etcd,
-        command=commands.etcd(spec, node),
+        command=flags.etcd(spec, node),
         mounts=(
             _Mount("etcd-certs", paths.ETCD_PKI, "Directory"),
             _Mount("etcd-data", paths.ETCD_DATA, "DirectoryOrCreate", read_only=False),
         ),
         requests={"cpu": "100m", "memory": "100Mi"},
-        live=_Probe("/livez", "127.0.0.1", commands.ETCD_METRICS_PORT, "HTTP"),
+        live=_Probe("/livez", "127.0.0.1", flags.ETCD_METRICS_PORT, "HTTP"),
         startup=ready,
         ready=ready,
         # Not its own certificates: etcd reads them anew for every handshake. Were it started anew together with the API
@@ -108,7 +109,7 @@ def _apiserver(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInput
     return _Component(
         name="kube-apiserver",
         image=inputs.images.kube_apiserver,
-        command=commands.apiserver(spec, node),
+        command=flags.apiserver(spec, node),
         mounts=(_Mount("k8s-certs", paths.PKI, "Directory"), *_ca_mounts(inputs)),
         requests={"cpu": "250m"},
         live=_Probe("/livez", node.internal_ip, API_PORT),
@@ -119,12 +120,12 @@ def _apiserver(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInput
 
 
 def _controller_manager(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInputs) -> _Component:
-    health = _Probe("/healthz", "127.0.0.1", commands.CONTROLLER_MANAGER_PORT)
+    health = _Probe("/healthz", "127.0.0.1", flags.CONTROLLER_MANAGER_PORT)
     signers = (Signer.CLUSTER, Signer.FRONT_PROXY)
     return _Component(
         name="kube-controller-manager",
         image=inputs.images.kube_controller_manager,
-        command=commands.controller_manager(spec, node),
+        command=flags.controller_manager(spec, node),
         mounts=(
             _Mount("k8s-certs", paths.PKI, "Directory"),
             _Mount("kubeconfig", paths.CONTROLLER_MANAGER_CONF, "File"),
@@ -145,12 +146,12 @@ def _scheduler(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInput
     return _Component(
         name="kube-scheduler",
         image=inputs.images.kube_scheduler,
-        command=commands.scheduler(spec, node),
+        command=flags.scheduler(spec, node),
         mounts=(_Mount("kubeconfig", paths.SCHEDULER_CONF, "File"),),
         requests={"cpu": "100m"},
-        live=_Probe("/livez", "127.0.0.1", commands.SCHEDULER_PORT),
-        startup=_Probe("/livez", "127.0.0.1", commands.SCHEDULER_PORT),
-        ready=_Probe("/readyz", "127.0.0.1", commands.SCHEDULER_PORT),
+        live=_Probe("/livez", "127.0.0.1", flags.SCHEDULER_PORT),
+        startup=_Probe("/livez", "127.0.0.1", flags.SCHEDULER_PORT),
+        ready=_Probe("/readyz", "127.0.0.1", flags.SCHEDULER_PORT),
         certificates=_used(pki, node, (Signer.CLUSTER,), (Leaf.SCHEDULER,)),
     )
 

@@ -5,8 +5,8 @@ a unit of each control plane, and a packet filter that admits the trusted networ
 by `kubectl proxy` (--reject-paths), as do requests with a Host header of somebody else (--accept-hosts).
 
 What pods send would arrive under their node's address, which may well be a trusted one: so every node drops it before
-it is masqueraded (assets/firewall.py), and the control plane once more by the pods' own addresses. The filter is loaded
-before the gateway listens, and a gateway whose filter cannot be loaded does not start.
+it is masqueraded (assets/network/firewall.py), and the control plane once more by the pods' own addresses. The filter
+is loaded before the gateway listens, and a gateway whose filter cannot be loaded does not start.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import re
 from ipaddress import IPv4Network, collapse_addresses
 
 from assets import paths, units
-from assets.firewall import GATEWAY_PORT
-from assets.kubeconfig import gateway_conf
-from assets.pki import ClusterPki
+from assets.credentials.kubeconfigs import gateway_conf
+from assets.credentials.required import ClusterPki
+from assets.network.firewall import GATEWAY_PORT
 from assets.rendered import Rendered, text
 from kinstall.cluster import ClusterSpec, Node
 

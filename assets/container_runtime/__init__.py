@@ -1,0 +1,1 @@
+"""The container runtime: its configuration, its mirrors, its unit."""

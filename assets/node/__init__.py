@@ -1,0 +1,1 @@
+"""What runs on every node: kernel settings, the kubelet, kube-proxy."""
