@@ -19,7 +19,7 @@ from screens.fields.form import Group
 from screens.fields.values import Kind, kind_of, shown
 from tests.golden.making import plan_of
 from tests.screens.pretend import Pretend
-from tests.unit.generated_answers import generated, generated_text
+from tests.unit.answers.generated_answers import generated, generated_text
 
 NUMBERS = range(200)
 TYPED = 5

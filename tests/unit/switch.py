@@ -15,7 +15,9 @@ from kinstall.facts.model import parse
 from kinstall.transport.ssh.channel import SshChannel
 from tests.unit.sshd import Farm, Sshd
 
-FACTS = replace(parse((Path(__file__).parent / "recorded" / "debian12.txt").read_text().splitlines()), listeners=())
+FACTS = replace(
+    parse((Path(__file__).parent / "facts" / "recorded" / "debian12.txt").read_text().splitlines()), listeners=()
+)
 """Of any such node: nothing listens there but for its sshd."""
 
 

@@ -1,0 +1,275 @@
+"""The command line as a user types it: help, exit codes, sentences instead of tracebacks."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from kinstall import __version__
+from kinstall.cli import main
+from kinstall.plan import PHASES
+
+ROOT = Path(__file__).parents[3]
+MINIMAL = str(ROOT / "examples" / "minimal.yaml")
+COMMANDS = (
+    "replay",
+    "plan",
+    "preflight",
+    "verify",
+    "reset",
+    "trust",
+    "rehearse",
+    "render",
+    "routes",
+    "report",
+    "kubeconfig",
+    "schema",
+)
+
+
+@dataclass(frozen=True)
+class Ended:
+    code: object
+    out: str
+    err: str
+
+
+Type = Callable[..., Ended]
+
+
+@pytest.fixture
+def kinstall(capsys: pytest.CaptureFixture[str]) -> Type:
+    """Run a command in this process: an exception that it does not turn into a sentence fails the test."""
+
+    def typed(*words: str) -> Ended:
+        try:
+            code: object = main.main(words)
+        except SystemExit as ended:
+            code = ended.code
+        return Ended(code or 0, *capsys.readouterr())
+
+    return typed
+
+
+@pytest.fixture
+def refused(kinstall: Type) -> Callable[..., str]:
+    """What a command says when it ends with exit code 2 and nothing on its standard output."""
+
+    def typed(*words: str) -> str:
+        ran = kinstall(*words)
+        assert (ran.code, ran.out) == (2, ""), ran
+        return ran.err
+
+    return typed
+
+
+Refused = Callable[..., str]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of one's own for the state folder, and nobody at a terminal."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    return tmp_path
+
+
+def test_every_command_has_help_with_an_example(kinstall: Type) -> None:
+    """The example can be typed as it stands, and the list of commands is complete."""
+    for command in COMMANDS:
+        ran = kinstall(command, "--help")
+        example = ran.out.split("Example: kinstall ")[1].split(">")[0]
+        assert ran.code == 0 and main._parser().parse_args(example.split()).command == command
+    shown = kinstall("--help").out
+    assert set(re.findall(r"^    (\w+)\b", shown, re.MULTILINE)) == set(COMMANDS) and "Exit codes:" in shown
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_without_unicode_gets_help_too(encoding: str) -> None:
+    """A character it cannot show is replaced."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "kinstall", "trust", "--help"],
+        cwd=ROOT, env={**os.environ, "PYTHONIOENCODING": encoding}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0 and ran.stderr == "" and "--fingerprint" in ran.stdout
+
+
+def test_the_version_is_the_packages(kinstall: Type) -> None:
+    """One place says it."""
+    assert kinstall("--version").out == f"kinstall {__version__}\n"
+
+
+def test_phases_on_the_command_line_are_the_plans() -> None:
+    """The copy that spares an import is a true one."""
+    assert main._phases() == PHASES
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "the wizard needs a terminal"),
+        (("--answers", MINIMAL), "the wizard needs a terminal"),
+        (("--answers", MINIMAL, "plan", MINIMAL), "are the wizard's"),
+        (("install",), "invalid choice: 'install'"),
+        (("replay",), "ANSWERS"),
+        (("replay", MINIMAL, "--until", "dinner"), "invalid choice: 'dinner'"),
+        (("replay", MINIMAL, "--parallel", "0"), "0 is no number from 1 up"),
+        (("plan", MINIMAL, "--parallel", "many"), "many is no number from 1 up"),
+        (("plan", MINIMAL, "--output", "xml"), "invalid choice: 'xml'"),
+        (("render", MINIMAL), "DIR"),
+        (("trust", MINIMAL, "--fingerprint", "cp1"), "--fingerprint cp1 is not NODE=SHA256:…"),
+        (("trust", MINIMAL, "--fingerprint", "cp1=MD5:aa"), "is not NODE=SHA256:…"),
+    ],
+)
+def test_a_wrong_command_line_is_a_sentence(words: tuple[str, ...], said: str, refused: Refused) -> None:
+    """Exit code 2, what is wrong, and where help is."""
+    assert said in refused(*words)
+
+
+def test_an_answers_file_that_cannot_be_used_is_a_sentence(home: Path, refused: Refused) -> None:
+    """Missing, a folder, not text, empty: the file is named, and what to do."""
+    (home / "binary.yaml").write_bytes(b"\xff\xfe\0")
+    (home / "empty.yaml").write_text("")
+    for name, said in (
+        ("missing.yaml", "there is no such file"),
+        ("", "this is a directory"),
+        ("binary.yaml", "not UTF-8"),
+        ("empty.yaml", "problem"),
+    ):
+        text = refused("plan", str(home / name))
+        assert said in text and str(home) in text
+
+
+def test_an_answers_file_that_may_not_be_read(home: Path, refused: Refused) -> None:
+    """Its mode is what the sentence is about."""
+    path = home / "answers.yaml"
+    path.write_text((ROOT / "examples/minimal.yaml").read_text())
+    path.chmod(0)
+    if os.access(path, os.R_OK):
+        pytest.skip("root may read everything")
+    assert "may not read" in refused("plan", str(path))
+
+
+def test_problems_come_as_json_where_json_was_asked_for(home: Path, refused: Refused) -> None:
+    """A program that reads the output gets each problem by itself."""
+    (home / "bad.yaml").write_text("apiVersion: kinstall/v1\nnodez: []\n")
+    text = refused("plan", str(home / "bad.yaml"), "--output", "json")
+    data = json.loads(text)
+    assert data["error"] == "InvalidAnswers" and any("nodez" in problem for problem in data["problems"])
+
+
+def test_defaults_are_shown_as_answers_that_are_valid(home: Path, kinstall: Type) -> None:
+    """What --show-defaults prints says the same as the file, every default with it, and can be used itself."""
+    shown = kinstall("plan", MINIMAL, "--show-defaults")
+    assert shown.code == 0 and "podSubnet: 10.244.0.0/16" in shown.out
+    again = home / "again.yaml"
+    again.write_text(shown.out)
+    assert kinstall("plan", str(again), "--show-defaults").out == shown.out
+    assert not (home / "state").exists()
+
+
+def test_the_schema_is_json_schema(kinstall: Type) -> None:
+    """For an editor: it names every part of the answers."""
+    data = json.loads(kinstall("schema").out)
+    assert data["$schema"].startswith("https://json-schema.org/") and "nodes" in data["properties"]
+
+
+@pytest.mark.parametrize("command", ["replay", "plan", "preflight", "verify", "reset", "trust"])
+def test_a_state_folder_open_to_others_is_refused(command: str, home: Path, refused: Refused) -> None:
+    """Before any node is reached: it holds keys."""
+    folder = home / "open"
+    folder.mkdir()
+    folder.chmod(0o755)
+    text = refused(command, MINIMAL, "--state", str(folder))
+    assert "is open to others (mode 0755)" in text and f"chmod 700 {folder}" in text
+
+
+def test_reset_asks_for_the_name_and_takes_no_other(refused: Refused) -> None:
+    """Without a terminal, or with another cluster's name, nothing is done, not even a folder made."""
+    assert "add --yes demo" in refused("reset", MINIMAL)
+    assert "it is called demo" in refused("reset", MINIMAL, "--yes", "prod")
+    assert "nowhere is no node of these answers" in refused("reset", MINIMAL, "--yes", "demo", "--node", "nowhere")
+
+
+@pytest.mark.parametrize("typed", ["prod\n", "\n", "\x04"])
+def test_reset_at_a_terminal_takes_only_the_name(typed: str) -> None:
+    """Another name, nothing, or the end of input: exit code 2 and a sentence."""
+    outer, inner = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "kinstall", "reset", MINIMAL], stdin=inner, stdout=inner, stderr=subprocess.PIPE,
+        text=True, cwd=ROOT,
+    ) as ran:  # fmt: skip
+        os.close(inner)
+        os.write(outer, typed.encode())
+        assert ran.stderr is not None
+        said = ran.stderr.read()
+        assert ran.wait(20) == 2 and "Traceback" not in said and "kinstall:" in said, said
+    os.close(outer)
+
+
+def test_render_writes_what_may_be_shown(home: Path, kinstall: Type, refused: Refused) -> None:
+    """A private folder, no authority's key, secrets only for their owner; a folder with something in it is refused."""
+    target = home / "out"
+    ran = kinstall("render", MINIMAL, str(target))
+    assert ran.code == 0 and "throw-away keys" in ran.out, ran
+    files = {str(path.relative_to(target)): path for path in target.rglob("*") if path.is_file()}
+    assert target.stat().st_mode & 0o777 == 0o700
+    assert {"cp1/etc/kubernetes/manifests/etcd.yaml", "w1/var/lib/kubelet/config.yaml"} <= set(files)
+    assert [name for name in files if name.endswith(("ca.key", "sa.key"))] == []
+    kept = [path for path in files.values() if "kubernetes" in path.parts and path.suffix in (".key", ".conf")]
+    assert len(kept) > 10 and {path.stat().st_mode & 0o777 for path in kept} == {0o600}
+    assert {path for path in files.values() if b"PRIVATE KEY" in path.read_bytes()} <= set(kept)
+    assert "is not empty" in refused("render", MINIMAL, str(target))
+    (home / "file").write_text("")
+    assert str(home / "file") in refused("render", MINIMAL, str(home / "file"))
+    assert not (home / "state").exists()
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    """`kinstall schema | head -1` ends quietly."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "kinstall", "schema"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+    ) as ran:
+        assert ran.stdout is not None and ran.stderr is not None
+        ran.stdout.readline()
+        ran.stdout.close()
+        assert ran.stderr.read() == b""
+        assert ran.wait(20) == 0
+
+
+def test_packages_in_the_current_directory_are_not_ours(tmp_path: Path) -> None:
+    """`python -m kinstall` from a folder that holds another `assets` and `screens`."""
+    for name in ("assets", "screens", "pathlib"):
+        (tmp_path / f"{name}.py").write_text('raise SystemExit("hijacked")')
+    ran = subprocess.run(
+        [sys.executable, "-m", "kinstall", "plan", MINIMAL, "--show-defaults"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0 and "podSubnet" in ran.stdout, ran
+
+
+def test_routes_for_a_router(kinstall: Type, refused: Callable[..., str], tmp_path: Path) -> None:
+    """A line per node as `ip route add` takes it: the ranges that are planned, or those that were once."""
+    state = tmp_path / "state"
+    words = ("routes", MINIMAL, "--state", str(state))
+    assert kinstall(*words).out.splitlines() == [
+        "10.244.0.0/24 via 192.168.56.11",
+        "10.244.1.0/24 via 192.168.56.12",
+        "10.244.2.0/24 via 192.168.56.13",
+    ]
+    assert not state.exists()
+    state.mkdir(mode=0o700)
+    (state / "nodes.json").write_text('{"gone": "10.244.1.0/24", "w1": "10.244.9.0/24"}')
+    told = json.loads(kinstall(*words, "--output", "json").out)["routes"]
+    assert [each["podCIDR"] for each in told] == ["10.244.0.0/24", "10.244.9.0/24", "10.244.2.0/24"]
+    assert "the cluster gives the nodes their ranges" in refused("routes", str(ROOT / "examples" / "own-parts.yaml"))
