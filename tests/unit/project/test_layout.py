@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,13 +14,6 @@ ROOT = Path(__file__).parents[3]
 PACKAGES = ("kinstall", "assets", "screens")
 MAX_LINES = 400
 
-# Where a library may be imported: prefixes of paths.
-HOMES = {
-    "cryptography": ("assets/credentials/",),
-    "paramiko": ("kinstall/transport/ssh",),
-    "rich": ("kinstall/terminal/", "screens/"),
-    "textual": ("screens/",),
-}
 # Put together from parts, so that this file does not find itself.
 REGISTRIES = tuple(".".join(parts) for parts in (
     ("pypi", "org"), ("pythonhosted", "org"), ("proxy", "golang", "org"), ("sum", "golang", "org"),
@@ -44,12 +38,19 @@ def sources() -> list[Path]:
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Top-level names of all modules that a file imports, also inside functions."""
+    """Dotted names of all that a file imports, also inside functions and for types only."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[0] for alias in node.names)
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module.split(".")[0]
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def homes() -> list[tuple[str, tuple[str, ...]]]:
+    """Library → prefixes of the paths that may import it, as pyproject.toml has them with their reasons."""
+    rows = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["kinstall"]["homes"]
+    assert all(row["because"] for row in rows)
+    return [(row["module"], tuple(row["homes"])) for row in rows]
 
 
 def texts() -> Iterator[tuple[str, str]]:
@@ -69,15 +70,16 @@ def test_packaging_is_a_plain_folder() -> None:
     assert not (ROOT / "packaging" / "__init__.py").exists()
 
 
-def test_each_library_has_its_home() -> None:
-    """Cryptography only in assets, paramiko only in the SSH transport, Textual only in screens, rich where text is."""
-    strays = [
-        f"{path.relative_to(ROOT)} imports {name}"
+@pytest.mark.parametrize(("library", "prefixes"), homes(), ids=[name for name, _ in homes()])
+def test_each_library_has_its_home(library: str, prefixes: tuple[str, ...]) -> None:
+    """A library is imported only where pyproject.toml says, and really there: a home that is empty is a stale line."""
+    users = [
+        str(path.relative_to(ROOT))
         for path in sources()
-        for name in imports(path)
-        if name in HOMES and not str(path.relative_to(ROOT)).startswith(HOMES[name])
+        if any(f"{name}.".startswith(f"{library}.") for name in imports(path))
     ]
-    assert strays == []
+    assert [name for name in users if not name.startswith(prefixes)] == []
+    assert users or library == "http"
 
 
 def test_files_are_read_in_one_sitting() -> None:
