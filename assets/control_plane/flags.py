@@ -8,15 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from assets import paths
-from assets.credentials.kubeconfigs import API_PORT
 from assets.credentials.required import Leaf
-from kinstall.cluster import ClusterSpec, Node
-
-ETCD_CLIENT_PORT = 2379
-ETCD_PEER_PORT = 2380
-ETCD_METRICS_PORT = 2381
-CONTROLLER_MANAGER_PORT = 10257
-SCHEDULER_PORT = 10259
+from kinstall.cluster import ClusterSpec, Node, ports
 
 
 def flags(own: Mapping[str, str], extra: Mapping[str, str]) -> tuple[str, ...]:
@@ -27,12 +20,12 @@ def flags(own: Mapping[str, str], extra: Mapping[str, str]) -> tuple[str, ...]:
 
 def etcd(spec: ClusterSpec, node: Node) -> tuple[str, ...]:
     """One member of the cluster that all control planes form together when they first start."""
-    client, peer = f"https://{node.internal_ip}:{ETCD_CLIENT_PORT}", f"https://{node.internal_ip}:{ETCD_PEER_PORT}"
-    members = [f"{one.name}=https://{one.internal_ip}:{ETCD_PEER_PORT}" for one in spec.control_planes]
+    client, peer = f"https://{node.internal_ip}:{ports.ETCD_CLIENT}", f"https://{node.internal_ip}:{ports.ETCD_PEER}"
+    members = [f"{one.name}=https://{one.internal_ip}:{ports.ETCD_PEER}" for one in spec.control_planes]
     own = {
         "name": node.name,
         "data-dir": paths.ETCD_DATA,
-        "listen-client-urls": f"https://127.0.0.1:{ETCD_CLIENT_PORT},{client}",
+        "listen-client-urls": f"https://127.0.0.1:{ports.ETCD_CLIENT},{client}",
         "advertise-client-urls": client,
         "listen-peer-urls": peer,
         "initial-advertise-peer-urls": peer,
@@ -47,7 +40,7 @@ def etcd(spec: ClusterSpec, node: Node) -> tuple[str, ...]:
         "peer-key-file": f"{paths.PKI}/{Leaf.ETCD_PEER}.key",
         "peer-trusted-ca-file": paths.ETCD_CA_CERT,
         "peer-client-cert-auth": "true",
-        "listen-metrics-urls": f"http://127.0.0.1:{ETCD_METRICS_PORT}",
+        "listen-metrics-urls": f"http://127.0.0.1:{ports.ETCD_METRICS}",
         "snapshot-count": "10000",
         "watch-progress-notify-interval": "5s",
         "feature-gates": "InitialCorruptCheck=true",
@@ -58,8 +51,8 @@ def etcd(spec: ClusterSpec, node: Node) -> tuple[str, ...]:
 def apiserver(spec: ClusterSpec, node: Node) -> tuple[str, ...]:
     own = {
         "advertise-address": node.internal_ip,
-        "secure-port": str(API_PORT),
-        "etcd-servers": f"https://127.0.0.1:{ETCD_CLIENT_PORT}",
+        "secure-port": str(ports.API_SERVER),
+        "etcd-servers": f"https://127.0.0.1:{ports.ETCD_CLIENT}",
         "etcd-cafile": paths.ETCD_CA_CERT,
         "etcd-certfile": f"{paths.PKI}/{Leaf.APISERVER_ETCD_CLIENT}.crt",
         "etcd-keyfile": f"{paths.PKI}/{Leaf.APISERVER_ETCD_CLIENT}.key",

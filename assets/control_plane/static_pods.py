@@ -9,12 +9,11 @@ from typing import Any
 
 from assets import paths
 from assets.control_plane import flags
-from assets.credentials.kubeconfigs import API_PORT
 from assets.credentials.required import ClusterPki, Leaf, Signer
 from assets.inputs import NodeInputs
 from assets.rendered import Rendered, text
 from assets.yaml_writer import document
-from kinstall.cluster import ClusterSpec, Node
+from kinstall.cluster import ClusterSpec, Node, ports
 
 CA_FOLDERS = (
     "/etc/ssl/certs",
@@ -80,7 +79,7 @@ def static_pods(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInpu
 
 def _etcd(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInputs) -> _Component:
     # A plain-HTTP listener on loopback for probes: the kubelet has no client certificate for the other one.
-    ready = _Probe("/readyz", "127.0.0.1", flags.ETCD_METRICS_PORT, "HTTP")
+    ready = _Probe("/readyz", "127.0.0.1", ports.ETCD_METRICS, "HTTP")
     return _Component(
         name="etcd",
         image=inputs.images.etcd,
@@ -90,7 +89,7 @@ def _etcd(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInputs) ->
             _Mount("etcd-data", paths.ETCD_DATA, "DirectoryOrCreate", read_only=False),
         ),
         requests={"cpu": "100m", "memory": "100Mi"},
-        live=_Probe("/livez", "127.0.0.1", flags.ETCD_METRICS_PORT, "HTTP"),
+        live=_Probe("/livez", "127.0.0.1", ports.ETCD_METRICS, "HTTP"),
         startup=ready,
         ready=ready,
         # Not its own certificates: etcd reads them anew for every handshake. Were it started anew together with the API
@@ -112,15 +111,15 @@ def _apiserver(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInput
         command=flags.apiserver(spec, node),
         mounts=(_Mount("k8s-certs", paths.PKI, "Directory"), *_ca_mounts(inputs)),
         requests={"cpu": "250m"},
-        live=_Probe("/livez", node.internal_ip, API_PORT),
-        startup=_Probe("/livez", node.internal_ip, API_PORT),
-        ready=_Probe("/readyz", node.internal_ip, API_PORT),
+        live=_Probe("/livez", node.internal_ip, ports.API_SERVER),
+        startup=_Probe("/livez", node.internal_ip, ports.API_SERVER),
+        ready=_Probe("/readyz", node.internal_ip, ports.API_SERVER),
         certificates=(*_used(pki, node, Signer, leaves), pki.service_accounts.public_pem),
     )
 
 
 def _controller_manager(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInputs) -> _Component:
-    health = _Probe("/healthz", "127.0.0.1", flags.CONTROLLER_MANAGER_PORT)
+    health = _Probe("/healthz", "127.0.0.1", ports.CONTROLLER_MANAGER)
     signers = (Signer.CLUSTER, Signer.FRONT_PROXY)
     return _Component(
         name="kube-controller-manager",
@@ -149,9 +148,9 @@ def _scheduler(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInput
         command=flags.scheduler(spec, node),
         mounts=(_Mount("kubeconfig", paths.SCHEDULER_CONF, "File"),),
         requests={"cpu": "100m"},
-        live=_Probe("/livez", "127.0.0.1", flags.SCHEDULER_PORT),
-        startup=_Probe("/livez", "127.0.0.1", flags.SCHEDULER_PORT),
-        ready=_Probe("/readyz", "127.0.0.1", flags.SCHEDULER_PORT),
+        live=_Probe("/livez", "127.0.0.1", ports.SCHEDULER),
+        startup=_Probe("/livez", "127.0.0.1", ports.SCHEDULER),
+        ready=_Probe("/readyz", "127.0.0.1", ports.SCHEDULER),
         certificates=_used(pki, node, (Signer.CLUSTER,), (Leaf.SCHEDULER,)),
     )
 

@@ -9,10 +9,7 @@ from assets.credentials.issue import embedded
 from assets.credentials.required import ClusterPki, KeyPair, Leaf
 from assets.rendered import Rendered, text
 from assets.yaml_writer import document
-from kinstall.cluster import ClusterSpec, Node
-
-API_PORT = 6443
-"""Every API server's own port; the shared endpoint may have another one in front."""
+from kinstall.cluster import ClusterSpec, Node, ports
 
 
 def admin_conf(spec: ClusterSpec, pki: ClusterPki) -> Rendered:
@@ -67,7 +64,7 @@ def _component(path: str, spec: ClusterSpec, node: Node, pki: ClusterPki, leaf: 
 
 
 def _local(node: Node) -> str:
-    return f"https://{node.internal_ip}:{API_PORT}"
+    return f"https://{node.internal_ip}:{ports.API_SERVER}"
 
 
 def _shared(spec: ClusterSpec) -> str:

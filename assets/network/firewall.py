@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from assets import paths, units
 from assets.rendered import Rendered, text
-from kinstall.cluster import ClusterSpec
+from kinstall.cluster import ClusterSpec, ports
 
 TABLE = "kinstall"
-GATEWAY_PORT = 8080
-"""Where the plain-HTTP gateway of a control plane listens."""
 LOAD = f"nft -f {paths.FIREWALL_RULES}"
 UNDO = f"nft delete table ip {TABLE} 2>/dev/null || true"
 """sh code to load and remove the table on a node where the files below lie."""
@@ -92,8 +90,8 @@ def _no_gateway(spec: ClusterSpec) -> str:
     return f"""\
     chain forward {{
         type filter hook forward priority filter - 10; policy accept;
-        ip saddr {spec.networking.pod_subnet} ip daddr {{ {planes} }} tcp dport {GATEWAY_PORT} drop
-        ct status dnat ip daddr {{ {planes} }} tcp dport {GATEWAY_PORT} drop
+        ip saddr {spec.networking.pod_subnet} ip daddr {{ {planes} }} tcp dport {ports.GATEWAY} drop
+        ct status dnat ip daddr {{ {planes} }} tcp dport {ports.GATEWAY} drop
     }}
 """
 

@@ -17,11 +17,9 @@ from ipaddress import IPv4Network, collapse_addresses
 from assets import paths, units
 from assets.credentials.kubeconfigs import gateway_conf
 from assets.credentials.required import ClusterPki
-from assets.network.firewall import GATEWAY_PORT
 from assets.rendered import Rendered, text
-from kinstall.cluster import ClusterSpec, Node
+from kinstall.cluster import ClusterSpec, Node, ports
 
-PORT = GATEWAY_PORT
 TABLE = "kinstall-gateway"
 LOAD = f"nft -f {paths.GATEWAY_RULES}"
 CHECK = f"nft list chain ip {TABLE} gateway 2>/dev/null | grep -q drop"
@@ -64,7 +62,7 @@ delete table ip {TABLE}
 table ip {TABLE} {{
     chain input {{
         type filter hook input priority filter - 10; policy accept;
-        ip daddr {node.internal_ip} tcp dport {PORT} jump gateway
+        ip daddr {node.internal_ip} tcp dport {ports.GATEWAY} jump gateway
     }}
     chain gateway {{
         ip saddr {spec.networking.pod_subnet} drop
@@ -86,7 +84,7 @@ def _unit(spec: ClusterSpec, node: Node) -> Rendered:
         "proxy",
         f"--kubeconfig={paths.GATEWAY_CONF}",
         f"--address={node.internal_ip}",
-        f"--port={PORT}",
+        f"--port={ports.GATEWAY}",
         f"--accept-hosts={accepted_hosts(spec, node)}",
     )
     return units.unit(

@@ -8,7 +8,9 @@ from assets import paths, units
 from assets.control_plane.flags import flags
 from assets.rendered import Rendered, text
 from assets.yaml_writer import document
-from kinstall.cluster import ClusterSpec, Node
+from kinstall.cluster import ClusterSpec, Node, ports
+
+HEALTH_ADDRESS = f"0.0.0.0:{ports.KUBE_PROXY_HEALTH}"
 
 
 def kube_proxy_config(spec: ClusterSpec, node: Node) -> Rendered:
@@ -26,9 +28,9 @@ def kube_proxy_config(spec: ClusterSpec, node: Node) -> Rendered:
         "bindAddress": node.internal_ip,
         "clientConnection": {"kubeconfig": paths.KUBE_PROXY_CONF},
         "clusterCIDR": spec.networking.pod_subnet,
-        "healthzBindAddress": "0.0.0.0:10256",
+        "healthzBindAddress": HEALTH_ADDRESS,
         "hostnameOverride": node.name,
-        "metricsBindAddress": "127.0.0.1:10249",
+        "metricsBindAddress": f"127.0.0.1:{ports.KUBE_PROXY_METRICS}",
         "mode": spec.networking.proxy_mode,
     }
     return text(paths.KUBE_PROXY_CONFIG, document(spec.components_of(node).kube_proxy.over(config)))

@@ -10,7 +10,7 @@ from assets.credentials.required import Leaf
 from assets.inputs import NodeInputs
 from assets.rendered import Rendered, text
 from assets.yaml_writer import document
-from kinstall.cluster import ClusterSpec, Node
+from kinstall.cluster import ClusterSpec, Node, ports
 
 
 def kubelet_config(spec: ClusterSpec, node: Node, inputs: NodeInputs) -> Rendered:
@@ -34,7 +34,7 @@ def kubelet_config(spec: ClusterSpec, node: Node, inputs: NodeInputs) -> Rendere
         "containerLogMaxSize": "10Mi",
         "containerLogMaxFiles": 5,
         "healthzBindAddress": "127.0.0.1",
-        "healthzPort": 10248,
+        "healthzPort": ports.KUBELET_HEALTH,
         "readOnlyPort": 0,
         "resolvConf": inputs.resolv_conf,
         "rotateCertificates": True,

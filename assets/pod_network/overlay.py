@@ -16,12 +16,10 @@ from assets.inputs import NodeInputs
 from assets.pod_network.cni import BRIDGE
 from assets.pod_network.shape import Keeper, PodNetwork
 from assets.rendered import Rendered, text
-from kinstall.cluster import ClusterSpec, Node
+from kinstall.cluster import ClusterSpec, Node, ports
 
 OVERHEAD = 50
 """Bytes: outer Ethernet, IPv4, UDP and VXLAN headers (RFC 7348, section 5)."""
-UDP_PORT = 8472
-"""Linux's own default, older than IANA's 4789, and what firewalls of clusters are open for."""
 ETHERNET = 1500
 
 
@@ -95,6 +93,6 @@ POD_NETWORK = PodNetwork(
     direct=False,
     modules=("vxlan",),
     overhead=OVERHEAD,
-    udp_port=UDP_PORT,
+    udp_port=ports.VXLAN,
     links=(BRIDGE, paths.OVERLAY_DEVICE),
 )

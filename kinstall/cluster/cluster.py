@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from ipaddress import ip_address
 
+from kinstall.cluster import ports
 from kinstall.cluster.access import NodeSsh, Ssh
 from kinstall.cluster.components import Components, NodeComponents, layered
 from kinstall.cluster.fields import answer
@@ -80,9 +81,9 @@ class ClusterSpec:
     @property
     def _endpoint(self) -> tuple[str, int]:
         if not self.control_plane_endpoint:
-            return self.control_planes[0].internal_ip, 6443
+            return self.control_planes[0].internal_ip, ports.API_SERVER
         host, _, port = self.control_plane_endpoint.partition(":")
-        return host, int(port or 6443)
+        return host, int(port or ports.API_SERVER)
 
     def node(self, name: str) -> Node:
         """The node of that name; KeyError where there is none."""

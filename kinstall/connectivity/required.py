@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from assets.control_plane.flags import ETCD_CLIENT_PORT, ETCD_PEER_PORT
-from assets.credentials.kubeconfigs import API_PORT
 from assets.pod_network import pod_network
-from kinstall.cluster import ClusterSpec
+from kinstall.cluster import ClusterSpec, ports
 from kinstall.facts.model import NodeFacts
 
 TCP, UDP = "tcp", "udp"
-KUBELET_PORT, KUBE_PROXY_PORT = 10250, 10256
-NODE_PORTS = range(32767, 29999, -1)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -44,7 +40,7 @@ def wanted(spec: ClusterSpec, facts: Mapping[str, NodeFacts], new: Collection[st
     nodes = [node for node in spec.nodes if node.name in facts]
     sample, chosen = _sample(facts), None if new is None else frozenset(new)
     # Looked up, not made anew: a thousand nodes have a million ways between them.
-    ports = {
+    pairs = {
         (source, target): tuple(_between(spec, source, target, sample))
         for source in (True, False)
         for target in (True, False)
@@ -54,7 +50,7 @@ def wanted(spec: ClusterSpec, facts: Mapping[str, NodeFacts], new: Collection[st
         for source in nodes
         for target in nodes
         if source is not target and (chosen is None or source.name in chosen or target.name in chosen)
-        for port, needed in ports[source.is_control_plane, target.is_control_plane]
+        for port, needed in pairs[source.is_control_plane, target.is_control_plane]
     )
 
 
@@ -62,13 +58,13 @@ def _between(
     spec: ClusterSpec, from_control_plane: bool, to_control_plane: bool, sample: int
 ) -> Iterator[tuple[Port, bool]]:
     if to_control_plane:
-        yield Port(API_PORT, TCP, "kube-apiserver"), True
+        yield Port(ports.API_SERVER, TCP, "kube-apiserver"), True
         if from_control_plane:
-            yield Port(ETCD_CLIENT_PORT, TCP, "etcd"), True
-            yield Port(ETCD_PEER_PORT, TCP, "etcd"), True
+            yield Port(ports.ETCD_CLIENT, TCP, "etcd"), True
+            yield Port(ports.ETCD_PEER, TCP, "etcd"), True
     # Logs, exec and probes come from API servers; metrics-server may ask from anywhere.
-    yield Port(KUBELET_PORT, TCP, "kubelet", fills=True), from_control_plane
-    yield Port(KUBE_PROXY_PORT, TCP, "kube-proxy"), False
+    yield Port(ports.KUBELET, TCP, "kubelet", fills=True), from_control_plane
+    yield Port(ports.KUBE_PROXY_HEALTH, TCP, "kube-proxy"), False
     yield Port(sample, TCP, "NodePort services", fills=True), False
     if udp := pod_network(spec).udp_port:
         yield Port(udp, UDP, spec.networking.pod_network), True
@@ -77,4 +73,4 @@ def _between(
 def _sample(facts: Mapping[str, NodeFacts]) -> int:
     """A port for NodePort services that nobody listens on."""
     taken = {listener.port for each in facts.values() for listener in each.listeners}
-    return next((port for port in NODE_PORTS if port not in taken), NODE_PORTS[0])
+    return next((port for port in reversed(ports.NODE_PORTS) if port not in taken), ports.NODE_PORTS[-1])

@@ -8,7 +8,7 @@ from assets import catalog, objects, paths
 from assets.credentials import kubeconfigs
 from assets.rendered import Rendered
 from assets.yaml_writer import documents
-from kinstall.cluster import Node
+from kinstall.cluster import Node, ports
 from kinstall.diagnosis.explain import diagnose_program
 from kinstall.engine.steps import File, Script, Step, Unit, Wait
 from kinstall.plan import cleanup, operator_manifest, taints
@@ -37,7 +37,7 @@ def control_plane(inputs: Inputs) -> tuple[Step, ...]:
     wanted = (*objects.bootstrap_objects(), *objects.node_objects(spec, dict(inputs.pod_cidrs)))
     document = documents(wanted).encode()
     super_admin = kubeconfigs.super_admin_conf(spec, inputs.pki).content
-    port = f"{kubeconfigs.API_PORT:04X}"
+    port = f"{ports.API_SERVER:04X}"
     return (
         File(OBJECTS, document, 0o600),
         Wait(

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from assets.credentials.kubeconfigs import API_PORT
-from kinstall.cluster import ClusterSpec, Node
+from assets.node.kube_proxy import HEALTH_ADDRESS
+from kinstall.cluster import ClusterSpec, Node, ports
 from kinstall.engine.events import Outcome
 from kinstall.errors import TransportError
 from kinstall.transport.channel import Channel
@@ -113,7 +113,7 @@ def _ask_all(spec: ClusterSpec, hosts: Mapping[str, Channel], front: str) -> dic
 def _ask(spec: ClusterSpec, channel: Channel, node: Node, *, snapshot: bool) -> _Told:
     api: dict[str, str] = {}
     if node.is_control_plane:
-        base = f"https://{node.internal_ip}:{API_PORT}"
+        base = f"https://{node.internal_ip}:{ports.API_SERVER}"
         api = {"API livez": f"{base}/livez", "API readyz": f"{base}/readyz"}
     if snapshot:
         api |= {f"endpoint {path}": f"https://{spec.endpoint}/{path}" for path in ("livez", "readyz")}
@@ -131,8 +131,8 @@ def _ask(spec: ClusterSpec, channel: Channel, node: Node, *, snapshot: bool) -> 
 
 def proxy_health_url(spec: ClusterSpec, node: Node) -> str:
     """Where kube-proxy serves its health, as the answers may say in `components.kubeProxy.config`."""
-    address = str(spec.components_of(node).kube_proxy.over({}).get("healthzBindAddress") or "0.0.0.0:10256")
-    host, _, port = address.rpartition(":") if ":" in address else (address, "", "10256")
+    address = str(spec.components_of(node).kube_proxy.over({}).get("healthzBindAddress") or HEALTH_ADDRESS)
+    host, _, port = address.rpartition(":") if ":" in address else (address, "", str(ports.KUBE_PROXY_HEALTH))
     return f"http://{'127.0.0.1' if host in ('0.0.0.0', '', '[::]') else host}:{port}/healthz"  # noqa: S104
 
 

@@ -7,12 +7,9 @@ from collections.abc import Iterator
 
 from kinstall.answers.rules import formats
 from kinstall.answers.rules.view import Rule, View, between, told
-from kinstall.cluster import releases
+from kinstall.cluster import ports, releases
 from kinstall.cluster.subnets import as_network
 from kinstall.findings import Problem
-
-API_PORT = 6443
-"""Where every API server listens; an endpoint of its own (a load balancer, say) may have another port."""
 
 _MAX_DAYS = 36500
 
@@ -46,9 +43,9 @@ def endpoint(view: View) -> Iterator[Problem]:
     for index, node in enumerate(view.spec.nodes):
         if as_network(node.internal_ip) != host:
             continue
-        if node.is_control_plane and port != API_PORT:
-            remedy = f"write {node.internal_ip}:{API_PORT}"
-            yield Problem(path, f"{node.name}'s API server listens on {API_PORT}", remedy)
+        if node.is_control_plane and port != ports.API_SERVER:
+            remedy = f"write {node.internal_ip}:{ports.API_SERVER}"
+            yield Problem(path, f"{node.name}'s API server listens on {ports.API_SERVER}", remedy)
         if not node.is_control_plane and view.intact(f"nodes[{index}].role"):
             yield Problem(
                 path, f"{text} is {node.name}'s address, and {node.name} is a worker", "name a control plane's"

@@ -9,6 +9,7 @@ import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from urllib.parse import urlsplit
 
+from kinstall.cluster import ports
 from kinstall.cluster.subnets import special_name
 
 Complaint = tuple[str, str]
@@ -106,7 +107,7 @@ def host_port(text: str, *, port_optional: bool = False) -> Complaint | None:
     if wrong:
         return wrong
     if not colon and not port_optional:
-        return f"{text!r} has no port", f"write {host}:6443, for example"
+        return f"{text!r} has no port", f"write {host}:{ports.API_SERVER}, for example"
     if colon and not (_PORT.fullmatch(number) and int(number) <= 65535):
         return f"{text!r} has no valid port", "a port is a number from 1 to 65535"
     return None

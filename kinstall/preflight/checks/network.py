@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from assets.network.firewall import GATEWAY_PORT
 from assets.pod_network import pod_network
+from kinstall.cluster import ports as numbers
 from kinstall.findings import Finding
 from kinstall.preflight.checks import Check, View
 
 # Port → (what listens there, the names its process may have). Kubernetes' own list plus the health ports.
 CONTROL_PLANE_PORTS = {
-    6443: "kube-apiserver",
-    2379: "etcd",
-    2380: "etcd",
-    2381: "etcd",
-    10257: "kube-controller-manager",
-    10259: "kube-scheduler",
+    numbers.API_SERVER: "kube-apiserver",
+    numbers.ETCD_CLIENT: "etcd",
+    numbers.ETCD_PEER: "etcd",
+    numbers.ETCD_METRICS: "etcd",
+    numbers.CONTROLLER_MANAGER: "kube-controller-manager",
+    numbers.SCHEDULER: "kube-scheduler",
 }
-GATEWAY_PORTS = {GATEWAY_PORT: "kubectl"}
-NODE_PORTS = {10250: "kubelet", 10248: "kubelet", 10256: "kube-proxy", 10249: "kube-proxy"}
-SERVICE_NODE_PORTS = range(30000, 32768)
+GATEWAY_PORTS = {numbers.GATEWAY: "kubectl"}
+NODE_PORTS = {
+    numbers.KUBELET: "kubelet",
+    numbers.KUBELET_HEALTH: "kubelet",
+    numbers.KUBE_PROXY_HEALTH: "kube-proxy",
+    numbers.KUBE_PROXY_METRICS: "kube-proxy",
+}
 
 
 def ports_of(view: View) -> dict[int, str]:
@@ -42,7 +46,7 @@ def ports(view: View) -> Iterator[Finding]:
             ours = view.own and (not listener.process or component.startswith(listener.process))
             if not ours:
                 taken.append(f"{listener.port} ({component}) by {listener.process or 'a process that was not told'}")
-        elif listener.port in SERVICE_NODE_PORTS:
+        elif listener.port in numbers.NODE_PORTS:
             shadowed.append(f"{listener.port}" + (f" ({listener.process})" if listener.process else ""))
     if taken := list(dict.fromkeys(taken)):
         yield view.error(
