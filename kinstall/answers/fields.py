@@ -66,6 +66,7 @@ class Key:
     optional: bool
     help: str
     choices: tuple[str, ...]
+    items: tuple[str, ...]
     secret: bool
     since: str
     guide: tuple[int, ...]
@@ -105,6 +106,7 @@ def _key(each: Field[Any], hint: Any) -> Key:
         optional=optional,
         help=told["help"],
         choices=told["choices"],
+        items=told["items"],
         secret=told["secret"],
         since=told["since"],
         guide=told["guide"],

@@ -39,6 +39,8 @@ def _property(key: Key, definitions: dict[str, Any]) -> dict[str, Any]:
     found = {"title": key.name, "description": key.help, **_type(key.type, definitions)}
     if key.choices:
         found["enum"] = list(key.choices)
+    if key.items:
+        found["items"] = {**found["items"], "enum": list(key.items)}
     if key.optional:
         found = {**found, "type": [found["type"], "null"]}
     if not key.required:

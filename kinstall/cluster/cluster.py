@@ -7,6 +7,7 @@ from ipaddress import ip_address
 
 from kinstall.cluster import ports
 from kinstall.cluster.access import NodeSsh, Ssh
+from kinstall.cluster.check_names import CHECK_NAMES
 from kinstall.cluster.components import Components, NodeComponents, layered
 from kinstall.cluster.fields import answer
 from kinstall.cluster.networking import Networking
@@ -21,7 +22,7 @@ API_VERSION = "kinstall/v1"
 class Preflight:
     """Checks an operator may relax knowingly."""
 
-    ignore: tuple[str, ...] = answer("names of checks whose errors become warnings", default=())
+    ignore: tuple[str, ...] = answer("names of checks whose errors become warnings", items=CHECK_NAMES, default=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ def answer(
     *,
     key: str = "",
     choices: tuple[str, ...] = (),
+    items: tuple[str, ...] = (),
     secret: bool = False,
     since: str = "0.1",
     guide: tuple[int, ...] = (),
@@ -22,6 +23,7 @@ def answer(
 ) -> Any:
     """A field with its entry for the answers file: one-line help, the key where camelCase is not it, choices.
 
+    `items`: what the items of a list are chosen from; a rule checks them, and says which is meant.
     `secret`: someone may write a secret here although only a reference is allowed; no message repeats the value.
     `since`: the first version of kinstall that reads it. `guide`: rows of docs/coverage.md it belongs to.
 
@@ -29,6 +31,14 @@ def answer(
     `screen` where the field is asked for (left out: where its section is), `group` for a heading under which fields
     that few need are folded away.
     """
-    told = {"help": help, "key": key, "choices": choices, "secret": secret, "since": since, "guide": guide}
+    told = {
+        "help": help,
+        "key": key,
+        "choices": choices,
+        "items": items,
+        "secret": secret,
+        "since": since,
+        "guide": guide,
+    }
     shown = {"label": label, "more": more, "screen": screen, "group": group}
     return field(metadata={**told, **shown}, **options)

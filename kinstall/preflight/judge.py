@@ -1,7 +1,6 @@
 """Preflight: facts of the nodes → findings. Pure; asking the nodes is the caller's part.
 
-program = facts_program()                       # one round trip per node
-facts = parse(lines)
+facts = facts_of(lines)                          # what facts_program() printed on a node
 findings = check_node(spec, node, facts, (sent, received))
 findings += check_cluster(spec, {node.name: facts}, {node.name: (sent, received)})
 """
@@ -13,21 +12,11 @@ from dataclasses import replace
 
 from kinstall.cluster import ClusterSpec, Node
 from kinstall.connectivity.results import Matrix
-from kinstall.facts.model import NodeFacts, facts_program, parse
+from kinstall.facts.model import NodeFacts
 from kinstall.findings import Finding, Severity
-from kinstall.preflight.checks import Check, View, cluster_wide, connectivity, machine, network, software
-
-NODE_CHECKS: dict[str, Check] = {**software.CHECKS, **machine.CHECKS, **network.CHECKS}
-ORDER = (
-    *("root", "architecture", "systemd", "kernel", "cgroup", "cpu", "memory", "swap", "disk", "file-systems"),
-    *("clock", "time-service", "tools", "nft", "modules", "sysctls", "selinux"),
-    *("address", "neighbours", "default-route", "ranges", "ports", "resolver", "firewall", "forwarding", "proxies"),
-    *("cluster", "leftovers", "cni-config", "container-runtime"),
-)
-"""Every node check once, in the order of the table."""
-
-CHECKS = (*ORDER, *cluster_wide.CHECKS, *connectivity.CHECKS)
-"""The names that `preflight.ignore` may hold."""
+from kinstall.preflight.check import ClusterView, NodeView
+from kinstall.preflight.checks import CLUSTER_CHECKS, NODE_CHECKS, PEER_CHECKS
+from kinstall.preflight.checks.machine import root
 
 
 def check_node(
@@ -42,30 +31,25 @@ def check_node(
     `clock` is (sent, received): the operator's seconds since the epoch around the question. `ca_fingerprint` is that
     of the cluster's CA in the state folder, empty while there is none.
     """
-    view = View(spec, node, facts, clock, ca_fingerprint)
-    if facts.uid != 0:
-        return relaxed(spec, NODE_CHECKS["root"](view))  # what an ordinary user does not see is not missing
-    return relaxed(spec, (finding for name in ORDER for finding in NODE_CHECKS[name](view)))
+    view = NodeView(spec, node, facts, clock, ca_fingerprint)
+    checks = NODE_CHECKS if facts.uid == 0 else (root,)  # what an ordinary user does not see is not missing
+    return relaxed(spec, (finding for check in checks for finding in check.findings(view, node.name)))
 
 
 def check_cluster(
     spec: ClusterSpec,
     facts: Mapping[str, NodeFacts],
-    asked: Mapping[str, tuple[float, float]] | None = None,
+    clocks: Mapping[str, tuple[float, float]] | None = None,
 ) -> list[Finding]:
-    """What shows only when the nodes are compared. `facts` and `asked` (as `clock` above) have node names as keys."""
-    found = [
-        *cluster_wide.unique(spec, facts),
-        *cluster_wide.clocks(facts, asked or {}),
-        *cluster_wide.nodes_told(spec, facts),
-        *cluster_wide.open_api(spec),
-    ]
-    return relaxed(spec, found)
+    """What shows only when the nodes are compared. `facts` and `clocks` (as `clock` above) have node names as keys."""
+    view = ClusterView(spec, facts, clocks or {})
+    return relaxed(spec, (finding for check in CLUSTER_CHECKS for finding in check.findings(view)))
 
 
 def check_peers(spec: ClusterSpec, matrix: Matrix) -> list[Finding]:
     """What the ways between the nodes are like; nothing where none was tried."""
-    return relaxed(spec, connectivity.peers(spec, matrix))
+    view = ClusterView(spec, matrix=matrix)
+    return relaxed(spec, (finding for check in PEER_CHECKS for finding in check.findings(view)))
 
 
 def relaxed(spec: ClusterSpec, findings: Iterable[Finding]) -> list[Finding]:
@@ -96,16 +80,3 @@ def as_table(findings: Iterable[Finding], *, all_checks: bool = False) -> list[t
     rank = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.OK: 2}
     rows = sorted(grouped.items(), key=lambda item: rank[item[0][0]])
     return [(str(key[0]), ", ".join(nodes), *key[1:]) for key, nodes in rows]
-
-
-__all__ = [
-    "CHECKS",
-    "as_table",
-    "check_cluster",
-    "check_node",
-    "check_peers",
-    "errors",
-    "facts_program",
-    "parse",
-    "relaxed",
-]

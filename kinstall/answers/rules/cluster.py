@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from kinstall.answers.rules import formats
 from kinstall.answers.rules.view import Rule, View, between, told
 from kinstall.cluster import ports, releases
+from kinstall.cluster.check_names import CHECK_NAMES
 from kinstall.cluster.subnets import as_network
 from kinstall.findings import Problem
 
@@ -68,16 +69,11 @@ def certificates(view: View) -> Iterator[Problem]:
 
 
 def ignored_checks(view: View) -> Iterator[Problem]:
-    if not view.spec.preflight.ignore:
-        return
-    # Brings every check, and with them cryptography: answers that ignore none are judged without.
-    from kinstall.preflight.judge import CHECKS
-
     for index, name in enumerate(view.spec.preflight.ignore):
-        if name not in CHECKS:
-            close = difflib.get_close_matches(name, CHECKS, n=1)
-            remedy = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(CHECKS))}"
-            yield Problem(f"preflight.ignore[{index}]", f"{name!r} is no check's name", remedy)
+        if name not in CHECK_NAMES:
+            close = difflib.get_close_matches(name, CHECK_NAMES, n=1)
+            remedy = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(CHECK_NAMES))}"
+            yield Problem(f"preflight.ignore[{index}]", f"{name!r} is not the name of a check", remedy)
 
 
 RULES: tuple[Rule, ...] = (version, names, endpoint, certificates, ignored_checks)

@@ -1,60 +1,19 @@
-"""What preflight looks at, one module per concern. A check is a pure generator of findings about one node.
-
-To add one: write a function that takes a View in the module it belongs to, put it into that module's CHECKS with its
-name, and give it a case that triggers it and one that does not in tests/unit/test_preflight_*.py.
-"""
+"""Every preflight check, one module per concern. `kinstall/preflight/check.py` says how to write one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
-
-from kinstall.cluster import ClusterSpec, Node
-from kinstall.facts.model import NodeFacts
-from kinstall.findings import Finding, Severity
+from kinstall.cluster.check_names import CHECK_NAMES
+from kinstall.preflight.check import Check, ClusterView, NodeView
+from kinstall.preflight.checks import cluster_wide, connectivity, machine, network, software
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """One node as the checks see it.
-
-    `clock` is (sent, received): the operator's seconds since the epoch around the question for facts.
-    `ca_fingerprint` is that of the operator's cluster CA, empty while there is none.
-    """
-
-    spec: ClusterSpec
-    node: Node
-    facts: NodeFacts
-    clock: tuple[float, float]
-    ca_fingerprint: str = ""
-
-    @property
-    def own(self) -> bool:
-        """Whether the node already belongs to this very cluster: then what runs there is kinstall's own.
-
-        A record without an identity is what a run leaves that broke off at its very start.
-        """
-        told = self.facts.cluster
-        if told is None:
-            return self.facts.recorded
-        if not told or told.get("cluster") != self.spec.cluster_name:
-            return False
-        theirs = told.get("caFingerprint", "")
-        return not (self.ca_fingerprint and theirs) or theirs == self.ca_fingerprint
-
-    def kubelet(self, field: str, otherwise: Any) -> Any:
-        """A field of the kubelet's configuration as the answers set it."""
-        return self.spec.components_of(self.node).kubelet.over({}).get(field, otherwise)
-
-    def ok(self, check: str, message: str) -> Finding:
-        return Finding(self.node.name, check, Severity.OK, message)
-
-    def warning(self, check: str, message: str, remedy: str = "") -> Finding:
-        return Finding(self.node.name, check, Severity.WARNING, message, remedy)
-
-    def error(self, check: str, message: str, remedy: str = "") -> Finding:
-        return Finding(self.node.name, check, Severity.ERROR, message, remedy)
+def _position(each: Check[NodeView]) -> int:
+    return CHECK_NAMES.index(each.name)
 
 
-Check = Callable[[View], Iterator[Finding]]
+NODE_CHECKS: tuple[Check[NodeView], ...] = tuple(
+    sorted((*machine.CHECKS, *software.CHECKS, *network.CHECKS), key=_position)
+)
+CLUSTER_CHECKS: tuple[Check[ClusterView], ...] = cluster_wide.CHECKS
+PEER_CHECKS: tuple[Check[ClusterView], ...] = connectivity.CHECKS
+"""Of the matrix of nodes, which is only tried once facts are there."""

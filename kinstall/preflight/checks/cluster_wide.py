@@ -1,69 +1,78 @@
-"""What only shows when the nodes are looked at together: clones, clocks, versions that differ."""
+"""What only shows when the nodes are looked at together: clones, clocks, nodes that did not answer."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
-from kinstall.cluster import ClusterSpec
 from kinstall.facts.model import NodeFacts
 from kinstall.findings import Finding, Severity
+from kinstall.preflight.check import Check, ClusterView, check, error, ok, warning
 
 # etcd warns from one second on; leases and tokens bear a few.
 SKEW_ERROR = 10.0
 SKEW_WARNING = 2.0
 
 
-def _shared(value_of: Callable[[str], str], names: Mapping[str, NodeFacts]) -> list[tuple[str, list[str]]]:
-    """(value, nodes that share it) for every value that more than one node has."""
-    holders: dict[str, list[str]] = defaultdict(list)
-    for name in names:
-        if value := value_of(name):
-            holders[value].append(name)
-    return [(value, nodes) for value, nodes in holders.items() if len(nodes) > 1]
+def _unique(
+    name: str, what: str, severity: Severity, value: Callable[[NodeFacts, str], str], remedy: str
+) -> Check[ClusterView]:
+    """A check that no two nodes share something. `value`: facts and the node's IP → what it has, empty: not known."""
+
+    @check(name, severity, f"Does every node have a {what} of its own?")
+    def unique(view: ClusterView) -> Iterator[Finding]:
+        holders: dict[str, list[str]] = defaultdict(list)
+        for node, facts in view.facts.items():
+            holders[value(facts, view.spec.node(node).internal_ip)].append(node)
+        holders.pop("", None)
+        shared = {each: nodes for each, nodes in holders.items() if len(nodes) > 1}
+        for each, nodes in shared.items():
+            message = f"{', '.join(nodes)} have the same {what} {each}"
+            yield (error if severity is Severity.ERROR else warning)(message, remedy)
+        if holders and not shared:  # in containers, for one, no node has a product_uuid
+            yield ok(f"every node has a {what} of its own")
+
+    return unique
 
 
-def unique(spec: ClusterSpec, facts: Mapping[str, NodeFacts]) -> Iterator[Finding]:
-    def mac(name: str) -> str:
-        held = facts[name].interface_of(spec.node(name).internal_ip)
-        return held[0].mac if held else ""
-
-    clone = "was one of them cloned from the other's disk? Run "
-    kinds: tuple[tuple[str, str, Callable[[str], str], Severity, str], ...] = (
-        ("hostname", "host name", lambda n: facts[n].hostname, Severity.WARNING, "`hostnamectl set-hostname NAME`"),
-        (
-            "machine-id",
-            "machine-id",
-            lambda n: facts[n].machine_id,
-            Severity.ERROR,
-            clone + "`rm /etc/machine-id && systemd-machine-id-setup` on one and reboot it",
-        ),
-        ("mac", "MAC address", mac, Severity.ERROR, "give one of the machines another network card address"),
-        (
-            "product-uuid",
-            "product_uuid",
-            lambda n: facts[n].product_uuid,
-            Severity.WARNING,
-            "give each virtual machine a UUID of its own",
-        ),
-    )
-    for check, what, value_of, severity, remedy in kinds:
-        if not any(value_of(name) for name in facts):
-            continue  # no node tells it, as in containers
-        shared = _shared(value_of, facts)
-        for value, nodes in shared:
-            yield Finding("", check, severity, f"{', '.join(nodes)} have the same {what} {value}", remedy)
-        if not shared:
-            yield Finding("", check, Severity.OK, f"every node has a {what} of its own")
+def _mac(facts: NodeFacts, address: str) -> str:
+    held = facts.interface_of(address)
+    return held[0].mac if held else ""
 
 
-def clocks(facts: Mapping[str, NodeFacts], asked: Mapping[str, tuple[float, float]]) -> Iterator[Finding]:
-    """`asked`: node → (sent, received) of the operator. Only what the round trips cannot explain counts."""
+hostname = _unique(
+    "hostname",
+    "host name",
+    Severity.WARNING,
+    lambda facts, _: facts.hostname,
+    "`hostnamectl set-hostname NAME`",
+)
+machine_id = _unique(
+    "machine-id",
+    "machine-id",
+    Severity.ERROR,
+    lambda facts, _: facts.machine_id,
+    "was one of them cloned from the other's disk? Run `rm /etc/machine-id && systemd-machine-id-setup` on one and "
+    "reboot it",
+)
+mac = _unique("mac", "MAC address", Severity.ERROR, _mac, "give one of the machines another network card address")
+product_uuid = _unique(
+    "product-uuid",
+    "product_uuid",
+    Severity.WARNING,
+    lambda facts, _: facts.product_uuid,
+    "give each virtual machine a UUID of its own",
+)
+
+
+@check("clock-skew", Severity.ERROR, "Do the nodes' clocks agree?")
+def clock_skew(view: ClusterView) -> Iterator[Finding]:
+    """Only what the round trips cannot explain counts."""
     # Each node's offset from the operator lies between these two.
     spans = {
-        name: (told.clock - asked[name][1], told.clock - asked[name][0])
-        for name, told in facts.items()
-        if told.clock and name in asked
+        name: (facts.clock - view.clocks[name][1], facts.clock - view.clocks[name][0])
+        for name, facts in view.facts.items()
+        if facts.clock and name in view.clocks
     }
     if len(spans) < 2:
         return
@@ -71,36 +80,31 @@ def clocks(facts: Mapping[str, NodeFacts], asked: Mapping[str, tuple[float, floa
     fast = max(spans, key=lambda name: spans[name][0])
     apart = spans[fast][0] - spans[slow][1]
     if apart <= SKEW_WARNING:
-        yield Finding("", "clock-skew", Severity.OK, "the nodes' clocks agree")
+        yield ok("the nodes' clocks agree")
         return
-    yield Finding(
-        "",
-        "clock-skew",
-        Severity.ERROR if apart > SKEW_ERROR else Severity.WARNING,
+    yield (error if apart > SKEW_ERROR else warning)(
         f"the clock of {fast} is {apart:.0f} seconds ahead of that of {slow}",
         "let the same time service set both (chrony, systemd-timesyncd)",
     )
 
 
-def nodes_told(spec: ClusterSpec, facts: Mapping[str, NodeFacts]) -> Iterator[Finding]:
+@check("nodes", Severity.WARNING, "Did every node answer?")
+def nodes(view: ClusterView) -> Iterator[Finding]:
     """A cluster's nodes that were not asked are named, so that silence is not taken for health."""
-    if missing := [node.name for node in spec.nodes if node.name not in facts]:
-        yield Finding(
-            "", "nodes", Severity.WARNING, f"not looked at: {', '.join(missing)}", "mend the connection to them"
-        )
+    if missing := [node.name for node in view.spec.nodes if node.name not in view.facts]:
+        yield warning(f"not checked: {', '.join(missing)}", "fix the connection to them")
 
 
-def open_api(spec: ClusterSpec) -> Iterator[Finding]:
+@check("security", Severity.WARNING, "Does the API ask for credentials?")
+def security(view: ClusterView) -> Iterator[Finding]:
     """Mode http is said aloud at every run."""
-    if spec.security.mode == "http":
-        networks = ", ".join(spec.security.trusted_networks)
-        yield Finding(
-            "",
-            "security",
-            Severity.WARNING,
+    chosen = view.spec.security
+    if chosen.mode == "http":
+        networks = ", ".join(chosen.trusted_networks)
+        yield warning(
             f"mode http: everybody in {networks} is admin of the cluster without any credential, unencrypted",
             "take security.mode: https where that is not meant",
         )
 
 
-CHECKS = ("hostname", "machine-id", "mac", "product-uuid", "clock-skew", "nodes", "security")
+CHECKS = (hostname, machine_id, mac, product_uuid, clock_skew, nodes, security)

@@ -10,15 +10,17 @@ from kinstall.cluster import ClusterSpec
 from kinstall.connectivity.required import Port
 from kinstall.connectivity.results import Matrix, Reached, Result
 from kinstall.findings import Finding, Severity
+from kinstall.preflight.check import ClusterView, check, error, ok, warning
 
-CHECKS = ("peers",)
 _NAMED = 6
 
 _Key = tuple[str, Result, bool]
 
 
-def peers(spec: ClusterSpec, matrix: Matrix) -> Iterator[Finding]:
+@check("peers", Severity.ERROR, "Does every node reach every other on the ports that the cluster uses?")
+def peers(view: ClusterView) -> Iterator[Finding]:
     """One finding for what is alike: the same ports of a node, from the same others, in the same way."""
+    matrix = view.matrix
     sources: dict[_Key, dict[Port, list[str]]] = defaultdict(lambda: defaultdict(list))
     for each in matrix.blocked:
         want = each.want
@@ -30,19 +32,19 @@ def peers(spec: ClusterSpec, matrix: Matrix) -> Iterator[Finding]:
             alike[tuple(whom)].append(port)
         for names, ports in alike.items():
             yield _blocked(matrix, key, names, ports)
-    yield from _narrow(spec, matrix)
+    yield from _narrow(view.spec, matrix)
     yield from _not_asked(matrix.unknown)
     if matrix.reached and not matrix.blocked:
         asked = len({(each.want.source, each.want.target) for each in matrix.reached if each.result is Result.OPEN})
         ways = "1 way between nodes is" if asked == 1 else f"{asked} ways between nodes are"
-        yield Finding("", "peers", Severity.OK, f"{ways} open for what the cluster needs")
+        yield ok(f"{ways} open for what the cluster needs")
 
 
 def _blocked(matrix: Matrix, key: _Key, names: tuple[str, ...], ports: list[Port]) -> Finding:
     target, result, needed = key
     others = {each.want.source for each in matrix.reached if each.want.target == target}
     whom = "every other node" if len(names) > 2 and set(names) == others else _some(names)
-    severity = Severity.ERROR if needed else Severity.WARNING
+    finding = error if needed else warning
     if result is Result.TOO_LARGE:
         size = max(matrix.mtus[name] for name in names)
         message = f"packets of {size} bytes from {whom} get lost on the way, smaller ones arrive"
@@ -50,14 +52,14 @@ def _blocked(matrix: Matrix, key: _Key, names: tuple[str, ...], ports: list[Port
             "give the nodes' interfaces the MTU that the path bears, or let ICMP `fragmentation needed` pass, with "
             "which the kernel finds it out by itself"
         )
-        return Finding(target, "peers", severity, message, remedy)
+        return finding(message, remedy, target)
     listed = ", ".join(map(str, sorted(ports)))
     numbers = ", ".join(f"{port.number}/{port.protocol}" for port in sorted(ports))
     message = f"{listed}: {result} from {whom}"
     if result is Result.UNREACHABLE:
-        return Finding(target, "peers", severity, message, f"`ip route get` on {names[0]} shows where its packets go")
+        return finding(message, f"`ip route get` on {names[0]} shows where its packets go", target)
     remedy = f"accept {numbers} from the nodes, on {target} (`nft list ruleset`) and in what stands between them"
-    return Finding(target, "peers", severity, message, remedy)
+    return finding(message, remedy, target)
 
 
 def _narrow(spec: ClusterSpec, matrix: Matrix) -> Iterator[Finding]:
@@ -68,21 +70,16 @@ def _narrow(spec: ClusterSpec, matrix: Matrix) -> Iterator[Finding]:
         if (chosen + overhead if chosen else matrix.mtus[source]) > mtu:
             narrow[target, mtu].append(source)
     for (target, mtu), names in narrow.items():
-        yield Finding(
-            target,
-            "peers",
-            Severity.WARNING,
+        yield warning(
             f"the path from {_some(names)} bears packets of {mtu} bytes only, less than the interface says",
             f"set networking.mtu: {mtu - overhead}",
+            target,
         )
 
 
 def _not_asked(unknown: Collection[Reached]) -> Iterator[Finding]:
     if reasons := list(dict.fromkeys(each.why for each in unknown if each.why)):
-        yield Finding(
-            "",
-            "peers",
-            Severity.WARNING,
+        yield warning(
             f"not every way between nodes was tried: {'; '.join(reasons[:_NAMED])}{' …' if reasons[_NAMED:] else ''}",
             "look yourself whether the nodes' firewalls are open for one another",
         )
@@ -91,3 +88,6 @@ def _not_asked(unknown: Collection[Reached]) -> Iterator[Finding]:
 def _some(names: Collection[str]) -> str:
     listed = list(names)
     return ", ".join(listed[:_NAMED]) + (f" and {len(listed) - _NAMED} more" if len(listed) > _NAMED else "")
+
+
+CHECKS = (peers,)

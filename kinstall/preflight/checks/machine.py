@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kinstall.findings import Finding
-from kinstall.preflight.checks import Check, View
+from kinstall.findings import Finding, Severity
+from kinstall.preflight.check import NodeView, check, error, ok, warning
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
@@ -27,127 +27,127 @@ CLOCK_ERROR = 60.0
 CLOCK_WARNING = 5.0
 
 
-def root(view: View) -> Iterator[Finding]:
+@check("root", Severity.ERROR, "Do commands run as root?")
+def root(view: NodeView) -> Iterator[Finding]:
     if view.facts.uid == 0:
-        yield view.ok("root", "commands run as root")
+        yield ok("commands run as root")
     else:
-        yield view.error(
-            "root",
+        yield error(
             f"commands run with user id {view.facts.uid}, not as root",
             "log in as root, or as a user that sudo lets run /bin/sh",
         )
 
 
-def architecture(view: View) -> Iterator[Finding]:
+@check("architecture", Severity.ERROR, "Are there release files for the processor?")
+def architecture(view: NodeView) -> Iterator[Finding]:
     if view.facts.architecture in ("amd64", "arm64"):
-        yield view.ok("architecture", f"{view.facts.architecture}, {view.facts.os_name or 'unknown distribution'}")
+        yield ok(f"{view.facts.architecture}, {view.facts.os_name or 'unknown distribution'}")
     else:
-        yield view.error(
-            "architecture",
+        yield error(
             f"the processor's architecture is {view.facts.architecture or 'unknown'}; release files are fetched for "
             "amd64 and arm64",
             "use a machine of one of these",
         )
 
 
-def kernel(view: View) -> Iterator[Finding]:
+@check("kernel", Severity.ERROR, "Is the kernel new enough for Kubernetes and for kube-proxy's mode?")
+def kernel(view: NodeView) -> Iterator[Finding]:
     facts, mode = view.facts, view.spec.networking.proxy_mode
     needed = NFTABLES_KERNEL if mode == "nftables" else OLDEST_KERNEL
     if facts.kernel_version >= needed:
-        yield view.ok("kernel", f"Linux {facts.kernel}")
+        yield ok(f"Linux {facts.kernel}")
         return
     wanted = ".".join(map(str, needed))
     if facts.kernel_version >= OLDEST_KERNEL:
-        yield view.error(
-            "kernel",
+        yield error(
             f"Linux {facts.kernel} is older than {wanted}, which kube-proxy's nftables mode needs",
             "update the kernel, or set networking.proxyMode: iptables",
         )
     else:
-        yield view.error("kernel", f"Linux {facts.kernel} is older than {wanted}", "update the kernel")
+        yield error(f"Linux {facts.kernel} is older than {wanted}", "update the kernel")
 
 
-def cgroup(view: View) -> Iterator[Finding]:
+@check("cgroup", Severity.ERROR, "Are the cgroup version and controllers there that the kubelet needs?")
+def cgroup(view: NodeView) -> Iterator[Finding]:
     facts = view.facts
     missing = [name for name in CONTROLLERS if name not in facts.controllers]
     if missing:
-        yield view.error(
-            "cgroup",
+        yield error(
             f"the cgroup {'controller' if len(missing) == 1 else 'controllers'} {', '.join(missing)} "
             f"{'is' if len(missing) == 1 else 'are'} not enabled, and the kubelet needs them",
             f"boot with the kernel parameters {' '.join(f'cgroup_enable={name}' for name in missing)}",
         )
     elif facts.cgroup_version >= 2:
-        yield view.ok("cgroup", "cgroup v2")
+        yield ok("cgroup v2")
     elif view.kubelet("failCgroupV1", True) is False:
-        yield view.ok("cgroup", "cgroup v1, which the answers accept (failCgroupV1: false)")
+        yield ok("cgroup v1, which the answers accept (failCgroupV1: false)")
     else:
-        yield view.error(
-            "cgroup",
+        yield error(
             "cgroups are version 1, with which the kubelet does not start",
             "boot with systemd.unified_cgroup_hierarchy=1, or accept it for now with "
             "components.kubelet.config.failCgroupV1: false",
         )
 
 
-def cpu(view: View) -> Iterator[Finding]:
+@check("cpu", Severity.ERROR, "Does a control plane have enough processors?")
+def cpu(view: NodeView) -> Iterator[Finding]:
     cpus = view.facts.cpus
     if view.node.is_control_plane and cpus < CONTROL_PLANE_CPUS:
-        yield view.error(
-            "cpu",
+        yield error(
             f"{cpus or 'an unknown number of'} CPU; a control plane needs {CONTROL_PLANE_CPUS}",
             "give the machine another CPU, or put cpu into preflight.ignore",
         )
     else:
-        yield view.ok("cpu", f"{cpus} CPUs" if cpus != 1 else "1 CPU")
+        yield ok(f"{cpus} CPUs" if cpus != 1 else "1 CPU")
 
 
-def memory(view: View) -> Iterator[Finding]:
+@check("memory", Severity.ERROR, "Is there enough memory for the node's role?")
+def memory(view: NodeView) -> Iterator[Finding]:
     has = view.facts.memory
     if view.node.is_control_plane and has < CONTROL_PLANE_MEMORY:
-        yield view.error(
-            "memory",
+        yield error(
             f"{has} MiB of memory; a control plane needs {CONTROL_PLANE_MEMORY}",
             "give the machine more memory, or put memory into preflight.ignore",
         )
     elif has < WORKER_MEMORY:
-        yield view.warning("memory", f"{has} MiB of memory leave little for pods", f"give it {WORKER_MEMORY} or more")
+        yield warning(f"{has} MiB of memory leave little for pods", f"give it {WORKER_MEMORY} or more")
     else:
-        yield view.ok("memory", f"{has} MiB of memory")
+        yield ok(f"{has} MiB of memory")
 
 
-def swap(view: View) -> Iterator[Finding]:
+@check("swap", Severity.ERROR, "Is swap off, or do the answers accept it?")
+def swap(view: NodeView) -> Iterator[Finding]:
     swaps = view.facts.swaps
     if not swaps:
-        yield view.ok("swap", "no swap")
+        yield ok("no swap")
     elif view.kubelet("failSwapOn", True) is False:
-        yield view.ok("swap", f"swap on {', '.join(swaps)}, which the answers accept (failSwapOn: false)")
+        yield ok(f"swap on {', '.join(swaps)}, which the answers accept (failSwapOn: false)")
     else:
-        yield view.error(
-            "swap",
+        yield error(
             f"swap is on ({', '.join(swaps)}), with which the kubelet does not start",
             "run `swapoff -a` there and take its line out of /etc/fstab (zram: disable its unit), or accept swap with "
             "components.kubelet.config.failSwapOn: false",
         )
 
 
-def clock(view: View) -> Iterator[Finding]:
+@check("clock", Severity.ERROR, "Does the node's clock agree with this machine's?")
+def clock(view: NodeView) -> Iterator[Finding]:
     sent, received = view.clock
     if not view.facts.clock:
-        yield view.warning("clock", "its `date` did not tell the time", "install coreutils")
+        yield warning("its `date` did not tell the time", "install coreutils")
         return
     # The node read its clock at some moment between the two: only what lies outside of them is sure to be wrong.
     behind, ahead = sent - view.facts.clock, view.facts.clock - received
     off, way = max((behind, "behind"), (ahead, "ahead of"))
     if off <= CLOCK_WARNING:
-        yield view.ok("clock", "the clock agrees with this machine's")
+        yield ok("the clock agrees with this machine's")
         return
     message = f"the clock is {_duration(off)} {way} this machine's"
     if off > 1800 and abs(off - round(off / 3600) * 3600) < 120:
         message += "; whole hours look like a hardware clock in local time"
     message += ", so certificates would not be valid yet or expire early"
     remedy = "set it (`timedatectl set-ntp true` with chrony or systemd-timesyncd), or set this machine's"
-    yield (view.error if off > CLOCK_ERROR else view.warning)("clock", message, remedy)
+    yield (error if off > CLOCK_ERROR else warning)(message, remedy)
 
 
 def _duration(seconds: float) -> str:
@@ -159,16 +159,16 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.0f} seconds"
 
 
-def time_service(view: View) -> Iterator[Finding]:
+@check("time-service", Severity.WARNING, "Does a service set the clock?")
+def time_service(view: NodeView) -> Iterator[Finding]:
     names = ("chrony", "chronyd", "systemd-timesyncd", "ntp", "ntpd", "ntpsec")
     running = [name for name in names if view.facts.active(f"{name}.service")]
     if running:
-        yield view.ok("time-service", f"{running[0]} sets the clock")
+        yield ok(f"{running[0]} sets the clock")
     elif view.facts.virtualisation in CONTAINERS:
-        yield view.ok("time-service", "the clock is that of the container's host")
+        yield ok("the clock is that of the container's host")
     else:
-        yield view.warning(
-            "time-service",
+        yield warning(
             "no service sets the clock, so it will drift away from the other nodes'",
             "install chrony or enable systemd-timesyncd",
         )
@@ -178,7 +178,8 @@ CONTAINERS = ("systemd-nspawn", "lxc", "lxc-libvirt", "docker", "podman", "openv
 """What systemd-detect-virt says in containers."""
 
 
-def modules(view: View) -> Iterator[Finding]:
+@check("modules", Severity.ERROR, "Are the kernel's modules there, or can they be loaded?")
+def modules(view: NodeView) -> Iterator[Finding]:
     facts = view.facts
     wanted = ["overlay", "bridge", "br_netfilter", "nf_conntrack", "veth"]
     if view.spec.networking.proxy_mode == "nftables":
@@ -186,38 +187,35 @@ def modules(view: View) -> Iterator[Finding]:
     missing = [name for name in wanted if facts.modules.get(name) == "missing"]
     blocked = [name for name in wanted if facts.modules.get(name) == "blocked"]
     if missing and facts.module_tree == "other":
-        yield view.error(
-            "modules",
+        yield error(
             f"/lib/modules has no folder for the running kernel {facts.kernel}, so {', '.join(missing)} cannot be "
             "loaded; the kernel was probably updated",
             "reboot the machine",
         )
     elif missing:
-        yield view.error(
-            "modules",
+        yield error(
             f"kernel {facts.kernel} has no module {', '.join(missing)}",
             "install the distribution's package of further kernel modules (linux-modules-extra, kernel-modules)",
         )
     if blocked:
-        yield view.error(
-            "modules",
+        yield error(
             f"{', '.join(blocked)} may not be loaded: modprobe's configuration blocks it",
             "take its `install … /bin/false` line out of /etc/modprobe.d",
         )
     if not missing and not blocked:
         loadable = [name for name in wanted if facts.modules.get(name) == "loadable"]
         if loadable and "modprobe" not in facts.tools:
-            yield view.error("modules", f"{', '.join(loadable)} cannot be loaded without modprobe", "install kmod")
+            yield error(f"{', '.join(loadable)} cannot be loaded without modprobe", "install kmod")
         else:
-            yield view.ok("modules", f"{', '.join(wanted)}: there" + (" or can be loaded" if loadable else ""))
+            yield ok(f"{', '.join(wanted)}: there" + (" or can be loaded" if loadable else ""))
 
 
-def sysctls(view: View) -> Iterator[Finding]:
+@check("sysctls", Severity.ERROR, "Can kernel settings be written?")
+def sysctls(view: NodeView) -> Iterator[Finding]:
     facts = view.facts
     wanted = ("net/ipv4/ip_forward", "net/bridge/bridge-nf-call-iptables")
     if fixed := [name for name in wanted if facts.sysctls.get(name) is False]:
-        yield view.error(
-            "sysctls",
+        yield error(
             f"{', '.join(name.replace('/', '.') for name in fixed)} cannot be written",
             "in a container, let it write /proc/sys (systemd-nspawn: SYSTEMD_NSPAWN_API_VFS_WRITABLE=1)",
         )
@@ -225,16 +223,16 @@ def sysctls(view: View) -> Iterator[Finding]:
     conntrack = view.spec.components_of(view.node).kube_proxy.over({}).get("conntrack", {})
     per_core = conntrack.get("maxPerCore", 32768) if isinstance(conntrack, dict) else 32768
     if facts.sysctls.get("net/netfilter/nf_conntrack_max") is False and per_core != 0:
-        yield view.warning(
-            "sysctls",
+        yield warning(
             "net.netfilter.nf_conntrack_max cannot be written; kube-proxy may exit over it",
             "set components.kubeProxy.config.conntrack.maxPerCore: 0",
         )
     else:
-        yield view.ok("sysctls", "kernel settings can be written")
+        yield ok("kernel settings can be written")
 
 
-def disk(view: View) -> Iterator[Finding]:
+@check("disk", Severity.ERROR, "Is there enough free space where the node's daemons write?")
+def disk(view: NodeView) -> Iterator[Finding]:
     found = False
     wanted = [("/var/lib/containerd", 2 * GIB, 4 * GIB), ("/var/lib/kubelet", GIB, 2 * GIB)]
     if view.node.is_control_plane:
@@ -252,37 +250,36 @@ def disk(view: View) -> Iterator[Finding]:
         remedy = f"make room there, or mount a larger file system on {path}"
         # On a node that is installed what needs the room is already there.
         if space.free < least and not view.own:
-            yield view.error("disk", f"{message}; it needs {_size(least)}, better {_size(good)}", remedy)
+            yield error(f"{message}; it needs {_size(least)}, better {_size(good)}", remedy)
         else:
-            yield view.warning("disk", f"{message}; {_size(good)} would be good", remedy)
+            yield warning(f"{message}; {_size(good)} would be good", remedy)
     for path, percent in (("/var/lib/containerd", 15), ("/var/lib/kubelet", 10)):
         space = view.facts.space_of(path)
         if space and space.size and space.path not in told and space.free * 100 < space.size * percent:
             found = True
             told.add(space.path)
-            yield view.warning(
-                "disk",
+            yield warning(
                 f"{space.free * 100 // space.size} % of {space.path} are free; below {percent} % the kubelet reports "
                 "DiskPressure and evicts pods",
                 "make room there",
             )
     if not found:
         space = view.facts.space_of("/var/lib/containerd")
-        yield view.ok("disk", f"{_size(space.free)} free for /var/lib/containerd" if space else "free space not told")
+        yield ok(f"{_size(space.free)} free for /var/lib/containerd" if space else "free space not told")
 
 
 def _size(octets: int) -> str:
     return f"{octets / GIB:.1f} GiB" if octets >= GIB else f"{octets // MIB} MiB"
 
 
-def file_systems(view: View) -> Iterator[Finding]:
+@check("file-systems", Severity.ERROR, "Can system folders be written to, and images be unpacked?")
+def file_systems(view: NodeView) -> Iterator[Finding]:
     facts, bad = view.facts, False
     for path in ("/etc", "/var/lib", "/usr/local/bin", "/opt", "/run"):
         mount = facts.mount_of(path)
         if mount and "ro" in mount.options:
             bad = True
-            yield view.error(
-                "file-systems",
+            yield error(
                 f"{path} is read-only ({mount.type} on {mount.path})",
                 "remount it writable; distributions without a writable system are not supported",
             )
@@ -290,35 +287,33 @@ def file_systems(view: View) -> Iterator[Finding]:
         mount = facts.mount_of(path)
         if mount and "noexec" in mount.options:
             bad = True
-            yield view.error(
-                "file-systems",
+            yield error(
                 f"programs cannot be started from {path}: {mount.path} is mounted noexec",
                 f"take noexec out of its line in /etc/fstab and run `mount -o remount,exec {mount.path}`",
             )
     mount = facts.mount_of("/var/lib/containerd")
     if mount and mount.type in ("overlay", "aufs", "nfs", "nfs4", "cifs", "vfat", "fuse", "9p"):
         bad = True
-        yield view.error(
-            "file-systems",
+        yield error(
             f"/var/lib/containerd lies on {mount.type}, on which container images cannot be unpacked",
             "mount a local ext4 or xfs there",
         )
     if not bad:
-        yield view.ok("file-systems", "system folders are writable, containers' one is local")
+        yield ok("system folders are writable, containers' one is local")
 
 
-CHECKS: dict[str, Check] = {
-    "root": root,
-    "architecture": architecture,
-    "kernel": kernel,
-    "cgroup": cgroup,
-    "cpu": cpu,
-    "memory": memory,
-    "swap": swap,
-    "clock": clock,
-    "time-service": time_service,
-    "modules": modules,
-    "sysctls": sysctls,
-    "disk": disk,
-    "file-systems": file_systems,
-}
+CHECKS = (
+    root,
+    architecture,
+    kernel,
+    cgroup,
+    cpu,
+    memory,
+    swap,
+    clock,
+    time_service,
+    modules,
+    sysctls,
+    disk,
+    file_systems,
+)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from assets.pod_network import pod_network
 from kinstall.cluster import ports as numbers
-from kinstall.findings import Finding
-from kinstall.preflight.checks import Check, View
+from kinstall.findings import Finding, Severity
+from kinstall.preflight.check import NodeView, check, error, ok, warning
 
 # Port → (what listens there, the names its process may have). Kubernetes' own list plus the health ports.
 CONTROL_PLANE_PORTS = {
@@ -27,13 +27,14 @@ NODE_PORTS = {
 }
 
 
-def ports_of(view: View) -> dict[int, str]:
+def ports_of(view: NodeView) -> dict[int, str]:
     """TCP port → component, of the node's role."""
     planes = {**CONTROL_PLANE_PORTS, **(GATEWAY_PORTS if view.spec.security.mode == "http" else {})}
     return {**(planes if view.node.is_control_plane else {}), **NODE_PORTS}
 
 
-def ports(view: View) -> Iterator[Finding]:
+@check("ports", Severity.ERROR, "Are the ports free that the cluster's daemons listen on?")
+def ports(view: NodeView) -> Iterator[Finding]:
     wanted, taken, shadowed = ports_of(view), [], []
     udp = pod_network(view.spec).udp_port
     for listener in view.facts.listeners:
@@ -49,29 +50,27 @@ def ports(view: View) -> Iterator[Finding]:
         elif listener.port in numbers.NODE_PORTS:
             shadowed.append(f"{listener.port}" + (f" ({listener.process})" if listener.process else ""))
     if taken := list(dict.fromkeys(taken)):
-        yield view.error(
-            "ports",
+        yield error(
             f"taken: {', '.join(taken)}",
             "stop what listens there (`ss -ltnp` shows it)",
         )
     if shadowed:
-        yield view.warning(
-            "ports",
+        yield warning(
             f"{', '.join(dict.fromkeys(shadowed))} lie in the range of NodePort services (30000-32767); a service that "
             "gets such a port hides what listens there",
             "let it listen elsewhere",
         )
     if not taken and not shadowed:
-        yield view.ok("ports", f"{', '.join(map(str, sorted(wanted)))} are {'its own' if view.own else 'free'}")
+        yield ok(f"{', '.join(map(str, sorted(wanted)))} are {'its own' if view.own else 'free'}")
 
 
-def address(view: View) -> Iterator[Finding]:
+@check("address", Severity.ERROR, "Does the node have the address that the answers give it, with a fitting MTU?")
+def address(view: NodeView) -> Iterator[Finding]:
     wanted = view.node.internal_ip
     held = view.facts.interface_of(wanted)
     if held is None:
         has = [f"{ip.ip} on {name}" for name, ip in view.facts.addresses if not ip.ip.is_loopback]
-        yield view.error(
-            "address",
+        yield error(
             f"{wanted} is on none of the node's interfaces; it has {', '.join(has) or 'no IPv4 address'}",
             "write as nodeIP the address that the node has itself and its peers reach; address may be another one, for "
             "SSH",
@@ -80,17 +79,17 @@ def address(view: View) -> Iterator[Finding]:
     link, interface = held
     mtu, overhead = view.spec.networking.mtu, pod_network(view.spec).overhead
     if mtu and link.mtu and mtu > link.mtu - overhead:
-        yield view.error(
-            "address",
+        yield error(
             f"networking.mtu {mtu} is larger than the {link.mtu} of {link.name}"
             + (f" less {overhead} of the {view.spec.networking.pod_network}" if overhead else ""),
             f"set it to {link.mtu - overhead} or less, or leave it out",
         )
     else:
-        yield view.ok("address", f"{interface} on {link.name}" + (f", MTU {link.mtu}" if link.mtu else ""))
+        yield ok(f"{interface} on {link.name}" + (f", MTU {link.mtu}" if link.mtu else ""))
 
 
-def neighbours(view: View) -> Iterator[Finding]:
+@check("neighbours", Severity.ERROR, "Is every other node on the same link, where the pod network needs that?")
+def neighbours(view: NodeView) -> Iterator[Finding]:
     """Where a peer's pods are sent straight to the peer, it must be on the same link."""
     if not pod_network(view.spec).direct:
         return
@@ -103,29 +102,29 @@ def neighbours(view: View) -> Iterator[Finding]:
         elif route.via:
             far.append(f"{peer.name} ({peer.internal_ip}: via {route.via})")
     if far:
-        yield view.error(
-            "neighbours",
+        yield error(
             f"not on the node's own subnet: {', '.join(far[:5])}{' …' if len(far) > 5 else ''}; the routed pod network "
             "needs every node to be a direct neighbour of every other",
             "put the nodes into one subnet, or take networking.podNetwork: overlay",
         )
     elif peers:
-        yield view.ok("neighbours", "every other node is on the same link")
+        yield ok("every other node is on the same link")
 
 
-def default_route(view: View) -> Iterator[Finding]:
+@check("default-route", Severity.ERROR, "Is there a default route?")
+def default_route(view: NodeView) -> Iterator[Finding]:
     if any(route.destination.prefixlen == 0 and route.table == "main" for route in view.facts.routes):
-        yield view.ok("default-route", "there is a default route")
+        yield ok("there is a default route")
     else:
-        yield view.error(
-            "default-route",
+        yield error(
             "there is no default route: the kernel then refuses to send to service addresses before kube-proxy can "
             "redirect them",
             f"add one, or at least a route for {view.spec.networking.service_subnet} on the node's interface",
         )
 
 
-def ranges(view: View) -> Iterator[Finding]:
+@check("ranges", Severity.ERROR, "Are the pods' and services' ranges free of the node's addresses and routes?")
+def ranges(view: NodeView) -> Iterator[Finding]:
     """Pods' and services' ranges against every route and address that the node has."""
     facts, net, found = view.facts, view.spec.networking, False
     links = pod_network(view.spec).links
@@ -137,8 +136,7 @@ def ranges(view: View) -> Iterator[Finding]:
         for name, interface in facts.addresses:
             if interface.ip in wanted and not own(name):
                 found = True
-                yield view.error(
-                    "ranges",
+                yield error(
                     f"networking.{field} {wanted} contains {interface} of {name}",
                     "choose a range that nothing in this network uses",
                 )
@@ -152,26 +150,25 @@ def ranges(view: View) -> Iterator[Finding]:
                 continue  # said above
             found = True
             if route.destination.subnet_of(wanted):
-                yield view.error(
-                    "ranges",
+                yield error(
                     f"networking.{field} {wanted} contains a network that the node has a route to ({route})",
                     "choose a range that nothing in this network uses",
                 )
             else:
-                yield view.warning(
-                    "ranges",
+                yield warning(
                     f"networking.{field} {wanted} lies within {route.destination}, to which the node has a route "
                     f"({route}): machines with addresses in it are hidden",
                     "choose a range that nothing in this network uses, unless this one is kept free there",
                 )
     if not found:
-        yield view.ok("ranges", "pods' and services' ranges meet no address and no route")
+        yield ok("pods' and services' ranges meet no address and no route")
 
 
-def resolver(view: View) -> Iterator[Finding]:
+@check("resolver", Severity.WARNING, "Does the node have a name server that pods can reach?")
+def resolver(view: NodeView) -> Iterator[Finding]:
     facts = view.facts
     if facts.upstream_nameservers:
-        yield view.ok("resolver", f"{', '.join(facts.upstream_nameservers)} (from {facts.resolv_conf})")
+        yield ok(f"{', '.join(facts.upstream_nameservers)} (from {facts.resolv_conf})")
         return
     if facts.nameservers:
         message = (
@@ -180,52 +177,51 @@ def resolver(view: View) -> Iterator[Finding]:
         )
     else:
         message = f"{facts.resolv_conf} names no name server, so CoreDNS gets no forward"
-    yield view.warning(
-        "resolver",
+    yield warning(
         f"{message}: pods resolve names of the cluster only",
         "name a server that pods can reach in /etc/resolv.conf, if names outside are to be resolved",
     )
 
 
-def firewall(view: View) -> Iterator[Finding]:
+@check("firewall", Severity.WARNING, "Does a firewall drop incoming packets?")
+def firewall(view: NodeView) -> Iterator[Finding]:
     facts = view.facts
     active = ["firewalld"] if facts.active("firewalld.service") else []
     active += ["ufw"] if facts.ufw else []
     wanted = ", ".join(map(str, sorted(ports_of(view))))
     if active:
-        yield view.warning(
-            "firewall",
+        yield warning(
             f"{' and '.join(active)} {'is' if len(active) == 1 else 'are'} active and may drop what the cluster needs",
             f"let the nodes reach one another on TCP {wanted} and 30000-32767, and the pod range pass; or disable it",
         )
     elif dropping := [where for hook, where in facts.drop_policies if hook == "input"]:
-        yield view.warning(
-            "firewall",
+        yield warning(
             f"what comes in is dropped by default ({dropping[0]})",
             f"accept TCP {wanted} and 30000-32767 from the nodes, and the pod range",
         )
     else:
-        yield view.ok("firewall", "nothing drops what comes in by default")
+        yield ok("nothing drops what comes in by default")
 
 
-def forwarding(view: View) -> Iterator[Finding]:
+@check("forwarding", Severity.ERROR, "Are forwarded packets, and so the pods', let through?")
+def forwarding(view: NodeView) -> Iterator[Finding]:
     """An accept in one table does not undo another's drop, so kinstall's own rules cannot help here."""
     if dropping := [where for hook, where in view.facts.drop_policies if hook == "forward"]:
-        yield view.error(
-            "forwarding",
+        yield error(
             f"forwarded packets are dropped by default ({dropping[0]}), so pods would not reach one another",
             f"accept source and destination {view.spec.networking.pod_subnet} there (docker and ufw set this policy), "
             "or put forwarding into preflight.ignore where its rules do already",
         )
     else:
-        yield view.ok("forwarding", "nothing drops forwarded packets by default")
+        yield ok("nothing drops forwarded packets by default")
 
 
-def proxies(view: View) -> Iterator[Finding]:
+@check("proxies", Severity.WARNING, "Do logins use a proxy, and would it get the cluster's own traffic?")
+def proxies(view: NodeView) -> Iterator[Finding]:
     told = {name.lower(): value for name, value in view.facts.proxies.items() if value}
     used = [value for name, value in told.items() if name in ("http_proxy", "https_proxy")]
     if not used:
-        yield view.ok("proxies", "no proxy is set")
+        yield ok("no proxy is set")
         return
     exempt = told.get("no_proxy", "")
     net = view.spec.networking
@@ -240,27 +236,15 @@ def proxies(view: View) -> Iterator[Finding]:
     missing = [] if taken_whole else [w for w in wanted if w not in exempt.split(",")]
     message = f"logins use the proxy {used[0]}"
     if missing:
-        yield view.warning(
-            "proxies",
+        yield warning(
             f"{message}, also for {', '.join(missing[:4])}{' …' if len(missing) > 4 else ''}",
             f"add them to no_proxy in /etc/environment: no_proxy={','.join(wanted)}",
         )
     else:
-        yield view.warning(
-            "proxies",
+        yield warning(
             f"{message}; containerd's unit does not read it, so images are fetched without it",
             "use a registry mirror that the nodes reach (images.mirrors)",
         )
 
 
-CHECKS: dict[str, Check] = {
-    "address": address,
-    "neighbours": neighbours,
-    "default-route": default_route,
-    "ranges": ranges,
-    "ports": ports,
-    "resolver": resolver,
-    "firewall": firewall,
-    "forwarding": forwarding,
-    "proxies": proxies,
-}
+CHECKS = (address, neighbours, default_route, ranges, ports, resolver, firewall, forwarding, proxies)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kinstall.findings import Finding
-from kinstall.preflight.checks import Check, View
+from kinstall.findings import Finding, Severity
+from kinstall.preflight.check import NodeView, check, error, ok, warning
 
 # Tool → package, where the package has another name. What the engine's programs, kube-proxy and the kubelet call.
 PACKAGES = {
@@ -39,7 +39,7 @@ INSTALL = {
 }
 
 
-def _install(view: View, *packages: str) -> str:
+def _install(view: NodeView, *packages: str) -> str:
     """The command that installs packages of Debian's names on the node's distribution."""
     command = INSTALL.get(view.facts.os_id)
     if command and command.split()[0] in ("dnf", "zypper"):
@@ -47,112 +47,109 @@ def _install(view: View, *packages: str) -> str:
     return f"run `{command} {' '.join(packages)}` there" if command else f"install {', '.join(packages)} there"
 
 
-def systemd(view: View) -> Iterator[Finding]:
+@check("systemd", Severity.ERROR, "Does systemd run the machine, and is it new enough?")
+def systemd(view: NodeView) -> Iterator[Finding]:
     facts = view.facts
     if facts.init != "systemd":
-        yield view.error(
-            "systemd",
+        yield error(
             f"the first process is {facts.init or 'unknown'}, not systemd, whose units the node's daemons are",
             "use a distribution that boots with systemd",
         )
     elif facts.systemd_version < 244:
-        yield view.warning(
-            "systemd",
+        yield warning(
             f"systemd {facts.systemd_version} is older than 244, which runc needs to set every cgroup property",
             "update the distribution",
         )
     else:
-        yield view.ok("systemd", f"systemd {facts.systemd_version}")
+        yield ok(f"systemd {facts.systemd_version}")
 
 
-def tools(view: View) -> Iterator[Finding]:
+@check("tools", Severity.ERROR, "Are the programs installed that kinstall, kube-proxy and the kubelet call?")
+def tools(view: NodeView) -> Iterator[Finding]:
     has = view.facts.tools
     missing = [name for name in TOOLS if name not in has]
     if view.spec.networking.proxy_mode == "iptables" and "iptables" not in has:
         missing.append("iptables")
     if missing:
         packages = dict.fromkeys(PACKAGES.get(n, "coreutils" if n in COREUTILS else n) for n in missing)
-        yield view.error("tools", f"not found: {', '.join(missing)}", _install(view, *packages))
+        yield error(f"not found: {', '.join(missing)}", _install(view, *packages))
     if not has & {"curl", "wget"}:
-        yield view.warning(
-            "tools",
+        yield warning(
             "neither curl nor wget is there: release files are sent over SSH, which takes longer",
             _install(view, "curl"),
         )
     elif not missing:
-        yield view.ok("tools", "every tool that is needed is there")
+        yield ok("every tool that is needed is there")
 
 
-def nft(view: View) -> Iterator[Finding]:
+@check("nft", Severity.ERROR, "Does nft work, and is it new enough?")
+def nft(view: NodeView) -> Iterator[Finding]:
     facts = view.facts
     if "nft" not in facts.tools:
         return  # `tools` says so
     version = ".".join(map(str, facts.nft_version))
     if facts.nft_version and facts.nft_version < (1, 0, 1):
-        yield view.error(
-            "nft",
+        yield error(
             f"nft {version} is older than 1.0.1, which kube-proxy and the masquerade need",
             "update nftables",
         )
     elif facts.nft_usable or facts.modules.get("nf_tables") == "loadable":
-        yield view.ok("nft", f"nft {version}")
+        yield ok(f"nft {version}")
     elif facts.uid == 0:
-        yield view.error(
-            "nft",
+        yield error(
             "nft cannot list the packet filter's rules: the kernel has no nf_tables, or a container may not use it",
             "load nf_tables (in a container: on its host, and grant CAP_NET_ADMIN)",
         )
 
 
-def selinux(view: View) -> Iterator[Finding]:
+@check("selinux", Severity.WARNING, "Does SELinux let static pods read their files?")
+def selinux(view: NodeView) -> Iterator[Finding]:
     if view.facts.selinux_enforcing:
-        yield view.warning(
-            "selinux",
+        yield warning(
             "SELinux is enforcing, and without container-selinux static pods may not read their files",
             _install(view, "container-selinux") + ", or set SELINUX=permissive in /etc/selinux/config",
         )
     else:
-        yield view.ok("selinux", "SELinux does not stand in the way")
+        yield ok("SELinux does not stand in the way")
 
 
-def cluster(view: View) -> Iterator[Finding]:
+@check("cluster", Severity.ERROR, "Does the node belong to this cluster, to another one, or to none?")
+def cluster(view: NodeView) -> Iterator[Finding]:
     """Whether kinstall was here before, for this cluster or for another one."""
     told = view.facts.cluster
     if told is None:
         broken_off = "; an earlier run broke off at its start" if view.facts.recorded else ""
-        yield view.ok("cluster", f"belongs to no cluster of kinstall yet{broken_off}")
+        yield ok(f"belongs to no cluster of kinstall yet{broken_off}")
         return
     name = str(told.get("cluster", "")) or "of an unreadable /var/lib/kinstall/cluster.json"
     if not view.own:
         same = told.get("cluster") == view.spec.cluster_name
-        yield view.error(
-            "cluster",
+        yield error(
             f"the node belongs to the cluster {name}" + (" with another certificate authority" if same else ""),
             "use the state folder that this cluster was made with, or reset the node with the answers file of that "
             f"cluster (`kinstall reset ANSWERS --node {view.node.name}`)",
         )
     elif str(told.get("node", view.node.name)) != view.node.name:
-        yield view.error(
-            "cluster",
+        yield error(
             f"the node is known to the cluster as {told['node']}; a node's name cannot change",
             f"call it {told['node']}, or reset it first",
         )
     else:
-        yield view.ok("cluster", f"belongs to {view.spec.cluster_name} already")
+        yield ok(f"belongs to {view.spec.cluster_name} already")
 
 
-def leftovers(view: View) -> Iterator[Finding]:
+@check("leftovers", Severity.ERROR, "Are there files, interfaces or rules of another cluster?")
+def leftovers(view: NodeView) -> Iterator[Finding]:
     """Files, interfaces and rules of another cluster, made by whatever."""
     facts = view.facts
     if view.own:
-        yield view.ok("leftovers", "what is there is this cluster's own")
+        yield ok("what is there is this cluster's own")
         return
     state = [path for path in facts.paths if path.startswith(STATE)]
     links = [link.name for link in facts.links if link.name.startswith(LINKS)]
     chains = sorted(name for name in facts.chains if name.startswith("KUBE-") or name.endswith(" kube-proxy"))
     if state:
-        yield view.error(
-            "leftovers",
+        yield error(
             f"files of another cluster are there: {_some(state)}",
             "if it is of no use any more, remove it the way it was made (`kubeadm reset`, `k3s-uninstall.sh`, …) and "
             "then these folders",
@@ -160,13 +157,12 @@ def leftovers(view: View) -> Iterator[Finding]:
     if links or chains:
         seen = [*links, *(f"chain {name}" if name.startswith("KUBE-") else name for name in chains)]
         harmless = not links and HARMLESS.issuperset(chains)
-        yield (view.warning if harmless else view.error)(
-            "leftovers",
+        yield (warning if harmless else error)(
             f"another cluster's interfaces or packet filter rules are there: {_some(seen)}",
             "delete them (`ip link delete NAME`, `nft delete table …`), or reboot after that cluster was removed",
         )
     if not (state or links or chains):
-        yield view.ok("leftovers", "nothing of another cluster")
+        yield ok("nothing of another cluster")
 
 
 STATE = (
@@ -192,20 +188,21 @@ LINKS = (
 )
 
 
-def cni_config(view: View) -> Iterator[Finding]:
+@check("cni-config", Severity.ERROR, "Are there CNI configurations that compete with kinstall's?")
+def cni_config(view: NodeView) -> Iterator[Finding]:
     if view.own:
         return
     if found := [path for path in view.facts.paths if path.startswith("/etc/cni/net.d/")]:
-        yield view.error(
-            "cni-config",
+        yield error(
             f"CNI configurations are there that would compete with kinstall's: {_some(found)}",
             "remove them, or the package that they belong to (podman, cri-o)",
         )
     else:
-        yield view.ok("cni-config", "no CNI configuration of others")
+        yield ok("no CNI configuration of others")
 
 
-def container_runtime(view: View) -> Iterator[Finding]:
+@check("container-runtime", Severity.ERROR, "Is there another container runtime, or another kubelet?")
+def container_runtime(view: NodeView) -> Iterator[Finding]:
     facts, found = view.facts, False
     foreign = {"docker", "crio", "cri-docker", "k3s", "k3s-agent", "rke2-server", "rke2-agent"}
     foreign |= {"snap.microk8s.daemon-kubelite", "etcd"}
@@ -215,14 +212,13 @@ def container_runtime(view: View) -> Iterator[Finding]:
         message = f"{', '.join(running)} {'runs' if len(running) == 1 else 'run'} already"
         remedy = f"stop and remove what is not needed: `systemctl disable --now {' '.join(running)}`"
         if view.own:
-            yield view.warning("container-runtime", f"{message} beside the cluster's own daemons", remedy)
+            yield warning(f"{message} beside the cluster's own daemons", remedy)
         else:
-            yield view.error("container-runtime", f"{message}; kinstall brings containerd and kubelet itself", remedy)
+            yield error(f"{message}; kinstall brings containerd and kubelet itself", remedy)
     installed = [path for path in facts.paths if path.startswith(("/usr/bin/", "/usr/sbin/", "/snap/bin/"))]
     if installed and not running:
         found = True
-        yield view.warning(
-            "container-runtime",
+        yield warning(
             f"{_some(installed)} {'is' if len(installed) == 1 else 'are'} installed; the package's next update may "
             "start it beside kinstall's own",
             "remove the package, or hold its updates back",
@@ -231,13 +227,12 @@ def container_runtime(view: View) -> Iterator[Finding]:
         unit = facts.units.get(f"{name}.service")
         if unit and unit.drop_ins:
             found = True
-            yield (view.warning if view.own else view.error)(
-                "container-runtime",
+            yield (warning if view.own else error)(
                 f"{_some(unit.drop_ins)} would change the {name}.service that kinstall writes",
                 "remove it, or the package that it belongs to",
             )
     if not found:
-        yield view.ok("container-runtime", "no other container runtime")
+        yield ok("no other container runtime")
 
 
 def _some(names: tuple[str, ...] | list[str], most: int = 4) -> str:
@@ -245,13 +240,4 @@ def _some(names: tuple[str, ...] | list[str], most: int = 4) -> str:
     return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
-CHECKS: dict[str, Check] = {
-    "systemd": systemd,
-    "tools": tools,
-    "nft": nft,
-    "selinux": selinux,
-    "cluster": cluster,
-    "leftovers": leftovers,
-    "cni-config": cni_config,
-    "container-runtime": container_runtime,
-}
+CHECKS = (systemd, tools, nft, selinux, cluster, leftovers, cni_config, container_runtime)

@@ -18,9 +18,9 @@ from typing import Any
 from kinstall.answers.fields import keys_of
 from kinstall.answers.load import parse
 from kinstall.cluster import Images, Networking, Security
+from kinstall.cluster.check_names import CHECK_NAMES
 from kinstall.cluster.release_files import release_files
 from kinstall.cluster.releases import known_versions
-from kinstall.preflight.judge import CHECKS
 
 Data = dict[str, Any]
 
@@ -83,7 +83,9 @@ def generated(number: int) -> Data:
             "images": _images(dice),
             "downloads": _downloads(dice),
             "ssh": _without_gaps(_login(dice) | {"connectTimeout": dice.maybe(lambda: dice.one(1, 30, 600))}),
-            "preflight": _without_gaps({"ignore": dice.maybe(lambda: dice.some("swap", "disk", *sorted(CHECKS)[:3]))}),
+            "preflight": _without_gaps(
+                {"ignore": dice.maybe(lambda: dice.some("swap", "disk", *sorted(CHECK_NAMES)[:3]))}
+            ),
             "components": _components(dice),
             "roles": _without_gaps({role: _role(dice, role) for role in ("control-plane", "worker")}),
             "nodes": _nodes(dice, site, IPv4Network(pods), mask, network),

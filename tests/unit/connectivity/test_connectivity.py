@@ -8,14 +8,14 @@ import re
 from dataclasses import replace
 
 from kinstall.cluster import CONTROL_PLANE, WORKER, ClusterSpec, Networking, Node, Preflight
+from kinstall.cluster.check_names import CHECK_NAMES
 from kinstall.connectivity import Matrix, Port, Reached, Result, Want, wanted
 from kinstall.connectivity.program import Call, calls, listen_program
 from kinstall.connectivity.results import listening, read
 from kinstall.facts.model import NodeFacts
 from kinstall.facts.parse import Listener
 from kinstall.findings import Finding, Severity
-from kinstall.preflight.checks.connectivity import peers
-from kinstall.preflight.judge import CHECKS, check_peers
+from kinstall.preflight.judge import check_peers
 from kinstall.terminal.connectivity import show_preflight
 from tests.unit.switch import FACTS
 
@@ -152,7 +152,7 @@ def test_a_path_that_bears_less_is_learned() -> None:
 def found(
     *reached: Reached, spec: ClusterSpec = SPEC, paths: dict[tuple[str, str], int] | None = None
 ) -> list[Finding]:
-    return list(peers(spec, Matrix(reached, paths or {}, MTUS)))
+    return check_peers(spec, Matrix(reached, paths or {}, MTUS))
 
 
 def way(source: str, target: str, port: Port, result: Result, *, needed: bool = True) -> Reached:
@@ -206,7 +206,7 @@ def test_not_asked_is_said_once_per_reason() -> None:
 
 def test_the_check_can_be_ignored_by_name() -> None:
     """Whoever knows better writes `preflight.ignore: [peers]`."""
-    assert "peers" in CHECKS
+    assert "peers" in CHECK_NAMES
     matrix = Matrix((way("cp1", "w1", KUBELET, Result.DROPPED),), {}, MTUS)
     assert [each.severity for each in check_peers(SPEC, matrix)] == [Severity.ERROR]
     relaxed = replace(SPEC, preflight=Preflight(ignore=("peers",)))

@@ -21,8 +21,10 @@ from kinstall.cluster import (
 from kinstall.facts.model import NodeFacts, parse
 from kinstall.facts.parse import Link, Listener, Mount, Route, Space, SystemdUnit
 from kinstall.findings import Finding, Severity
-from kinstall.preflight.judge import NODE_CHECKS, ORDER, check_node
+from kinstall.preflight.checks import NODE_CHECKS
+from kinstall.preflight.judge import check_node
 
+NAMES = [check.name for check in NODE_CHECKS]
 OK, WARNING, ERROR = Severity.OK, Severity.WARNING, Severity.ERROR
 GIB = 1 << 30
 LINES = (Path(__file__).parents[1] / "facts" / "recorded" / "debian12.txt").read_text().splitlines()
@@ -93,8 +95,7 @@ def test_good_host_passes_every_check() -> None:
     """On a fit host each check says ok, in the table's order, and none is left out."""
     findings = look()
     assert [finding.message for finding in findings if finding.severity is not OK] == []
-    assert [finding.check for finding in findings] == list(ORDER)
-    assert set(ORDER) == set(NODE_CHECKS) and len(ORDER) == len(NODE_CHECKS)
+    assert [finding.check for finding in findings] == NAMES
     assert all(finding.node == "cp1" and finding.message for finding in findings)
 
 
@@ -183,8 +184,14 @@ def test_finding(check: str, changes: Mapping[str, Any], severity: Severity, wor
 
 
 def test_every_check_has_a_case() -> None:
-    """No check is without a case that triggers it; `root` has its own test."""
-    assert {case[0] for case in CASES} == set(ORDER) - {"root"}
+    """No check is without a case that triggers it (`root` has its own test), with the severity that its record names.
+
+    A clock that is wrong is `test_clock`'s.
+    """
+    assert {case[0] for case in CASES} == set(NAMES) - {"root"}
+    worst = {name for name, _, severity, _ in CASES if severity is ERROR}
+    assert worst == {check.name for check in NODE_CHECKS if check.severity is ERROR} - {"root", "clock"}
+    assert all(check.asks.endswith("?") for check in NODE_CHECKS)
 
 
 def test_without_root_only_that_is_said() -> None:

@@ -1,0 +1,16 @@
+"""The names of preflight's checks, which `preflight.ignore` may hold. Data; the checks are in `kinstall/preflight/`."""
+
+from __future__ import annotations
+
+CHECK_NAMES = (
+    # Of each node.
+    *("root", "architecture", "systemd", "kernel", "cgroup", "cpu", "memory", "swap", "disk", "file-systems"),
+    *("clock", "time-service", "tools", "nft", "modules", "sysctls", "selinux"),
+    *("address", "neighbours", "default-route", "ranges", "ports", "resolver", "firewall", "forwarding", "proxies"),
+    *("cluster", "leftovers", "cni-config", "container-runtime"),
+    # Of the nodes together.
+    *("hostname", "machine-id", "mac", "product-uuid", "clock-skew", "nodes", "security"),
+    # Of what is between them.
+    "peers",
+)
+"""Each once, in the order in which findings are listed."""
