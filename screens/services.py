@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kinstall.operations.options import Options, Report
     from kinstall.operations.trust import Seen
     from kinstall.report import Commands, Run
-    from kinstall.sources.registry import Looked
+    from kinstall.sources.availability import Availability
     from kinstall.state.folder import StateFolder
     from kinstall.verify import CheckResult
 
@@ -33,7 +33,7 @@ Prompt = Callable[[str], str]
 class Services(Protocol):
     """All raise kinstall.errors only."""
 
-    def look(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt) -> Sequence[Looked]:
+    def look(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt) -> Sequence[Availability]:
         """Whether files and images can be had, as this machine sees it; `tell` gets each as soon as it is known."""
 
     def probe(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt) -> Sequence[Finding]:
@@ -72,11 +72,11 @@ class RealServices:
     def __init__(self, state: str | None = None, parallel: int = 32) -> None:
         self._state, self._parallel = state, parallel
 
-    def look(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt) -> Sequence[Looked]:
+    def look(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt) -> Sequence[Availability]:
         from kinstall.secrets import Secrets
-        from kinstall.sources.registry import look
+        from kinstall.sources import availability
 
-        return look(spec, tell, secrets=Secrets(prompt=prompt), stop=stop)
+        return availability.check(spec, tell, secrets=Secrets(prompt=prompt), stop=stop)
 
     def probe(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt) -> Sequence[Finding]:
         from kinstall.operations.preflight import run_preflight

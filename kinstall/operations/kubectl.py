@@ -11,8 +11,8 @@ from kinstall.cluster.release_files import Place, release_files
 from kinstall.errors import KinstallError
 from kinstall.facts.model import ARCHITECTURES
 from kinstall.sources.checksums import resolve
-from kinstall.sources.download import fetch_file
-from kinstall.sources.gather import operators_file
+from kinstall.sources.download import copy_file, fetch_file
+from kinstall.sources.from_disk import operators_file
 from kinstall.state.folder import StateFolder
 
 
@@ -28,15 +28,18 @@ def fetch_kubectl(spec: ClusterSpec, state: StateFolder) -> str:
     target = state.bin / "kubectl"
     try:
         if file.place is Place.SITE:
-            url, digest = file.url, resolve(spec, [arch])[arch]["kubectl"]
+            digest = resolve(spec, [arch])[arch]["kubectl"]
         else:
             path, digest = operators_file(spec, file)
-            url = path.absolute().as_uri()
-        if state.read(_stamp_path(target)) != _stamp(target, digest):
-            fetch_file(url, digest, target, 0o700)
-            state.write(_stamp_path(target), _stamp(target, digest))
-    except (OSError, ValueError, KinstallError) as error:
-        return f"kubectl could not be fetched from {file.url}: {getattr(error, 'reason', error)}"
+        if state.read(_stamp_path(target)) == _stamp(target, digest):
+            return ""
+        if file.place is Place.SITE:
+            fetch_file(file.url, digest, target, 0o700)
+        else:
+            copy_file(path, digest, target, 0o700)
+        state.write(_stamp_path(target), _stamp(target, digest))
+    except (OSError, KinstallError) as error:
+        return f"kubectl could not be fetched from {file.url}: {error}"
     return ""
 
 

@@ -25,7 +25,7 @@ from kinstall.pki.recover import recover_pki
 from kinstall.pki.store import ensure_pki
 from kinstall.plan import Inputs, NodeFound, build_plan
 from kinstall.sources.checksums import resolve
-from kinstall.sources.gather import Sources
+from kinstall.sources.model import Sources
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from kinstall.cluster.subnets import assign_pod_cidrs
 from kinstall.errors import UsageError
 from kinstall.pki.store import ensure_pki
 from kinstall.plan import Inputs, NodeFound, node_files
-from kinstall.sources.gather import made_up
+from kinstall.sources.offline import placeholders
 
 
 def render(spec: ClusterSpec, folder: Path) -> list[Path]:
@@ -31,7 +31,7 @@ def render(spec: ClusterSpec, folder: Path) -> list[Path]:
     folder.chmod(0o700)
     with tempfile.TemporaryDirectory(prefix="kinstall-") as scratch:
         keys = ensure_pki(spec, Path(scratch) / "pki", datetime.now(UTC), create_cas=True)
-        contributed = made_up(spec, ["amd64"])
+        contributed = placeholders(spec, ["amd64"])
         found = NodeFound(arch="amd64", digests={})
         inputs = Inputs(
             spec=spec,

@@ -19,9 +19,10 @@ from kinstall.facts.model import NodeFacts, facts_program, parse
 from kinstall.findings import Finding, Severity
 from kinstall.operations.kubectl import fetch_kubectl
 from kinstall.secrets import Secrets
-from kinstall.sources import checksums
+from kinstall.sources import http
 from kinstall.sources.download import Depot
-from kinstall.sources.gather import Sources, gather
+from kinstall.sources.gather import gather
+from kinstall.sources.model import Sources
 from kinstall.state.folder import StateFolder
 from kinstall.transport.channel import Channel
 from kinstall.transport.host_keys import HostKeys
@@ -129,7 +130,7 @@ class Session:
         """What this machine contributes, looked at once per session; what it sends is in the depot then."""
         if self._sources is None:
             self._sources = gather(self.spec, archs, self.secrets)
-            self.depot.has(self._sources.paths)
+            self.depot.add(self._sources.paths)
         return self._sources
 
     def reach(self, wants: Sequence[Want], mtus: Mapping[str, int]) -> Matrix:
@@ -138,8 +139,8 @@ class Session:
         return connectivity.ask(wants, self.channels, addresses, mtus)
 
     def checksums(self, url: str) -> str:
-        """A release site's checksum file. Raises OSError and ValueError."""
-        return checksums.fetch(url)
+        """A release site's checksum file. Raises OSError."""
+        return http.text_over_tls(url)
 
     def fetch_kubectl(self, state: StateFolder) -> str:
         """Put the operator's kubectl into the state folder; a sentence where that cannot be."""

@@ -19,7 +19,8 @@ from kinstall.simulation.checks import unknowable
 from kinstall.simulation.faults import Fault, Misfortune
 from kinstall.simulation.host import Disk, SimulatedHost
 from kinstall.simulation.machine import Machine, bare_facts, subnet_of
-from kinstall.sources.gather import Sources, made_up
+from kinstall.sources.model import Sources
+from kinstall.sources.offline import placeholders
 from kinstall.state.folder import StateFolder
 from kinstall.transport.channel import discard
 from kinstall.verify import CheckResult
@@ -116,7 +117,7 @@ class SimulatedSession(Session):
         return Asked(facts, (now, now))
 
     def sources(self, archs: Iterable[str]) -> Sources:
-        return made_up(self.spec, archs)
+        return placeholders(self.spec, archs)
 
     def reach(self, wants: Sequence[Want], mtus: Mapping[str, int]) -> Matrix:
         """There is nothing between hosts that are made up: no way is tried, and none is called open."""

@@ -1,6 +1,6 @@
-"""Digests of what nodes fetch: pinned in the answers, or read over TLS from the release site by the operator.
+"""Checksums of what nodes fetch: pinned in the answers, or read over TLS from the release site by the operator.
 
-A checksum file that comes over plain HTTP from the server it vouches for proves nothing, so it is never asked for.
+A checksum file that comes over plain HTTP from the server that it is for proves nothing, so it is never asked for.
 """
 
 from __future__ import annotations
@@ -12,23 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from kinstall.cluster import ClusterSpec
 from kinstall.cluster.release_files import Place, ReleaseFile, pinned_digest, release_files
 from kinstall.errors import UsageError
+from kinstall.sources import http
 
 _HEX = re.compile(r"[0-9a-fA-F]{64}")
-_LARGEST = 1 << 20
-_TIMEOUT = 30
-
-
-def fetch(url: str) -> str:
-    """A small text file over HTTPS. Raises OSError or ValueError (also for a redirect to plain HTTP)."""
-    if not url.startswith("https://"):
-        raise ValueError("it does not come over TLS")
-    from urllib.request import urlopen  # a tenth of the program's start, and pinned digests need none of it
-
-    with urlopen(url, timeout=_TIMEOUT) as answer:  # noqa: S310 - the scheme was just checked
-        if not answer.geturl().startswith("https://"):
-            raise ValueError("it is redirected to plain HTTP")
-        content: bytes = answer.read(_LARGEST)
-    return content.decode("utf-8", "replace")
 
 
 def find(checksums: str, name: str) -> str:
@@ -42,31 +28,38 @@ def find(checksums: str, name: str) -> str:
     return ""
 
 
-def resolve(spec: ClusterSpec, archs: Iterable[str], get: Callable[[str], str] = fetch) -> dict[str, dict[str, str]]:
+def resolve(
+    spec: ClusterSpec, archs: Iterable[str], fetch_text: Callable[[str], str] = http.text_over_tls
+) -> dict[str, dict[str, str]]:
     """Architecture → release file's name → SHA-256 (hex), of all files that come from sites.
 
     Raises:
-        UsageError: a digest is neither pinned nor to be had over TLS
+        UsageError: a checksum is neither pinned nor available over TLS
     """
-    every = [file for arch in sorted(set(archs)) for file in release_files(spec, arch)]
-    files = [file for file in every if file.place is Place.SITE]
+    files = [file for arch in sorted(set(archs)) for file in release_files(spec, arch) if file.place is Place.SITE]
+
+    def digest_of(file: ReleaseFile) -> str:
+        return pinned_digest(spec, file) or published(file.checksums, file.name, fetch_text)
+
     with ThreadPoolExecutor(max_workers=8) as pool:
-        digests = list(pool.map(lambda file: pinned_digest(spec, file) or _over_tls(file, get), files))
-    found: dict[str, dict[str, str]] = {}
+        digests = list(pool.map(digest_of, files))
+    resolved: dict[str, dict[str, str]] = {}
     for file, digest in zip(files, digests, strict=True):
-        found.setdefault(file.arch, {})[file.name] = digest
-    return found
+        resolved.setdefault(file.arch, {})[file.name] = digest
+    return resolved
 
 
-def _over_tls(file: ReleaseFile, get: Callable[[str], str]) -> str:
-    remedy = f"pin it under downloads.sha256: {{{file.name}: …}}"
+def published(url: str, name: str, fetch_text: Callable[[str], str] = http.text_over_tls) -> str:
+    """The SHA-256 (hex) of `name` in the checksum file at `url`.
+
+    Raises:
+        UsageError: it cannot be read over TLS, or has none
+    """
+    remedy = f"pin it under downloads.sha256: {{{name}: …}}"
     try:
-        digest = find(get(file.checksums), file.name)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        raise UsageError(
-            f"the checksum of {file.name} could not be read from {file.checksums}: {reason}", remedy
-        ) from None
+        digest = find(fetch_text(url), name)
+    except OSError as error:
+        raise UsageError(f"cannot read the checksum of {name} from {url}: {error}", remedy) from None
     if not digest:
-        raise UsageError(f"{file.checksums} holds no SHA-256 of {file.name}", remedy)
+        raise UsageError(f"{url} holds no SHA-256 of {name}", remedy)
     return digest

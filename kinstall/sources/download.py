@@ -6,32 +6,48 @@ import hashlib
 import os
 import tempfile
 import threading
-import urllib.error
-import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from kinstall import files
 from kinstall.errors import UsageError
+from kinstall.sources import http
 
 _CHUNK = 1 << 20
-_TIMEOUT = 30
+_LARGEST = 4 << 30
+"""Bytes: ten times a server tarball."""
 
 
 def fetch_file(url: str, sha256: str, target: Path, mode: int = 0o600) -> None:
     """Put the file of `url` at `target`, whole and with the right checksum (hex), or leave what is there.
 
     Raises:
-        OSError, ValueError: it could not be fetched, or is another file
+        OSError: it could not be fetched, or has another checksum
     """
-    seen = hashlib.sha256()
+    _put(http.chunks(url, _LARGEST), sha256, target, mode)
+
+
+def copy_file(path: Path, sha256: str, target: Path, mode: int = 0o600) -> None:
+    """The same with a file of this machine."""
+    _put(_chunks_of(path), sha256, target, mode)
+
+
+def _chunks_of(path: Path) -> Iterator[bytes]:
+    with files.opened(path) as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+
+
+def _put(chunks: Iterable[bytes], sha256: str, target: Path, mode: int) -> None:
+    digest = hashlib.sha256()
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
-        with os.fdopen(handle, "wb") as copy, urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:  # noqa: S310
-            while chunk := answer.read(_CHUNK):
-                seen.update(chunk)
+        with os.fdopen(handle, "wb") as copy:
+            for chunk in chunks:
+                digest.update(chunk)
                 copy.write(chunk)
-        if seen.hexdigest() != sha256:
-            raise ValueError(f"its checksum is {seen.hexdigest()}, not {sha256}")
+        if digest.hexdigest() != sha256:
+            raise OSError(f"its checksum is {digest.hexdigest()}, not {sha256}")
         Path(temporary).chmod(mode)
         Path(temporary).replace(target)
     except BaseException:
@@ -40,7 +56,7 @@ def fetch_file(url: str, sha256: str, target: Path, mode: int = 0o600) -> None:
 
 
 class Depot:
-    """Files that nodes are sent: those that this machine `has`, and for nodes without curl and wget those that it
+    """Files that nodes are sent: those that this machine has, and for nodes without curl and wget those that it
     fetches, each once per run and kept until `close`. May be used by several threads."""
 
     def __init__(self) -> None:
@@ -48,12 +64,12 @@ class Depot:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._lock = threading.Lock()
 
-    def has(self, paths: Mapping[str, Path]) -> None:
+    def add(self, paths: Mapping[str, Path]) -> None:
         """SHA-256 (hex) → a file of this machine, which stays where it is."""
         self._own.update(paths)
 
     def __call__(self, source: str, sha256: str) -> Path:
-        """A local copy of what `source` has. One node waits while another's file is fetched: it is often the same.
+        """A local copy of the file at `source`. One node waits while another's file is fetched: it is often the same.
 
         Raises:
             UsageError: it could not be fetched
@@ -67,9 +83,9 @@ class Depot:
             if not path.exists():
                 try:
                     fetch_file(source, sha256, path)
-                except (OSError, ValueError) as error:
+                except OSError as error:
                     raise UsageError(
-                        f"{source} could not be fetched for the node: {getattr(error, 'reason', error)}",
+                        f"{source} could not be fetched for the node: {error}",
                         "the node has neither curl nor wget: install one there, or let this machine reach the address",
                     ) from None
             return path

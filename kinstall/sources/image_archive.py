@@ -11,6 +11,7 @@ from pathlib import Path
 from posixpath import normpath
 from typing import Any
 
+from kinstall import files
 from kinstall.errors import UsageError
 
 _SUFFIXES = (".tar", ".tar.gz", ".tgz")
@@ -51,14 +52,14 @@ def read(path: Path) -> dict[str, frozenset[str]]:
     """The images in an archive: name, as containerd knows it after an import → architectures.
 
     Raises:
-        UsageError: it cannot be read, or is no image archive
+        UsageError: it cannot be read, or is not an image archive
     """
-    remedy = "make it anew (`docker save`, `ctr images export`)"
+    remedy = "make it again (`docker save`, `ctr images export`)"
     try:
-        with tarfile.open(path) as archive:
+        with files.opened(path) as file, tarfile.open(fileobj=file) as archive:
             reader = _Reader(archive)
             if not reader.members.keys() & {"oci-layout", "manifest.json"}:
-                raise UsageError(f"{path} is no image archive: neither manifest.json nor oci-layout is in it", remedy)
+                raise UsageError(f"{path} is not an image archive: it has neither manifest.json nor oci-layout", remedy)
             found = _collected(_oci(reader) if "oci-layout" in reader.members else _docker(reader))
     except (OSError, EOFError, tarfile.TarError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise UsageError(f"{path} cannot be read as an image archive: {error}", remedy) from None
@@ -85,7 +86,7 @@ class _Reader:
         member = self.members[name]
         file = self._archive.extractfile(member)
         if file is None or member.size > _LARGEST:
-            raise ValueError(f"{name} is no description of an image")
+            raise ValueError(f"{name} is not a description of an image")
         return json.load(file)
 
     def blob(self, digest: str) -> Any:
@@ -95,7 +96,7 @@ class _Reader:
 def _oci(reader: _Reader) -> Iterator[tuple[str, frozenset[str]]]:
     for entry in reader.json("index.json")["manifests"]:
         notes = entry.get("annotations") or {}
-        # A tag alone is no name: after an import it would be called by the day's date.
+        # A tag alone is not a name: containerd would name the image by the day's date.
         name = notes.get("io.containerd.image.name") or notes.get("org.opencontainers.image.ref.name", "")
         if "/" in name and ":" in name:
             yield _full(name), frozenset(_architectures(reader, entry))

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from posixpath import basename
 
+from kinstall import files
 from kinstall.errors import UsageError
-from kinstall.sources.checksums import fetch, find
+from kinstall.sources.checksums import published
 from kinstall.sources.download import fetch_file
 from kinstall.sources.file_digests import checked, digest_of
 
@@ -25,6 +26,7 @@ PROGRAMS = ("kubelet", "kubectl", "kube-proxy")
 IMAGES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 _WANTED = (*PROGRAMS, *(f"{name}.{kind}" for name in IMAGES for kind in ("tar", "docker_tag")))
 _INDEX = "members.json"
+_SMALL = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Unpacked:
     @property
     def release(self) -> str:
         """The Kubernetes version that the images' tags name."""
-        tag = (self.folder / f"{IMAGES[0]}.docker_tag").read_text("utf-8", "replace")
+        tag = files.read(self.folder / f"{IMAGES[0]}.docker_tag", _SMALL).decode("utf-8", "replace")
         return tag.strip().removeprefix("v")
 
 
@@ -52,13 +54,13 @@ def unpacked(place: str, pins: Mapping[str, str]) -> Unpacked:
     Its checksum comes from the pins, over TLS from the address with .sha256 behind it, or from such a file beside it.
 
     Raises:
-        UsageError: it cannot be had, nothing vouches for it, or it is no server tarball
+        UsageError: it is not available, there is no checksum for it, or it is not a server tarball
     """
     name = basename(place)
     digest = pins.get(name, "").lower()
     remote = place.startswith(("http://", "https://"))
     if remote and not digest:
-        digest = _over_tls(place, name)
+        digest = published(f"{place}.sha256", name)
     folder = cache_folder()
     if remote and (kept := _kept(place, folder / digest)):
         return kept
@@ -68,8 +70,8 @@ def unpacked(place: str, pins: Mapping[str, str]) -> Unpacked:
         if remote:
             try:
                 fetch_file(place, digest, path)
-            except (OSError, ValueError) as error:
-                raise UsageError(f"{place} could not be fetched: {getattr(error, 'reason', error)}") from None
+            except OSError as error:
+                raise UsageError(f"{place} could not be fetched: {error}") from None
         else:
             path, digest = checked(place, digest, f"{place}.sha256", name)
             if kept := _kept(place, folder / digest):
@@ -79,7 +81,7 @@ def unpacked(place: str, pins: Mapping[str, str]) -> Unpacked:
             (Path(scratch) / "members").rename(folder / digest)
     kept = _kept(place, folder / digest)
     if kept is None:
-        raise UsageError(f"{folder} cannot keep what is in {place}", "see whether there is room, and who owns it")
+        raise UsageError(f"{folder} cannot keep what is in {place}", "check its free space and its owner")
     return kept
 
 
@@ -89,21 +91,9 @@ def cache_folder() -> Path:
     return Path(home).expanduser() / "kinstall" / "server-tarballs"
 
 
-def _over_tls(url: str, name: str) -> str:
-    remedy = f"pin it under downloads.sha256: {{{name}: …}}"
-    try:
-        digest = find(fetch(f"{url}.sha256"), name)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        raise UsageError(f"the checksum of {url} could not be read from {url}.sha256: {reason}", remedy) from None
-    if not digest:
-        raise UsageError(f"{url}.sha256 holds no SHA-256", remedy)
-    return digest
-
-
 def _kept(place: str, folder: Path) -> Unpacked | None:
     try:
-        digests = json.loads((folder / _INDEX).read_text())
+        digests = json.loads(files.read(folder / _INDEX, _SMALL))
     except (OSError, ValueError):
         return None
     return Unpacked(place, folder, digests)
@@ -114,14 +104,14 @@ def _unpack(place: str, path: Path, folder: Path) -> None:
     folder.mkdir(mode=0o700)
     left = {f"{HOME}/{name}": [name] for name in _WANTED}
     try:
-        while left:  # a second time for what is only a link to something that was passed by
+        while left:  # a second time for hard links to a member that came before its name was wanted
             left = _one_pass(path, folder, left)
     except (OSError, EOFError, tarfile.TarError) as error:
         raise UsageError(f"{place} cannot be unpacked: {error}", "fetch it again") from None
     missing = [name for name in _WANTED if not (folder / name).is_file()]
     if missing:
         raise UsageError(
-            f"{place} is no server tarball: {HOME}/{missing[0]} is not in it",
+            f"{place} is not a server tarball: {HOME}/{missing[0]} is not in it",
             "take kubernetes-server-linux-ARCH.tar.gz",
         )
     (folder / _INDEX).write_text(json.dumps({name: digest_of(folder / name) for name in _WANTED}))

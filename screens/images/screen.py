@@ -21,7 +21,7 @@ from screens.step.form_step import FormStep
 from screens.text import Quiet, size
 
 if TYPE_CHECKING:
-    from kinstall.sources.registry import Looked
+    from kinstall.sources.availability import Availability
 
 _VERSION = ("kubernetesVersion",)
 _DIGEST = 12
@@ -66,7 +66,7 @@ class ImagesScreen(FormStep):
 
     def __init__(self) -> None:
         super().__init__()
-        self._found: list[Looked] = []
+        self._found: list[Availability] = []
         self._expected = 0
         self._state = ""
         self._marked = ""
@@ -100,7 +100,7 @@ class ImagesScreen(FormStep):
             await self.wizard.jump(wrong[0].path)
             self._show_check()
             return
-        from kinstall.sources.registry import count
+        from kinstall.sources.availability import count
 
         spec = self.draft.spec
         prompt = await prompt_for(self.wizard, spec)
@@ -116,7 +116,7 @@ class ImagesScreen(FormStep):
             on_error=self._fail,
         )
 
-    def _hear(self, looked: Looked) -> None:
+    def _hear(self, looked: Availability) -> None:
         self._found.append(looked)
         self._show_check()
 
@@ -148,7 +148,7 @@ def _line(version: str) -> str:
     )
 
 
-def check_line(looked: Looked, width: int) -> str:
+def check_line(looked: Availability, width: int) -> str:
     """`✓ kubelet   58 MB  sha256 0123…  https://…`, or why it cannot be had."""
     mark = {"there": "✓", "missing": "✗", "unknown": "?"}[looked.state.value]
     digest = f"sha256 {looked.digest[:_DIGEST]}… " if looked.digest else ""
@@ -157,7 +157,7 @@ def check_line(looked: Looked, width: int) -> str:
     return text if len(text) <= width or looked.message else text[:width]
 
 
-def check_sum(found: list[Looked]) -> str:
+def check_sum(found: list[Availability]) -> str:
     """What all together come to, in one line."""
     states = [looked.state.value for looked in found]
     total = size(sum(looked.size for looked in found))

@@ -13,7 +13,7 @@ from kinstall.cluster.release_files import release_files
 from kinstall.cluster.subnets import assign_pod_cidrs
 from kinstall.engine.steps import File, Plan
 from kinstall.plan import Inputs, NodeFound, build_plan
-from kinstall.sources.gather import made_up
+from kinstall.sources.offline import placeholders
 from tests.golden.masks import described_pki, readable
 from tests.golden.plan_text import plan_text
 
@@ -30,7 +30,7 @@ def found_on_every_node(spec: ClusterSpec) -> NodeFound:
     """Facts as of a Debian machine with systemd-resolved; a digest is that of the file's name."""
     return NodeFound(
         arch="amd64",
-        archives=made_up(spec, ["amd64"]).archives.get("amd64", {}),
+        archives=placeholders(spec, ["amd64"]).archives.get("amd64", {}),
         digests={file.name: sha256(file.name.encode()).hexdigest() for file in release_files(spec, "amd64")},
         mtu=1500,
         resolv_conf="/run/systemd/resolve/resolv.conf",
@@ -55,7 +55,7 @@ def plan_of(spec: ClusterSpec) -> Plan:
             pki=pki,
             ca_fingerprint="SHA-256 of the authority's certificate",
             pod_cidrs=assign_pod_cidrs(spec, {}),
-            mirrors=made_up(spec, ["amd64"]).mirrors,
+            mirrors=placeholders(spec, ["amd64"]).mirrors,
             found={node.name: found for node in spec.nodes},
             own_network=own_network_of(spec),
         )

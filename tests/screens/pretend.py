@@ -12,13 +12,15 @@ from kinstall.engine.diff import Action
 from kinstall.engine.preview import PlannedChange
 from kinstall.errors import KinstallError
 from kinstall.findings import Finding, Severity
-from kinstall.sources.registry import Looked, State
+from kinstall.sources.availability import Availability, State
 from screens.services import RealServices, Tell
 
 FOUND = (
-    Looked("kubelet", "https://dl.k8s.io/kubelet", State.THERE, 58_000_000, "ab" * 32),
-    Looked("runc.amd64", "https://example.com/runc", State.MISSING, message="example.com answers 404"),
-    Looked("pause:3.10.2", "http://10.0.0.1:5000", State.UNKNOWN, message="not reached from this machine: no route"),
+    Availability("kubelet", "https://dl.k8s.io/kubelet", State.THERE, 58_000_000, "ab" * 32),
+    Availability("runc.amd64", "https://example.com/runc", State.MISSING, message="example.com answers 404"),
+    Availability(
+        "pause:3.10.2", "http://10.0.0.1:5000", State.UNKNOWN, 0, "", "not reached from this machine: no route"
+    ),
 )
 FINDINGS = (
     Finding("w1", "swap", Severity.WARNING, "swap is on (2 GiB, /swapfile)", "swapoff -a"),
@@ -38,7 +40,7 @@ class Pretend(RealServices):
     asked: list[tuple[str, ClusterSpec]] = field(default_factory=list)
     failure: KinstallError | None = None
 
-    def look(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Any) -> Sequence[Looked]:
+    def look(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Any) -> Sequence[Availability]:
         self._hear("look", spec)
         for each in FOUND:
             tell(each)

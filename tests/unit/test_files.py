@@ -34,3 +34,35 @@ def test_an_error_leaves_the_old_file_alone(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(OSError, match="No space"):
         files.write(path, "new")
     assert (path.read_text(), list(tmp_path.iterdir())) == ("old", [path])
+
+
+def test_at_most_so_much_is_read(tmp_path: Path) -> None:
+    """A file of the limit is read whole, of one more byte it is refused with the limit in words; so is a link."""
+    path, link = tmp_path / "file", tmp_path / "link"
+    path.write_bytes(b"x" * 2048)
+    link.symlink_to(path)
+    assert files.read(path, 2048) == files.read(str(link), 2048) == b"x" * 2048
+    with pytest.raises(files.TooLarge) as caught:
+        files.read(path, 2047)
+    assert caught.value.strerror == "it is larger than 1 KiB"
+    with pytest.raises(OSError, match="symbolic links"):
+        files.read(link, 2048, follow_links=False)
+
+
+def test_what_never_ends_is_not_read(tmp_path: Path) -> None:
+    """A device, a pipe without a writer, a folder and what is not a path at all: each is refused at once, in words."""
+    os.mkfifo(tmp_path / "pipe")
+    reasons = {}
+    for path in ("/dev/zero", tmp_path / "pipe", tmp_path, "~nobody-of-this-name/file", "a\0b"):
+        with pytest.raises(OSError) as caught:
+            files.read(path, 10)
+        reasons[str(path)] = caught.value.strerror
+    assert list(reasons.values()) == [
+        "it is not a regular file",
+        "it is not a regular file",
+        "it is a folder",
+        "not a valid path",
+        "not a valid path",
+    ]
+    with pytest.raises(FileNotFoundError):
+        files.read(tmp_path / "none", 10)

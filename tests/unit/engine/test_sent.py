@@ -64,7 +64,7 @@ def test_a_file_that_only_the_operator_has(node: LocalNode, tmp_path: Path) -> N
     """It arrives on a node that has curl too, with its mode, and nothing else stays there."""
     digest, path = kept(tmp_path, "kubelet", b"program" * 9999)
     depot = Depot()
-    depot.has({digest: path})
+    depot.add({digest: path})
     step = Download("/mnt/bin/kubelet", "/srv/files/kubelet", digest, sent=True)
     heard = bring(node, depot, step)
     assert heard.ends == {0: 0}, heard.words
@@ -79,7 +79,7 @@ def test_images_of_one_archive(node: LocalNode, tmp_path: Path) -> None:
     names = b"registry.k8s.io/a-amd64:v1\nregistry.k8s.io/b:v2\n"
     digest, path = kept(tmp_path, "both.tar", names)
     depot = Depot()
-    depot.has({digest: path})
+    depot.add({digest: path})
     first = Image("registry.k8s.io/a:v1", archive=Archive("both.tar", digest, "registry.k8s.io/a-amd64:v1"))
     second = Image("registry.k8s.io/b:v2", archive=Archive("both.tar", digest, "registry.k8s.io/b:v2"))
     heard = bring(node, depot, first, second)
@@ -98,7 +98,7 @@ def test_an_archive_that_changed_meanwhile(node: LocalNode, tmp_path: Path) -> N
     """What arrives is not what was looked at: nothing is imported, and both checksums are told."""
     digest, path = kept(tmp_path, "one.tar", b"registry.k8s.io/a:v1\n")
     depot = Depot()
-    depot.has({digest: path})
+    depot.add({digest: path})
     path.write_bytes(b"registry.k8s.io/a:v2\n")
     heard = bring(
         node, depot, Image("registry.k8s.io/a:v1", archive=Archive("one.tar", digest, "registry.k8s.io/a:v1"))
@@ -113,7 +113,7 @@ def test_an_archive_without_the_image(node: LocalNode, tmp_path: Path) -> None:
     """The import succeeds and the name is not there: the step fails, with what containerd's client says."""
     digest, path = kept(tmp_path, "one.tar", b"registry.k8s.io/other:v1\n")
     depot = Depot()
-    depot.has({digest: path})
+    depot.add({digest: path})
     heard = bring(
         node, depot, Image("registry.k8s.io/a:v1", archive=Archive("one.tar", digest, "registry.k8s.io/a:v1"))
     )

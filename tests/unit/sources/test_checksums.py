@@ -6,7 +6,7 @@ import pytest
 
 from kinstall.cluster import ClusterSpec, Downloads, Node
 from kinstall.errors import UsageError
-from kinstall.sources import checksums
+from kinstall.sources import checksums, http
 
 A, B = "a" * 64, "B" * 64
 
@@ -53,7 +53,7 @@ def test_plain_http_is_never_asked() -> None:
         checksums.resolve(
             _spec(kubernetes="http://mirror.example"),
             ["amd64"],
-            lambda url: A if url.startswith("https://") else checksums.fetch(url),
+            lambda url: A if url.startswith("https://") else http.text_over_tls(url),
         )
     assert "downloads.sha256" in caught.value.remedy
 

@@ -18,7 +18,9 @@ from kinstall.cluster.release_files import image_refs, release_files
 from kinstall.errors import UsageError
 from kinstall.findings import Severity
 from kinstall.secrets import HIDDEN, Redactor, Secrets
-from kinstall.sources.gather import Sources, gather, operators_file
+from kinstall.sources.from_disk import operators_file
+from kinstall.sources.gather import gather
+from kinstall.sources.model import Sources
 from kinstall.sources.server_tarball import IMAGES, PROGRAMS
 from tests.unit.engine.test_download import Site
 
@@ -187,7 +189,7 @@ def test_a_folder_that_is_not_right(tmp_path: Path) -> None:
     (folder / "kubectl").write_bytes(b"half")
     told = errors(gather(spec, ["amd64"], Secrets()))
     assert len(told) == 4
-    assert "nothing vouches for" in told[0] and "kubelet.sha256" in told[0]
+    assert "no checksum for" in told[0] and "kubelet.sha256" in told[0]
     assert "kubectl.sha256 says" in told[1]
     assert "downloads.sha256 says" in told[2]
     assert "cannot read" in told[3] and "runc.amd64" in told[3]
@@ -244,19 +246,19 @@ def test_a_tarball_that_is_not_right(tmp_path: Path) -> None:
         (told,) = errors(gather(spec, ["amd64"], Secrets()))
         return told
 
-    assert "nothing vouches for" in only()
+    assert "no checksum for" in only()
     path = server_tarball(tmp_path, tag="v1.36.3")
     assert "tarball of release 1.36.3, not 1.37.2" in only()
     path.write_bytes(path.read_bytes()[:-200])
     assert "but" in only() and ".sha256 says" in only()
     vouch(path)
-    assert "is no server tarball" in only()
+    assert "is not a server tarball" in only()
     path.write_bytes(b"no archive")
     vouch(path)
     assert "cannot be unpacked" in only()
     tar(path, {"kubernetes/client/bin/kubectl": b""}, "w:gz")
     vouch(path)
-    assert "is no server tarball" in only()
+    assert "is not a server tarball" in only()
     pinned = spec_of(server_tarball=place, sha256={"kubelet": "c" * 64})
     path = server_tarball(tmp_path)
     assert "kubelet in" in only(pinned) and "downloads.sha256 says" in only(pinned)
@@ -377,5 +379,5 @@ def test_no_kubectl_without_a_word(tmp_path: Path) -> None:
     spec = spec_of(folder=str(tmp_path))
     (tmp_path / "kubectl").write_bytes(b"x")
     kubectl = next(file for file in release_files(spec, "amd64") if file.name == "kubectl")
-    with pytest.raises(UsageError, match="nothing vouches for"):
+    with pytest.raises(UsageError, match="no checksum for"):
         operators_file(spec, kubectl)

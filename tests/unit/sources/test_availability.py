@@ -1,4 +1,4 @@
-"""Whether files and images can be had: asked of a site and a registry on loopback."""
+"""Whether files and images are available: asked of a site and a registry on loopback."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from kinstall.answers.load import parse
 from kinstall.cluster import ClusterSpec
 from kinstall.cluster.release_files import release_files
 from kinstall.secrets import Secrets
-from kinstall.sources.registry import Answer, Looked, State, ask, count, look
+from kinstall.sources.availability import Availability, State, check, count
+from kinstall.sources.http import Response, request
 
 NODE = {"name": "a", "address": "10.30.0.11", "role": "control-plane"}
 MANIFEST = json.dumps({"config": {"size": 1000}, "layers": [{"size": 5_000_000}, {"size": 2_000}]}).encode()
@@ -74,12 +75,12 @@ def answers(site: str) -> ClusterSpec:
     return parse(json.dumps({"downloads": downloads, "images": images, "nodes": [NODE]}))
 
 
-def test_everything_is_told_with_size_and_digest(site: str) -> None:
-    """Files by HEAD, images by their manifests for the architecture; nothing is fetched, all are told as they come."""
-    spec, told = answers(site), list[Looked]()
-    found = {looked.name: looked for looked in look(spec, told.append)}
-    assert len(told) == len(found) == count(spec) == 13
-    assert all(looked.state is State.THERE for looked in found.values())
+def test_everything_is_reported_with_size_and_digest(site: str) -> None:
+    """Files by HEAD, images by manifests for the architecture; nothing is fetched, each is reported as it comes."""
+    spec, reported = answers(site), list[Availability]()
+    found = {each.name: each for each in check(spec, reported.append)}
+    assert len(reported) == len(found) == count(spec) == 13
+    assert all(each.state is State.THERE for each in found.values())
     assert found["kubelet"].size == 1234 and found["kubelet"].digest == sha256(b"kubelet").hexdigest()
     apiserver = found["kube-apiserver:v1.37.2"]
     assert apiserver.size == 5_003_000 and apiserver.digest == sha256(LISTED).hexdigest()
@@ -90,59 +91,59 @@ def test_everything_is_told_with_size_and_digest(site: str) -> None:
 def test_a_server_without_head_is_asked_for_a_byte(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where HEAD is not allowed, a GET that is not read to its end tells the size."""
     monkeypatch.setattr(Site, "knows_head", False)
-    assert {looked.name: looked.size for looked in look(answers(site), lambda _: None)}["kubectl"] == 1234
+    assert {each.name: each.size for each in check(answers(site), lambda _: None)}["kubectl"] == 1234
 
 
 def test_what_is_not_there_is_missing_and_says_who_says_so(site: str) -> None:
     """A site's 404 is an answer about the thing; the others are not affected."""
     spec = answers(f"{site}/missing")
-    found = {looked.name: looked for looked in look(spec, lambda _: None)}
+    found = {each.name: each for each in check(spec, lambda _: None)}
     assert found["kubelet"].state is State.MISSING and "404" in found["kubelet"].message
     assert found["pause:3.10.2"].state is State.MISSING and "no such image" in found["pause:3.10.2"].message
 
 
-def test_what_cannot_be_reached_from_here_is_no_verdict() -> None:
+def test_what_cannot_be_reached_from_here_is_not_missing() -> None:
     """Nodes may be where the site is: unreachable is not missing."""
     spec = answers("http://127.0.0.1:9")
-    found = look(spec, lambda _: None)
-    assert {looked.state for looked in found} == {State.UNKNOWN}
-    assert all("not reached from this machine" in looked.message for looked in found)
+    found = check(spec, lambda _: None)
+    assert {each.state for each in found} == {State.UNKNOWN}
+    assert all("not reached from this machine" in each.message for each in found)
 
 
-def test_a_file_that_nothing_vouches_for_says_so() -> None:
+def test_a_file_without_a_checksum_says_so() -> None:
     """It is there, but its digest is neither pinned nor in a checksum file."""
     spec = parse(json.dumps({"nodes": [NODE]}))
 
-    def answer(method: str, url: str, headers: object, ca: str) -> Answer:
-        return Answer(200, {"content-length": "7"}, LISTED)
+    def answer(method: str, url: str, headers: object, ca: str) -> Response:
+        return Response(200, {"content-length": "7"}, LISTED)
 
-    found = look(spec, lambda _: None, ask=answer, fetch_checksums=lambda url: "nothing of use here\n")
-    (kubelet,) = (looked for looked in found if looked.name == "kubelet")
-    assert kubelet.state is State.THERE and "nothing vouches" in kubelet.message and not kubelet.digest
+    found = check(spec, lambda _: None, request=answer, fetch_text=lambda url: "nothing of use here\n")
+    (kubelet,) = (each for each in found if each.name == "kubelet")
+    assert kubelet.state is State.THERE and "no checksum for" in kubelet.message and not kubelet.digest
 
 
 def test_a_registry_that_wants_a_token_gets_an_anonymous_one() -> None:
     """As the distribution specification has it: 401 names where; the second request brings what was given there."""
     asked: list[tuple[str, str]] = []
 
-    def registry(method: str, url: str, headers: dict[str, str], ca: str) -> Answer:
+    def registry(method: str, url: str, headers: dict[str, str], ca: str) -> Response:
         asked.append((url, headers.get("Authorization", "")))
         if url.startswith("https://auth.example.com"):
-            return Answer(200, {}, b'{"token": "t0ken"}')
+            return Response(200, {}, b'{"token": "t0ken"}')
         if "/manifests/" in url and headers.get("Authorization") != "Bearer t0ken":
             challenge = 'Bearer realm="https://auth.example.com/token",service="r",scope="repository:x:pull"'
-            return Answer(401, {"www-authenticate": challenge})
-        return Answer(200, {"content-length": "1"}, MANIFEST)
+            return Response(401, {"www-authenticate": challenge})
+        return Response(200, {"content-length": "1"}, MANIFEST)
 
     spec = parse(json.dumps({"nodes": [NODE]}))
-    found = look(spec, lambda _: None, ask=registry, fetch_checksums=lambda url: "")  # type: ignore[arg-type]
-    assert all(looked.state is State.THERE for looked in found if ":" in looked.name)
+    found = check(spec, lambda _: None, request=registry, fetch_text=lambda url: "")  # type: ignore[arg-type]
+    assert all(each.state is State.THERE for each in found if ":" in each.name)
     assert any("scope=repository" in url for url, _ in asked)
 
 
 def test_another_architecture_is_said_to_be_missing(site: str) -> None:
     """An image that is only there for amd64 is of no use to arm64 nodes."""
-    found = {looked.name: looked for looked in look(answers(site), lambda _: None, arch="arm64")}
+    found = {each.name: each for each in check(answers(site), lambda _: None, arch="arm64")}
     assert found["pause:3.10.2"].state is State.MISSING and "linux/arm64" in found["pause:3.10.2"].message
 
 
@@ -150,12 +151,12 @@ def test_a_whole_reference_is_looked_for_where_it_says(site: str) -> None:
     """An image of another registry is asked for there."""
     asked: list[str] = []
 
-    def registry(method: str, url: str, headers: object, ca: str) -> Answer:
+    def registry(method: str, url: str, headers: object, ca: str) -> Response:
         asked.append(url)
-        return Answer(200, {"content-length": "1"}, MANIFEST)
+        return Response(200, {"content-length": "1"}, MANIFEST)
 
     spec = parse(json.dumps({"images": {"pause": "quay.example.com/own/pause:1"}, "nodes": [NODE]}))
-    look(spec, lambda _: None, ask=registry, fetch_checksums=lambda url: "")
+    check(spec, lambda _: None, request=registry, fetch_text=lambda url: "")
     assert "https://quay.example.com/v2/own/pause/manifests/1" in asked
 
 
@@ -163,7 +164,7 @@ def test_stopping_leaves_the_rest_unasked(site: str) -> None:
     """Somebody who goes on does not wait for the rest."""
     stop = threading.Event()
     stop.set()
-    assert look(answers(site), lambda _: None, stop=stop) == [] and Site.asked == []
+    assert check(answers(site), lambda _: None, stop=stop) == [] and Site.asked == []
 
 
 def test_a_redirect_to_another_host_does_not_carry_the_login(site: str) -> None:
@@ -182,7 +183,7 @@ def test_a_redirect_to_another_host_does_not_carry_the_login(site: str) -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        answer = ask("GET", f"http://127.0.0.1:{server.server_address[1]}/x", {"Authorization": "Basic c2VjcmV0"})
+        answer = request("GET", f"http://127.0.0.1:{server.server_address[1]}/x", {"Authorization": "Basic c2VjcmV0"})
     finally:
         server.shutdown()
         server.server_close()
@@ -198,7 +199,7 @@ def test_what_this_machine_sends_is_looked_for_here(tmp_path: Path) -> None:
     (folder / "kubelet.sha256").write_text(sha256(b"kubelet").hexdigest())
     archives = {"source": "archives", "archives": str(tmp_path)}
     text = json.dumps({"downloads": {"folder": str(folder)}, "images": archives, "nodes": [NODE]})
-    found = {looked.name: looked for looked in look(parse(text), lambda _: None)}
+    found = {each.name: each for each in check(parse(text), lambda _: None)}
     assert found["kubelet"].state is State.THERE and found["kubelet"].size == 7
     assert found["kubelet"].digest == sha256(b"kubelet").hexdigest()
     assert found["kubectl"].state is State.MISSING and "kubectl" in found["kubectl"].message
@@ -207,4 +208,4 @@ def test_what_this_machine_sends_is_looked_for_here(tmp_path: Path) -> None:
 
 def test_secrets_that_are_prompted_are_not_asked_for_in_vain(site: str) -> None:
     """Without a mirror that wants a login nothing is prompted."""
-    look(answers(site), lambda _: None, secrets=Secrets(prompt=lambda text: pytest.fail(text)))
+    check(answers(site), lambda _: None, secrets=Secrets(prompt=lambda text: pytest.fail(text)))

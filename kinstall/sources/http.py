@@ -1,0 +1,176 @@
+"""HTTP requests of the operator's machine, all of them. Proxies come from the environment, as curl's do (`HTTPS_PROXY`,
+`NO_PROXY` …), and every failure is an OSError whose text is a reason people can read.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from kinstall import files
+
+_SILENCE = 15.0
+"""Seconds without a byte after which a server is given up."""
+_PATIENCE = 60.0
+"""Seconds that a small answer may take altogether: a server that sends a byte now and then is not waited for."""
+_SMALL = 4 << 20
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """`headers` in lower case; `body` at most 4 MiB of it, empty for a HEAD and for an error status."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+def request(method: str, url: str, headers: Mapping[str, str], ca_file: str = "") -> Response:
+    """One request; redirects are followed, and an error status is a response. `ca_file`: PEM, the only CAs to trust.
+
+    Raises:
+        OSError: no response
+    """
+    try:
+        with _opened(method, url, headers, ca_file) as response:
+            body = _small(response, _SMALL) if method == "GET" else b""
+            return Response(response.status, _lower(response.headers), body)
+    except _Refused as refused:
+        return refused.response
+
+
+def text_over_tls(url: str, limit: int = 1 << 20) -> str:
+    """A small text file of which every hop came over HTTPS.
+
+    Raises:
+        OSError: no text, a hop over plain HTTP, or more than `limit` bytes
+    """
+    with _opened("GET", url, tls_only=True) as response:
+        content = _small(response, limit + 1)
+    if len(content) > limit:
+        raise OSError(f"it is larger than {limit >> 20} MiB")
+    return content.decode("utf-8", "replace")
+
+
+def chunks(url: str, limit: int) -> Iterator[bytes]:
+    """The content of a file, piece by piece. Nothing vouches for it: the caller compares a digest.
+
+    Raises:
+        OSError: it ends early, or is larger than `limit` bytes
+    """
+    size = 0
+    with _opened("GET", url) as response:
+        while chunk := response.read(_CHUNK):
+            size += len(chunk)
+            if size > limit:
+                raise OSError(f"it is larger than {limit >> 20} MiB")
+            yield chunk
+        _check_end(response, size)
+
+
+def host(url: str) -> str:
+    """The host of an address with its port, without a user and a password."""
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def challenge(header: str) -> tuple[str, dict[str, str]]:
+    """A WWW-Authenticate header: its scheme in lower case, and its parameters (RFC 9110, 11.6.1)."""
+    scheme, _, rest = header.partition(" ")
+    pairs = [each for each in urllib.request.parse_http_list(rest) if "=" in each]
+    return scheme.lower(), urllib.request.parse_keqv_list(pairs)
+
+
+class _Refused(OSError):
+    """The server answered with an error status."""
+
+    def __init__(self, response: Response, reason: str) -> None:
+        super().__init__(f"the server answers {response.status} {reason}".strip())
+        self.response = response
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows by HTTP and HTTPS only, and to another place without what lets us in at this one."""
+
+    def __init__(self, tls_only: bool) -> None:
+        self._schemes = ("https",) if tls_only else ("https", "http")
+
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+        _check_scheme(newurl, self._schemes, "it is redirected to plain HTTP")
+        following = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if following is not None and _place(newurl) != _place(req.full_url):
+            following.remove_header("Authorization")
+        return following
+
+
+@contextmanager
+def _opened(
+    method: str, url: str, headers: Mapping[str, str] | None = None, ca_file: str = "", *, tls_only: bool = False
+) -> Iterator[Any]:
+    """An open response. Whatever goes wrong, also while it is read, is raised as an OSError with a plain reason."""
+    try:
+        _check_scheme(url, ("https",) if tls_only else ("https", "http"), "it does not come over TLS")
+        ca = files.read(ca_file, _SMALL).decode("utf-8", "replace") if ca_file else None
+        context = ssl.create_default_context(cadata=ca)
+        opener = urllib.request.build_opener(_Redirects(tls_only), urllib.request.HTTPSHandler(context=context))
+        asked = urllib.request.Request(url, method=method, headers=dict(headers or {}))  # noqa: S310 - just checked
+        with opener.open(asked, timeout=_SILENCE) as response:
+            yield response
+    except urllib.error.HTTPError as error:
+        with error:
+            if error.code < 400:
+                raise OSError(f"its redirect cannot be followed: {error.reason}".replace("\n", " ")) from None
+            raise _Refused(Response(error.code, _lower(error.headers)), str(error.reason)) from None
+    except http.client.IncompleteRead as error:
+        raise OSError(f"the connection ended after {len(error.partial)} bytes") from None
+    except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: an address that is not one
+        raise OSError(_reason(error)) from None
+
+
+def _small(response: Any, limit: int) -> bytes:
+    """At most `limit` bytes, within _PATIENCE."""
+    until, content = time.monotonic() + _PATIENCE, bytearray()
+    while len(content) < limit and (chunk := response.read1(min(_CHUNK, limit - len(content)))):
+        content += chunk
+        if time.monotonic() > until:
+            raise OSError(f"the answer takes longer than {_PATIENCE:.0f} seconds")
+    if len(content) < limit:
+        _check_end(response, len(content))
+    return bytes(content)
+
+
+def _check_end(response: Any, size: int) -> None:
+    if response.length:  # what is left of Content-Length; http.client itself is silent about it
+        raise OSError(f"the connection ended after {size} bytes")
+
+
+def _check_scheme(url: str, schemes: tuple[str, ...], otherwise: str) -> None:
+    scheme = urlsplit(url).scheme
+    if scheme not in schemes:
+        raise OSError(otherwise if scheme == "http" else f"{scheme or url!r} is not a scheme that can be fetched by")
+
+
+def _place(url: str) -> tuple[str, str]:
+    return urlsplit(url).scheme, host(url)
+
+
+def _lower(headers: Any) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def _reason(error: object) -> str:
+    if isinstance(error, urllib.error.URLError):
+        return _reason(error.reason)
+    if isinstance(error, TimeoutError):
+        return f"no answer for {_SILENCE:.0f} seconds"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {error.verify_message}"
+    return str(getattr(error, "strerror", None) or error) or type(error).__name__
