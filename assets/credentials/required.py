@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from assets import paths
-from kinstall.cluster import ClusterSpec, Node, is_address
+from kinstall.cluster import ClusterSpec, Node
+from kinstall.cluster.subnets import is_address
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from kinstall.answers.load import load
-from kinstall.cluster.subnets import assign_pod_cidrs
+from kinstall.cluster.pod_ranges import assign_pod_cidrs
 from kinstall.errors import UsageError
 from kinstall.operations.options import options_for
 from kinstall.terminal.tables import show_json

@@ -8,7 +8,7 @@ one declaration that the parser, the JSON Schema and the reference page read.
 from __future__ import annotations
 
 from kinstall.cluster.access import NodeSsh, Ssh
-from kinstall.cluster.cluster import API_VERSION, ClusterSpec, Preflight, is_address
+from kinstall.cluster.cluster import API_VERSION, ClusterSpec, Preflight
 from kinstall.cluster.components import (
     ComponentOverrides,
     Components,
@@ -65,6 +65,5 @@ __all__ = [
     "Taint",
     "WorkerComponents",
     "answer",
-    "is_address",
     "merge_patch",
 ]

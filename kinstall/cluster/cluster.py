@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from ipaddress import ip_address
 
 from kinstall.cluster import ports
 from kinstall.cluster.access import NodeSsh, Ssh
@@ -116,12 +115,3 @@ class ClusterSpec:
         own = {f.name: getattr(node.ssh, f.name) for f in fields(NodeSsh)}
         base = {f.name: getattr(self.ssh, f.name) for f in fields(Ssh)}
         return Ssh(**{**base, **{key: value for key, value in own.items() if value is not None}})
-
-
-def is_address(text: str) -> bool:
-    """Whether `text` is an IP address (and not a name)."""
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -7,11 +7,11 @@ others depend on and that cannot change yet. Everything else is an ordinary diff
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from ipaddress import ip_network
 from typing import Any
 
 from kinstall.cluster import ClusterSpec, Node
 from kinstall.cluster.releases import numbers
+from kinstall.cluster.subnets import parse_ranges
 from kinstall.findings import Problem
 
 _MOVE = "put the address back; to move a node: reset it there, then write the new address"
@@ -99,8 +99,8 @@ def _same(recorded: Any, wanted: Any) -> bool:
         return True
     try:
         # 10.244.0.0/16 may once have been written differently.
-        return "/" in f"{wanted}" and ip_network(recorded) == ip_network(wanted)
-    except (TypeError, ValueError):
+        return "/" in f"{wanted}" and parse_ranges(f"{recorded}") == parse_ranges(f"{wanted}")
+    except ValueError:
         return False
 
 

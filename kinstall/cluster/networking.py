@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Network
 
 from kinstall.cluster.fields import answer
+from kinstall.cluster.subnets import Range, nth, parse_ranges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,19 +64,29 @@ class Networking:
         return self.plans_ranges if self.masquerade is None else self.masquerade
 
     @property
-    def pods(self) -> IPv4Network:
-        return IPv4Network(self.pod_subnet)
+    def pods(self) -> tuple[Range, ...]:
+        """podSubnet, a range for each family. ValueError where it is not valid."""
+        return parse_ranges(self.pod_subnet)
 
     @property
-    def services(self) -> IPv4Network:
-        return IPv4Network(self.service_subnet)
+    def services(self) -> tuple[Range, ...]:
+        """serviceSubnet, a range for each family. ValueError where it is not valid."""
+        return parse_ranges(self.service_subnet)
+
+    @property
+    def ranges(self) -> tuple[tuple[str, Range], ...]:
+        """(key, range) of all pods' and services' ranges. ValueError where one is not valid."""
+        return (
+            *(("podSubnet", each) for each in self.pods),
+            *(("serviceSubnet", each) for each in self.services),
+        )
 
     @property
     def api_service_ip(self) -> str:
         """The `kubernetes` service's address: the first of the range."""
-        return str(self.services.network_address + 1)
+        return str(nth(self.services[0], 1))
 
     @property
     def dns_service_ip(self) -> str:
         """The `kube-dns` service's address: the tenth of the range, by convention."""
-        return str(self.services.network_address + 10)
+        return str(nth(self.services[0], 10))

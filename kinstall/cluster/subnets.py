@@ -1,133 +1,152 @@
-"""Pod, service and node ranges: IPv4 arithmetic without I/O."""
+"""Addresses and ranges of either family: the one module that imports `ipaddress`. Pure arithmetic.
+
+What it gives out are `ipaddress`' own objects; attributes that both families share (`prefixlen`, `network_address`,
+`max_prefixlen`, `packed`, `version`) are used directly. The functions here are what the library does not have, or
+where it raises TypeError for two families: an IPv4 range and an IPv6 range have nothing in common, that is all.
+Whether a cluster may use IPv6 is for the rules of the answers to say.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from ipaddress import IPv4Address, IPv4Network
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+    collapse_addresses,
+    ip_address,
+    ip_interface,
+    ip_network,
+)
 
-from kinstall.cluster import ClusterSpec, Networking
-from kinstall.errors import UsageError
-
-SPECIAL = {
-    "unspecified": IPv4Network("0.0.0.0/8"),
-    "loopback": IPv4Network("127.0.0.0/8"),
-    "link-local": IPv4Network("169.254.0.0/16"),
-    "multicast": IPv4Network("224.0.0.0/4"),
-}
-"""Ranges in which no pod, service or node can have its address (IANA's special-purpose registry)."""
-
-
-class Capacity(NamedTuple):
-    """How much fits: nodes, pods on each node, services."""
-
-    nodes: int
-    pods_per_node: int
-    services: int
+Address = IPv4Address | IPv6Address
+Range = IPv4Network | IPv6Network
+Interface = IPv4Interface | IPv6Interface
+"""An address with the prefix length of its subnet, as an interface has it."""
 
 
-def capacity(networking: Networking) -> Capacity:
-    """What the ranges hold.
+def _range(text: str) -> Range:
+    return ip_network(text)
 
-    A node's range loses the network's, the broadcast's and the bridge's own address, the service range the first
-    and the last one. 0 nodes where a node's range does not fit into podSubnet. ValueError where a range is none.
+
+ANYWHERE = _range("0.0.0.0/0")
+"""All IPv4 addresses: where a default route leads."""
+
+SPECIAL: tuple[tuple[str, Range], ...] = (
+    ("unspecified", _range("0.0.0.0/8")),
+    ("loopback", _range("127.0.0.0/8")),
+    ("link-local", _range("169.254.0.0/16")),
+    ("multicast", _range("224.0.0.0/4")),
+    ("unspecified", _range("::/128")),
+    ("loopback", _range("::1/128")),
+    ("link-local", _range("fe80::/10")),
+    ("multicast", _range("ff00::/8")),
+)
+"""Ranges in which no pod, service or node can have its address (IANA's special-purpose registries)."""
+
+
+def parse_address(text: str | bytes) -> Address:
+    """An address as people write it, or its 4 or 16 bytes in network order. ValueError for anything else."""
+    return ip_address(text)
+
+
+def parse_range(text: str, *, aligned: bool = True) -> Range:
+    """`10.244.0.0/16`; an address alone is the range of itself. ValueError for anything else.
+
+    With `aligned`, bits beyond the prefix length are an error; without, they are dropped.
     """
-    mask = networking.node_cidr_mask_size
-    return Capacity(
-        nodes=ranges_in(networking.pods, mask),
-        pods_per_node=max((1 << (32 - mask)) - 3, 0),
-        services=max(networking.services.num_addresses - 2, 0),
-    )
+    return ip_network(text, strict=aligned)
 
 
-def ranges_in(network: IPv4Network, size: int) -> int:
+def parse_ranges(text: str) -> tuple[Range, ...]:
+    """Ranges with commas between, the way Kubernetes writes one of each family. ValueError where one is not valid."""
+    return tuple(parse_range(part.strip()) for part in text.split(","))
+
+
+def parse_interface(text: str) -> Interface:
+    """`192.0.2.11/24`; an address alone has the prefix length of one address. ValueError for anything else."""
+    return ip_interface(text)
+
+
+def is_address(text: str) -> bool:
+    """Whether `text` is an IP address (and not a name)."""
+    try:
+        parse_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def host_range(text: str) -> Range | None:
+    """The range that holds this one address (/32, /128); None where `text` is not an address."""
+    return parse_range(text) if is_address(text) else None
+
+
+def is_ipv4(thing: Address | Range | Interface) -> bool:
+    return thing.version == 4
+
+
+def within(inner: Range, outer: Range) -> bool:
+    """Whether all of `inner` lies in `outer`; never for two families."""
+    return inner.version == outer.version and inner.network_address in outer and inner.prefixlen >= outer.prefixlen
+
+
+def overlap(some: Iterable[Range], others: Iterable[Range]) -> bool:
+    """Whether any of the one ranges has an address in common with any of the others."""
+    others = tuple(others)
+    return any(one.overlaps(other) for one in some for other in others)
+
+
+def nth(network: Range, number: int) -> Address:
+    """The address `number` places after the range's first."""
+    return network.network_address + number
+
+
+def span(network: Range) -> tuple[int, int]:
+    """The first and the last address as numbers. Only spans of one family can be compared."""
+    return int(network.network_address), int(network.broadcast_address)
+
+
+def split_count(network: Range, size: int) -> int:
     """How many ranges of /size a range holds; 0 where they are larger than it."""
     return 1 << (size - network.prefixlen) if size >= network.prefixlen else 0
 
 
-def special_name(network: IPv4Network) -> str:
-    """The name of the special range that `network` touches; empty where there is none."""
-    return next((name for name, special in SPECIAL.items() if network.overlaps(special)), "")
+def split(network: Range, size: int) -> Iterator[Range]:
+    """The ranges of /size in a range, in ascending order; none where they are larger than it."""
+    if size >= network.prefixlen:
+        yield from network.subnets(new_prefix=size)
 
 
-def as_network(address: str) -> IPv4Network | None:
-    """The /32 of an IPv4 address; None for anything else."""
-    try:
-        return IPv4Network(IPv4Address(address))
-    except ValueError:
-        return None
-
-
-def assign_pod_cidrs(spec: ClusterSpec, kept: Mapping[str, str]) -> dict[str, str]:
-    """Node name → pod range, for every node of the spec in its order; empty where the pod network plans none.
-
-    A node keeps the range in `kept` (node name → CIDR, as the nodes' records say), otherwise it has its own `podCIDR`
-    or the next free range. What is kept is never given to another node, even when its owner has left the list, so the
-    result does not depend on the order of the list once it is kept.
-
-    Raises:
-        UsageError: podSubnet has no free range left, or a range that is kept does not fit it or is claimed twice.
-    """
-    if not spec.networking.plans_ranges:
-        return dict.fromkeys((node.name for node in spec.nodes), "")
-    kept = {name: cidr for name, cidr in kept.items() if cidr}
-    claimed = _claimed(spec, kept)
-    taken = {IPv4Network(cidr) for cidr in kept.values()} | set(claimed.values())
-    free = _free(spec.networking, taken)
-    result: dict[str, str] = {}
-    for node in spec.nodes:
-        network = claimed.get(node.name) or next(free, None)
-        if network is None:
-            raise _full(spec)
-        result[node.name] = str(network)
-    return result
-
-
-def _claimed(spec: ClusterSpec, kept: Mapping[str, str]) -> dict[str, IPv4Network]:
-    """The ranges of the nodes that already have one, each checked against podSubnet and the others."""
-    owners: dict[str, IPv4Network] = {}
-    # As numbers: every range is compared with every other, and there may be a thousand.
-    spans = {name: _span(IPv4Network(cidr)) for name, cidr in kept.items()}
-    for node in spec.nodes:
-        cidr = kept.get(node.name) or node.pod_cidr
-        if not cidr:
-            continue
-        network = IPv4Network(cidr)
-        if not network.subnet_of(spec.networking.pods):
-            raise UsageError(
-                f"{node.name}: its pod range {cidr} lies outside podSubnet {spec.networking.pod_subnet}",
-                "podSubnet cannot change under a living cluster",
-            )
-        first, last = _span(network)
-        for other, (start, end) in spans.items():
-            if start <= last and first <= end and other != node.name:
-                raise UsageError(
-                    f"{node.name}: its pod range {cidr} overlaps {other}'s {owners.get(other) or kept[other]}",
-                    "give one of them another podCIDR",
-                )
-        owners[node.name] = network
-        spans[node.name] = first, last
-    return owners
-
-
-def _span(network: IPv4Network) -> tuple[int, int]:
-    return int(network.network_address), int(network.broadcast_address)
-
-
-def _free(networking: Networking, taken: set[IPv4Network]) -> Iterator[IPv4Network]:
-    mask = networking.node_cidr_mask_size
-    if mask < networking.pods.prefixlen:
-        return
-    for network in networking.pods.subnets(new_prefix=mask):
-        if not any(network.overlaps(other) for other in taken):
-            yield network
-
-
-def _full(spec: ClusterSpec) -> UsageError:
-    networking = spec.networking
-    ranges = capacity(networking).nodes
-    return UsageError(
-        f"podSubnet {networking.pod_subnet} holds {ranges} ranges of /{networking.node_cidr_mask_size}, "
-        f"and none is free for the {len(spec.nodes)} nodes",
-        "take a larger podSubnet or a larger nodeCIDRMaskSize in a new cluster, or reset nodes that have left",
+def collapse(networks: Iterable[Range]) -> tuple[Range, ...]:
+    """The fewest ranges with the same addresses, IPv4 first, each family in ascending order."""
+    networks = tuple(networks)
+    return (
+        *collapse_addresses(each for each in networks if isinstance(each, IPv4Network)),
+        *collapse_addresses(each for each in networks if isinstance(each, IPv6Network)),
     )
+
+
+def smallest_range(addresses: Iterable[Address]) -> Range:
+    """The smallest range that holds all the addresses. ValueError where there are none, or of two families."""
+    addresses = tuple(addresses)
+    if len({address.version for address in addresses}) != 1:
+        raise ValueError("there is no range of no addresses, or of two families")
+    network = parse_range(str(min(addresses, key=int)))
+    last = max(addresses, key=int)
+    while last not in network:
+        network = network.supernet()
+    return network
+
+
+def subnet_around(address: Address, size: int) -> Range:
+    """The range of /size in which the address lies."""
+    return parse_range(f"{address}/{size}", aligned=False)
+
+
+def special_name(network: Range) -> str:
+    """The name of the special range that `network` touches; empty where there is none."""
+    return next((name for name, special in SPECIAL if network.overlaps(special)), "")

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from ipaddress import IPv4Address, IPv4Interface
 from typing import Any
 
+from kinstall.cluster.subnets import Interface, parse_address
 from kinstall.errors import EXIT_PREFLIGHT, KinstallError
 from kinstall.facts import parse as read
 from kinstall.facts.parse import Link, Listener, Mount, Route, Space, SystemdUnit
@@ -58,7 +58,7 @@ class NodeFacts:
     module_tree: str  # yes, other (another kernel's), none
     sysctls: Mapping[str, bool]  # net/ipv4/ip_forward → whether it can be written
     links: tuple[Link, ...]
-    addresses: tuple[tuple[str, IPv4Interface], ...]  # (interface, address with prefix length)
+    addresses: tuple[tuple[str, Interface], ...]  # (interface, address with prefix length)
     routes: tuple[Route, ...]
     listeners: tuple[Listener, ...]
     mounts: tuple[Mount, ...]
@@ -93,7 +93,7 @@ class NodeFacts:
     def active(self, unit: str) -> bool:
         return unit in self.units and self.units[unit].active
 
-    def interface_of(self, address: str) -> tuple[Link, IPv4Interface] | None:
+    def interface_of(self, address: str) -> tuple[Link, Interface] | None:
         """The link that holds the address, and the address with its prefix length."""
         for name, interface in self.addresses:
             if str(interface.ip) == address:
@@ -117,7 +117,7 @@ class NodeFacts:
         return max(holding, key=lambda space: len(space.path), default=None)
 
 
-_address = cache(IPv4Address)
+_address = cache(parse_address)
 """Each of a thousand nodes is asked for its route to every other."""
 
 CA_FOLDERS = (

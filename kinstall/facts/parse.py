@@ -10,9 +10,10 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from itertools import pairwise
 from typing import Any
+
+from kinstall.cluster.subnets import ANYWHERE, Interface, Range, parse_address, parse_interface, parse_range
 
 SmallFiles = Mapping[str, Sequence[str]]
 """Path → lines."""
@@ -31,7 +32,7 @@ class Link:
 class Route:
     """An IPv4 route of any table that leads somewhere; `via` is empty where the destination is on the link."""
 
-    destination: IPv4Network
+    destination: Range
     device: str = ""
     via: str = ""
     table: str = "main"
@@ -175,11 +176,11 @@ def links(lines: Iterable[str]) -> Iterator[Link]:
             yield Link(found[1], mac, int(number(match(r" mtu (\d+)", line))))
 
 
-def addresses(lines: Iterable[str]) -> Iterator[tuple[str, IPv4Interface]]:
+def addresses(lines: Iterable[str]) -> Iterator[tuple[str, Interface]]:
     for line in lines:
         if found := re.match(r"\d+:\s+(\S+)\s+inet ([\d.]+)(?: peer [\d./]+|(/\d+))?", line):
             try:
-                yield found[1], IPv4Interface(found[2] + (found[3] or "/32"))
+                yield found[1], parse_interface(found[2] + (found[3] or "/32"))
             except ValueError:
                 continue
 
@@ -193,7 +194,7 @@ def routes(lines: Iterable[str]) -> Iterator[Route]:
         if not words or not (words[0] == "default" or words[0][0].isdigit()):
             continue
         try:
-            destination = IPv4Network("0.0.0.0/0" if words[0] == "default" else words[0], strict=False)
+            destination = ANYWHERE if words[0] == "default" else parse_range(words[0], aligned=False)
         except ValueError:
             continue
         options = dict(pairwise(words))
@@ -219,7 +220,7 @@ def listeners(lines: Iterable[str]) -> Iterator[Listener]:
 def _proc_address(text: str) -> str:
     """The kernel prints an address as words in the machine's byte order (little-endian wherever this runs)."""
     if len(text) == 8:
-        return str(IPv4Address(bytes.fromhex(text)[::-1]))
+        return str(parse_address(bytes.fromhex(text)[::-1]))
     return "::" if not text.strip("0") else text
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from ipaddress import ip_address
 
+from kinstall.cluster.subnets import is_ipv4, parse_address
 from kinstall.inventory.columns import ALIASES, Machine, is_secret, role_of, simplified
 from kinstall.inventory.machines import MAX_MACHINES, Collector, Imported, shown
 
@@ -63,10 +63,10 @@ def _split(words: list[str]) -> Iterator[str]:
 def _is_not_a_machine(word: str) -> bool:
     """Loopback, multicast and IPv6 addresses, which /etc/hosts is full of."""
     try:
-        address = ip_address(word.partition("%")[0])
+        address = parse_address(word.partition("%")[0])
     except ValueError:
         return False
-    return address.version == 6 or address.is_loopback or address.is_multicast or word == "255.255.255.255"
+    return not is_ipv4(address) or address.is_loopback or address.is_multicast or word == "255.255.255.255"
 
 
 def _word(word: str, machine: Machine, collector: Collector) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from assets.credentials.issue import ca_fingerprint
 from kinstall.cluster import ClusterSpec
-from kinstall.cluster.subnets import assign_pod_cidrs
+from kinstall.cluster.pod_ranges import assign_pod_cidrs
 from kinstall.engine.preview import PlannedChange, planned_changes, to_read
 from kinstall.engine.run import NodeSurvey, for_each, survey_node
 from kinstall.engine.steps import Plan

@@ -9,7 +9,7 @@ from pathlib import Path
 from assets import paths
 from assets.credentials.issue import ca_fingerprint
 from kinstall.cluster import ClusterSpec
-from kinstall.cluster.subnets import assign_pod_cidrs
+from kinstall.cluster.pod_ranges import assign_pod_cidrs
 from kinstall.errors import UsageError
 from kinstall.pki.store import ensure_pki
 from kinstall.plan import Inputs, NodeFound, node_files

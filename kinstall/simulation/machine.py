@@ -6,10 +6,20 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network, collapse_addresses, summarize_address_range
 
 from assets.pod_network import pod_network
 from kinstall.cluster import ClusterSpec, Node
+from kinstall.cluster.subnets import (
+    ANYWHERE,
+    Address,
+    Range,
+    overlap,
+    parse_address,
+    parse_interface,
+    parse_range,
+    smallest_range,
+    subnet_around,
+)
 from kinstall.facts.model import NodeFacts
 from kinstall.facts.parse import Link, Mount, Route, Space, SystemdUnit
 from kinstall.plan.node_inputs import IDENTITY
@@ -17,7 +27,6 @@ from kinstall.preflight.checks.software import TOOLS
 from kinstall.simulation.host import Disk
 
 GIB = 1 << 30
-_ANYWHERE = IPv4Network("0.0.0.0/0")
 _USUAL = 24
 """The prefix length of a subnet where the nodes' addresses do not ask for another one."""
 
@@ -40,27 +49,25 @@ class Machine:
         return f"bare {self.os_name}, {self.arch}, {self.cpus} CPUs, {room}"
 
 
-def subnet_of(spec: ClusterSpec) -> IPv4Network | None:
+def subnet_of(spec: ClusterSpec) -> Range | None:
     """One network that holds all nodes and meets neither pods nor services; None where there is no such network."""
-    addresses = sorted(IPv4Address(node.internal_ip) for node in spec.nodes)
-    small = next(iter(collapse_addresses(summarize_address_range(addresses[0], addresses[-1]))))
-    while addresses[-1] not in small:
-        small = small.supernet()
-    usual = IPv4Network((addresses[0], _USUAL), strict=False)
-    taken = (spec.networking.pods, spec.networking.services)
+    addresses = [parse_address(node.internal_ip) for node in spec.nodes]
+    small = smallest_range(addresses)
+    usual = subnet_around(addresses[0], _USUAL)
+    taken = [network for _, network in spec.networking.ranges]
     for network in (usual, small):
-        if addresses[-1] in network and not any(network.overlaps(other) for other in taken):
+        if all(address in network for address in addresses) and not overlap((network,), taken):
             return network
     return None
 
 
 def bare_facts(
-    spec: ClusterSpec, node: Node, machine: Machine, subnet: IPv4Network | None, disk: Disk, clock: float
+    spec: ClusterSpec, node: Node, machine: Machine, subnet: Range | None, disk: Disk, clock: float
 ) -> NodeFacts:
     """What the host tells of itself: fit for the cluster, with what a run has left on it. `subnet` as subnet_of()."""
-    address = IPv4Address(node.internal_ip)
+    address = parse_address(node.internal_ip)
     link = Link("eth0", _mac(address), max(machine.mtu, spec.networking.mtu + pod_network(spec).overhead))
-    own = IPv4Interface((address, subnet.prefixlen if subnet else 32))
+    own = parse_interface(f"{address}/{subnet.prefixlen if subnet else address.max_prefixlen}")
     identity = disk.contents.get(IDENTITY)
     return NodeFacts(
         clock=clock,
@@ -88,7 +95,7 @@ def bare_facts(
         module_tree="yes",
         sysctls={},
         links=(Link("lo", "", 65536), link),
-        addresses=(("lo", IPv4Interface("127.0.0.1/8")), (link.name, own)),
+        addresses=(("lo", parse_interface("127.0.0.1/8")), (link.name, own)),
         routes=tuple(_routes(spec, node, link.name, subnet)),
         listeners=(),
         mounts=(Mount("/", "ext4", ("rw", "relatime")),),
@@ -107,13 +114,13 @@ def bare_facts(
     )
 
 
-def _routes(spec: ClusterSpec, node: Node, device: str, subnet: IPv4Network | None) -> Iterable[Route]:
-    yield Route(_ANYWHERE, device, "192.0.2.1")
+def _routes(spec: ClusterSpec, node: Node, device: str, subnet: Range | None) -> Iterable[Route]:
+    yield Route(ANYWHERE, device, "192.0.2.1")
     if subnet:
         yield Route(subnet, device)
     else:
-        yield from (Route(IPv4Network(peer.internal_ip), device) for peer in spec.nodes if peer.name != node.name)
+        yield from (Route(parse_range(peer.internal_ip), device) for peer in spec.nodes if peer.name != node.name)
 
 
-def _mac(address: IPv4Address) -> str:
+def _mac(address: Address) -> str:
     return ":".join(("02", "00", *(f"{octet:02x}" for octet in address.packed)))

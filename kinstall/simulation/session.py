@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from ipaddress import IPv4Network
 
 from kinstall.cluster import ClusterSpec
+from kinstall.cluster.subnets import Range
 from kinstall.connectivity import Matrix, Want
 from kinstall.engine.host import Host
 from kinstall.operations.session import Asked, Session
@@ -106,7 +106,7 @@ class SimulatedSession(Session):
 
     world: World = field(default_factory=World)
     silent: dict[str, SilentChannel] = field(default_factory=dict)
-    subnet: IPv4Network | None = None
+    subnet: Range | None = None
     given_up: threading.Event = field(default_factory=threading.Event)
 
     def ask_one(self, host: Host) -> Asked:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from shlex import quote
 from urllib.parse import urlsplit
 
-from kinstall.cluster import ClusterSpec, is_address
+from kinstall.cluster import ClusterSpec
+from kinstall.cluster.subnets import is_address
 from kinstall.verify import manifest, objects
 from kinstall.verify.objects import Object
 from kinstall.verify.programs import Probe, probe_script

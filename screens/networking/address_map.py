@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network, collapse_addresses
-from itertools import combinations
+from itertools import combinations, islice
 
 from kinstall.cluster import ClusterSpec
-from kinstall.cluster.subnets import as_network, capacity
+from kinstall.cluster.pod_ranges import capacity
+from kinstall.cluster.subnets import Range, collapse, host_range, is_ipv4, parse_range, split
 from kinstall.findings import Problem
 from screens.draft.draft import Draft
 
@@ -23,7 +23,7 @@ class Named:
     """Ranges that belong together. `shown` is what stands at the end of the row."""
 
     name: str
-    networks: tuple[IPv4Network, ...]
+    networks: tuple[Range, ...]
     shown: str
 
 
@@ -45,18 +45,19 @@ def ranges_of(draft: Draft) -> list[Named]:
     return named
 
 
-def _network(text: str) -> IPv4Network | None:
+def _network(text: str) -> Range | None:
     try:
-        return IPv4Network(text)
+        network = parse_range(text)
     except ValueError:
         return None
+    return network if is_ipv4(network) else None  # what is drawn are blocks of IPv4
 
 
-def _hosts(spec: ClusterSpec) -> tuple[IPv4Network, ...]:
-    return tuple(network for node in spec.nodes if (network := as_network(node.address)))
+def _hosts(spec: ClusterSpec) -> tuple[Range, ...]:
+    return tuple(network for node in spec.nodes if (network := host_range(node.address)) and is_ipv4(network))
 
 
-def clashes(named: Sequence[Named]) -> list[tuple[str, str, IPv4Network]]:
+def clashes(named: Sequence[Named]) -> list[tuple[str, str, Range]]:
     """(name, name, what both have) of every two that overlap."""
     found = []
     for one, other in combinations(named, 2):
@@ -69,7 +70,7 @@ def clashes(named: Sequence[Named]) -> list[tuple[str, str, IPv4Network]]:
     return found
 
 
-def _length(network: IPv4Network) -> int:
+def _length(network: Range) -> int:
     return network.prefixlen
 
 
@@ -90,20 +91,18 @@ def picture(named: Sequence[Named], cells: int, *, ends: bool = True) -> str:
     return "\n".join([*lines, *_in_words(named)])
 
 
-def _blocks(network: IPv4Network) -> list[IPv4Network]:
+def _blocks(network: Range) -> list[Range]:
     if network.prefixlen >= _BLOCK:
         return [network.supernet(new_prefix=_BLOCK)]
-    return list(network.subnets(new_prefix=_BLOCK))[:_MOST_BLOCKS]
+    return [*islice(split(network, _BLOCK), _MOST_BLOCKS)]
 
 
-def _block(
-    block: IPv4Network, named: Sequence[Named], shared: Sequence[IPv4Network], cells: int, ends: bool
-) -> list[str]:
+def _block(block: Range, named: Sequence[Named], shared: Sequence[Range], cells: int, ends: bool) -> list[str]:
     ruler = "".join(str(value).ljust(cells // 4) for value in (0, 64, 128, 192))
     lines = [f"{block!s:<{_NAME + 2}}"[: _NAME + 2] + ruler]
     for each in named:
         row = [" "] * cells
-        for network in collapse_addresses(each.networks):
+        for network in collapse(each.networks):
             _paint(row, block, network, FULL)
         for network in shared:
             if any(network.overlaps(own) for own in each.networks):
@@ -113,7 +112,7 @@ def _block(
     return lines
 
 
-def _paint(row: list[str], block: IPv4Network, network: IPv4Network, mark: str) -> None:
+def _paint(row: list[str], block: Range, network: Range, mark: str) -> None:
     """Mark the cells that a range lies in; a range far smaller than a cell is a thin line."""
     if not network.overlaps(block):
         return
@@ -150,7 +149,7 @@ def services_hint(draft: Draft) -> str:
     if not _readable(draft, "networking.serviceSubnet"):
         return ""
     networking = draft.spec.networking
-    held = networking.services.num_addresses - 2
+    held = networking.services[0].num_addresses - 2
     return f"{held:,} services; API {networking.api_service_ip}, DNS {networking.dns_service_ip}" if held > 9 else ""
 
 

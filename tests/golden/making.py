@@ -9,8 +9,8 @@ from pathlib import Path
 from assets.pod_network.manifest import Manifest, read
 from kinstall.answers.load import load
 from kinstall.cluster import ClusterSpec
+from kinstall.cluster.pod_ranges import assign_pod_cidrs
 from kinstall.cluster.release_files import release_files
-from kinstall.cluster.subnets import assign_pod_cidrs
 from kinstall.engine.steps import File, Plan
 from kinstall.plan import Inputs, NodeFound, build_plan
 from kinstall.sources.offline import placeholders

@@ -9,7 +9,7 @@ from kinstall.answers.rules import formats
 from kinstall.answers.rules.view import Rule, View, between, told
 from kinstall.cluster import ports, releases
 from kinstall.cluster.check_names import CHECK_NAMES
-from kinstall.cluster.subnets import as_network
+from kinstall.cluster.subnets import host_range
 from kinstall.findings import Problem
 
 _MAX_DAYS = 36500
@@ -34,15 +34,15 @@ def endpoint(view: View) -> Iterator[Problem]:
     yield from told(path, wrong)
     if wrong:
         return
-    host = as_network(text.partition(":")[0])
+    host = host_range(text.partition(":")[0])
     if not host:
         return
-    for place, network in (("podSubnet", view.pods), ("serviceSubnet", view.services)):
-        if network and host.overlaps(network):
+    for place, network in view.ranges:
+        if host.overlaps(network):
             yield Problem(path, f"{text} lies inside {place} {network}", "the API must be reached from outside of it")
     port = int(text.partition(":")[2])
     for index, node in enumerate(view.spec.nodes):
-        if as_network(node.internal_ip) != host:
+        if host_range(node.internal_ip) != host:
             continue
         if node.is_control_plane and port != ports.API_SERVER:
             remedy = f"write {node.internal_ip}:{ports.API_SERVER}"

@@ -6,11 +6,10 @@ A complaint is (what is wrong, how to mend it). Where a text may hold a secret, 
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from urllib.parse import urlsplit
 
 from kinstall.cluster import ports
-from kinstall.cluster.subnets import special_name
+from kinstall.cluster.subnets import host_range, is_address, parse_address, parse_range, special_name
 
 Complaint = tuple[str, str]
 
@@ -47,7 +46,7 @@ def cidr(text: str) -> Complaint | None:
     """An aligned IPv4 range in which ordinary addresses can lie."""
     if wrong := network(text):
         return wrong
-    name = special_name(IPv4Network(text))
+    name = special_name(parse_range(text))
     return (f"{text} touches the {name} range", "take a private range, for example 10.244.0.0/16") if name else None
 
 
@@ -63,10 +62,10 @@ def network(text: str) -> Complaint | None:
     try:
         if not size.isdecimal():
             raise ValueError
-        aligned = IPv4Network(text, strict=False)
+        aligned = parse_range(text, aligned=False)
     except ValueError:
         return f"{text!r} is no IPv4 range", "write one like 10.244.0.0/16"
-    if IPv4Address(address) != aligned.network_address:
+    if parse_address(address) != aligned.network_address:
         return f"{text} has bits set beyond its size", f"the aligned range is {aligned}"
     return None
 
@@ -77,9 +76,8 @@ def node_address(text: str) -> Complaint | None:
         return f"{text!r} is a range", "write the address alone, without a size"
     if ":" in text:
         return f"{text!r} is no IPv4 address", "IPv6 is not supported yet, and a port belongs in ssh.port"
-    try:
-        network = IPv4Network(IPv4Address(text))
-    except ValueError:
+    network = host_range(text)
+    if not network:
         return f"{text!r} is no IPv4 address", "write the address under which the other nodes reach this one"
     name = special_name(network) or ("broadcast" if text == "255.255.255.255" else "")
     if name:
@@ -115,13 +113,11 @@ def host_port(text: str, *, port_optional: bool = False) -> Complaint | None:
 
 def san(text: str) -> Complaint | None:
     """A name (with `*.` in front, perhaps) or an IPv4 or IPv6 address for a certificate."""
-    try:
-        IPv6Address(text) if ":" in text else IPv4Address(text)
-    except ValueError:
-        if ":" not in text and not _DIGITS_AND_DOTS.fullmatch(text) and not dns_name(text.removeprefix("*.")):
-            return None
-        return f"{text!r} is no DNS name and no IP address", "write one of them, without scheme and port"
-    return None
+    if is_address(text):
+        return None
+    if ":" not in text and not _DIGITS_AND_DOTS.fullmatch(text) and not dns_name(text.removeprefix("*.")):
+        return None
+    return f"{text!r} is no DNS name and no IP address", "write one of them, without scheme and port"
 
 
 def url(text: str) -> Complaint | None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Network
 
 from kinstall.answers.rules import formats
 from kinstall.answers.rules.view import Rule, View, between, told
-from kinstall.cluster.subnets import ranges_in
+from kinstall.cluster.subnets import Range, overlap, parse_range, split_count, within
 from kinstall.findings import Problem
 
 SMALLEST_NODE_RANGE = 28
@@ -27,51 +26,51 @@ def ranges(view: View) -> Iterator[Problem]:
 
 
 def service_size(view: View) -> Iterator[Problem]:
-    path, services = "networking.serviceSubnet", view.services
-    if not services:
-        return
-    if services.prefixlen < LARGEST_SERVICE_RANGE:
-        yield Problem(path, f"{services} is too large for the API server", f"take a /{LARGEST_SERVICE_RANGE} at most")
-    if services.prefixlen > SMALLEST_SERVICE_RANGE:
-        yield Problem(path, f"{services} is too small for the cluster's own services", "take a /24, for example")
+    path = "networking.serviceSubnet"
+    for each in view.services:
+        if each.prefixlen < LARGEST_SERVICE_RANGE:
+            yield Problem(path, f"{each} is too large for the API server", f"take a /{LARGEST_SERVICE_RANGE} at most")
+        if each.prefixlen > SMALLEST_SERVICE_RANGE:
+            yield Problem(path, f"{each} is too small for the cluster's own services", "take a /24, for example")
 
 
 def node_ranges(view: View) -> Iterator[Problem]:
-    path, mask, pods = "networking.nodeCIDRMaskSize", view.spec.networking.node_cidr_mask_size, view.pods
+    path, mask = "networking.nodeCIDRMaskSize", view.spec.networking.node_cidr_mask_size
     if not 1 <= mask <= SMALLEST_NODE_RANGE:
         yield from between(path, mask, 8, SMALLEST_NODE_RANGE, "it is a prefix length, as the 24 in 10.244.1.0/24")
         return
-    if not pods or not view.intact(path):
+    if not view.pods or not view.intact(path):
         return
+    pods = view.pods[0]
     if mask < pods.prefixlen:
         message = f"a node's range of /{mask} does not fit into podSubnet {pods}"
         yield Problem(path, message, f"take a number above {pods.prefixlen}, or a larger podSubnet")
     elif mask - pods.prefixlen > ALLOCATOR_BITS:
         message = f"/{mask} is more than {ALLOCATOR_BITS} bits from podSubnet {pods}, which Kubernetes refuses"
         yield Problem(path, message, f"take at most {pods.prefixlen + ALLOCATOR_BITS}, or a smaller podSubnet")
-    elif (held := ranges_in(pods, mask)) < len(view.spec.nodes):
+    elif (held := split_count(pods, mask)) < len(view.spec.nodes):
         message = f"podSubnet {pods} holds {held} ranges of /{mask} and there are {len(view.spec.nodes)} nodes"
         yield Problem("networking.podSubnet", message, "take a larger podSubnet or a larger nodeCIDRMaskSize")
 
 
 def overlaps(view: View) -> Iterator[Problem]:
-    pods, services = view.pods, view.services
-    if pods and services and pods.overlaps(services):
+    if overlap(view.pods, view.services):
+        networking = view.spec.networking
         yield Problem(
             "networking.serviceSubnet",
-            f"{services} overlaps podSubnet {pods}",
+            f"{networking.service_subnet} overlaps podSubnet {networking.pod_subnet}",
             "take ranges that have nothing in common",
         )
     for path, _, address in view.addresses():
-        for name, network in (("podSubnet", pods), ("serviceSubnet", services)):
-            if network and address.overlaps(network):
+        for name, network in view.ranges:
+            if address.overlaps(network):
                 message = f"{address.network_address} lies inside {name} {network}"
                 yield Problem(path, message, f"move {name}, or the node")
 
 
 def own_ranges(view: View) -> Iterator[Problem]:
     """The `podCIDR` of single nodes."""
-    taken: dict[IPv4Network, str] = {}
+    taken: dict[Range, str] = {}
     mask = view.spec.networking.node_cidr_mask_size
     for path, node in view.nodes():
         place, text = f"{path}.podCIDR", node.pod_cidr
@@ -81,9 +80,11 @@ def own_ranges(view: View) -> Iterator[Problem]:
         yield from told(place, wrong)
         if wrong:
             continue
-        network = IPv4Network(text)
-        if view.pods and not network.subnet_of(view.pods):
-            yield Problem(place, f"{text} lies outside podSubnet {view.pods}", "take one of its ranges")
+        network = parse_range(text)
+        if view.pods and not any(within(network, pods) for pods in view.pods):
+            yield Problem(
+                place, f"{text} lies outside podSubnet {view.spec.networking.pod_subnet}", "take one of its ranges"
+            )
         elif view.intact("networking.nodeCIDRMaskSize") and network.prefixlen != mask:
             yield Problem(place, f"{text} is no /{mask}", "nodeCIDRMaskSize says how large a node's range is")
         other = next((name for range_, name in taken.items() if range_.overlaps(network)), None)

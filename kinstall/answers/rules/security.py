@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Network
 
 from kinstall.answers.rules import formats
 from kinstall.answers.rules.view import Rule, View, told
 from kinstall.cluster import OwnAuthority, Security
+from kinstall.cluster.subnets import overlap, parse_range
 from kinstall.findings import Problem
 
 _GIVES_UP = (
@@ -46,11 +46,11 @@ def trusted_networks(view: View) -> Iterator[Problem]:
         yield from told(place, wrong)
         if wrong:
             continue
-        network = IPv4Network(text)
+        network = parse_range(text)
         if network.prefixlen < 8:
             yield Problem(place, f"{text} is a large part of the internet: {_GIVES_UP}", "name the networks you trust")
-        elif view.pods and network.overlaps(view.pods):
-            message = f"{text} overlaps podSubnet {view.pods}: pods are never admitted"
+        elif overlap((network,), view.pods):
+            message = f"{text} overlaps podSubnet {view.spec.networking.pod_subnet}: pods are never admitted"
             yield Problem(place, message, "name networks of hosts")
 
 

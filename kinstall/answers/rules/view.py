@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Network
 
 from kinstall.answers.fields import holds
 from kinstall.answers.rules.formats import Complaint, cidr
 from kinstall.cluster import ClusterSpec, Node, releases
 from kinstall.cluster.releases import Release
-from kinstall.cluster.subnets import as_network
+from kinstall.cluster.subnets import Range, host_range, parse_ranges
 from kinstall.findings import Problem
 
 
@@ -33,20 +32,20 @@ class View:
             yield f"nodes[{index}]", node
 
     @property
-    def pods(self) -> IPv4Network | None:
-        """podSubnet, where it is a range."""
-        return self._network("networking.podSubnet", self.spec.networking.pod_subnet)
+    def pods(self) -> tuple[Range, ...]:
+        """podSubnet, a range for each family; empty where it is not valid."""
+        return self._ranges("networking.podSubnet", self.spec.networking.pod_subnet)
 
     @property
-    def services(self) -> IPv4Network | None:
-        """serviceSubnet, where it is a range."""
-        return self._network("networking.serviceSubnet", self.spec.networking.service_subnet)
+    def services(self) -> tuple[Range, ...]:
+        """serviceSubnet, a range for each family; empty where it is not valid."""
+        return self._ranges("networking.serviceSubnet", self.spec.networking.service_subnet)
 
-    def addresses(self) -> Iterator[tuple[str, str, IPv4Network]]:
-        """(path of the address, the node's name, the address as a /32) of all nodes where it is one."""
+    def addresses(self) -> Iterator[tuple[str, str, Range]]:
+        """(path of the address, the node's name, the address as a range of one) of all nodes where it is one."""
         for path, node in self.nodes():
             for key, text in (("address", node.address), ("nodeIP", node.node_ip)):
-                network = as_network(text)
+                network = host_range(text)
                 if network and self.intact(f"{path}.{key}"):
                     yield f"{path}.{key}", node.name, network
 
@@ -58,8 +57,16 @@ class View:
             return None
         return releases.release(version)
 
-    def _network(self, path: str, text: str) -> IPv4Network | None:
-        return IPv4Network(text) if self.intact(path) and not cidr(text) else None
+    @property
+    def ranges(self) -> tuple[tuple[str, Range], ...]:
+        """(key, range) of all pods' and services' ranges that are valid."""
+        return (
+            *(("podSubnet", each) for each in self.pods),
+            *(("serviceSubnet", each) for each in self.services),
+        )
+
+    def _ranges(self, path: str, text: str) -> tuple[Range, ...]:
+        return parse_ranges(text) if self.intact(path) and not cidr(text) else ()
 
 
 Rule = Callable[[View], Iterable[Problem]]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from assets.pod_network import pod_network
 from kinstall.cluster import ports as numbers
+from kinstall.cluster.subnets import within
 from kinstall.findings import Finding, Severity
 from kinstall.preflight.check import NodeView, check, error, ok, warning
 
@@ -132,7 +133,7 @@ def ranges(view: NodeView) -> Iterator[Finding]:
     def own(link: str) -> bool:
         return view.own and (links is None or link in links)
 
-    for field, wanted in (("podSubnet", net.pods), ("serviceSubnet", net.services)):
+    for field, wanted in net.ranges:
         for name, interface in facts.addresses:
             if interface.ip in wanted and not own(name):
                 found = True
@@ -144,12 +145,12 @@ def ranges(view: NodeView) -> Iterator[Finding]:
             if not route.destination.prefixlen or not wanted.overlaps(route.destination):
                 continue
             # The cluster's own: its links, and a route per peer (also one that the answers no longer name).
-            if route.destination.subnet_of(wanted) and (own(route.device) or (view.own and route.via)):
+            if within(route.destination, wanted) and (own(route.device) or (view.own and route.via)):
                 continue
             if any(i.network == route.destination and i.ip in wanted for _, i in facts.addresses):
                 continue  # said above
             found = True
-            if route.destination.subnet_of(wanted):
+            if within(route.destination, wanted):
                 yield error(
                     f"networking.{field} {wanted} contains a network that the node has a route to ({route})",
                     "choose a range that nothing in this network uses",

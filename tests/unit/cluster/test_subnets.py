@@ -1,99 +1,28 @@
-"""Ranges: what fits into them, and that every node keeps its own."""
+"""Addresses and ranges: arithmetic that is the same for both families, and never mixes them up."""
 
 from __future__ import annotations
 
-import random
-from dataclasses import replace
-from ipaddress import IPv4Network
-
 import pytest
 
-from kinstall.cluster import ClusterSpec, Networking, Node
-from kinstall.cluster.subnets import assign_pod_cidrs, capacity, special_name
-from kinstall.errors import KinstallError
-
-
-def cluster(count: int, networking: Networking | None = None) -> ClusterSpec:
-    nodes = tuple(
-        Node(name=f"n{index}", address=f"10.90.{index // 200}.{index % 200 + 1}", role="worker")
-        for index in range(count)
-    )
-    return ClusterSpec(nodes=nodes, networking=networking or Networking())
-
-
-@pytest.mark.parametrize(
-    ("pods", "mask", "services", "wanted"),
-    [
-        ("10.244.0.0/16", 24, "10.96.0.0/16", (256, 253, 65534)),
-        ("10.244.0.0/16", 26, "10.96.0.0/24", (1024, 61, 254)),
-        ("10.244.0.0/16", 27, "10.96.0.0/12", (2048, 29, 1048574)),
-        ("10.244.0.0/24", 24, "10.96.0.0/28", (1, 253, 14)),
-        ("10.244.0.0/24", 20, "10.96.0.0/28", (0, 4093, 14)),
-    ],
+from kinstall.cluster.subnets import (
+    collapse,
+    host_range,
+    is_address,
+    is_ipv4,
+    nth,
+    overlap,
+    parse_address,
+    parse_interface,
+    parse_range,
+    parse_ranges,
+    smallest_range,
+    span,
+    special_name,
+    split,
+    split_count,
+    subnet_around,
+    within,
 )
-def test_capacity(pods: str, mask: int, services: str, wanted: tuple[int, int, int]) -> None:
-    """Nodes, pods per node and services follow from the prefix lengths alone."""
-    assert capacity(Networking(pod_subnet=pods, node_cidr_mask_size=mask, service_subnet=services)) == wanted
-
-
-def test_first_assignment_goes_up_from_the_start() -> None:
-    """A new cluster's ranges are the first ones of podSubnet, in the order of the list."""
-    assert assign_pod_cidrs(cluster(3), {}) == {"n0": "10.244.0.0/24", "n1": "10.244.1.0/24", "n2": "10.244.2.0/24"}
-
-
-def test_what_is_kept_does_not_depend_on_the_order() -> None:
-    """However the list is shuffled, and whatever joins, a node keeps its range and nobody gets it twice."""
-    chance = random.Random(7)
-    spec = cluster(20)
-    kept = assign_pod_cidrs(spec, {})
-    for _ in range(20):
-        grown = list(cluster(26).nodes)
-        chance.shuffle(grown)
-        result = assign_pod_cidrs(replace(spec, nodes=tuple(grown)), kept)
-        assert {name: result[name] for name in kept} == kept
-        assert len(set(result.values())) == 26
-        assert all(IPv4Network(cidr).subnet_of(spec.networking.pods) for cidr in result.values())
-        assert assign_pod_cidrs(replace(spec, nodes=tuple(reversed(grown))), result) == result
-
-
-def test_a_gap_is_filled_but_not_while_its_owner_is_remembered() -> None:
-    """A range that a node which left still has is not given away; once it is forgotten, it is."""
-    spec = cluster(3)
-    without = replace(spec, nodes=(spec.nodes[0], spec.nodes[2], Node(name="new", address="10.91.0.1", role="worker")))
-    kept = assign_pod_cidrs(spec, {})
-    assert assign_pod_cidrs(without, kept)["new"] == "10.244.3.0/24"
-    del kept["n1"]
-    assert assign_pod_cidrs(without, kept)["new"] == "10.244.1.0/24"
-
-
-def test_own_ranges_come_first() -> None:
-    """A node's own podCIDR holds wherever it stands in the list, and the others go around it."""
-    spec = cluster(3)
-    own = replace(spec.nodes[2], pod_cidr="10.244.0.0/24")
-    result = assign_pod_cidrs(replace(spec, nodes=(*spec.nodes[:2], own)), {})
-    assert result == {"n0": "10.244.1.0/24", "n1": "10.244.2.0/24", "n2": "10.244.0.0/24"}
-
-
-def test_full() -> None:
-    """A podSubnet without a free range is an error that says how many it holds."""
-    networking = Networking(pod_subnet="10.244.0.0/22")
-    assert len(assign_pod_cidrs(cluster(4, networking), {})) == 4
-    with pytest.raises(KinstallError, match="holds 4 ranges of /24, and none is free for the 5 nodes"):
-        assign_pod_cidrs(cluster(5, networking), {})
-
-
-def test_kept_range_outside_pod_subnet() -> None:
-    """A record that does not fit podSubnet is an error, not a second range."""
-    with pytest.raises(KinstallError, match=r"n1: its pod range 10\.1\.0\.0/24 lies outside podSubnet"):
-        assign_pod_cidrs(cluster(2), {"n1": "10.1.0.0/24"})
-
-
-def test_range_claimed_twice() -> None:
-    """A podCIDR that another node's record holds is an error that names both."""
-    spec = cluster(2)
-    claimed = replace(spec, nodes=(spec.nodes[0], replace(spec.nodes[1], pod_cidr="10.244.0.0/24")))
-    with pytest.raises(KinstallError, match=r"n1: its pod range 10\.244\.0\.0/24 overlaps n0's"):
-        assign_pod_cidrs(claimed, {"n0": "10.244.0.0/24"})
 
 
 @pytest.mark.parametrize(
@@ -105,8 +34,95 @@ def test_range_claimed_twice() -> None:
         ("224.0.0.0/8", "multicast"),
         ("0.0.0.0/0", "unspecified"),
         ("100.64.0.0/10", ""),
+        ("2001:db8::/64", ""),
+        ("::1/128", "loopback"),
+        ("fe80::/64", "link-local"),
+        ("ff02::/16", "multicast"),
+        ("::/0", "unspecified"),
     ],
 )
 def test_special_ranges(network: str, name: str) -> None:
     """Ranges in which nothing ordinary has its address are known by name; carrier-grade NAT's is usable."""
-    assert special_name(IPv4Network(network)) == name
+    assert special_name(parse_range(network)) == name
+
+
+@pytest.mark.parametrize(
+    ("inner", "outer", "wanted"),
+    [
+        ("10.244.1.0/24", "10.244.0.0/16", True),
+        ("10.244.0.0/16", "10.244.0.0/16", True),
+        ("10.244.0.0/16", "10.244.1.0/24", False),
+        ("10.245.0.0/24", "10.244.0.0/16", False),
+        ("2001:db8:0:1::/64", "2001:db8::/56", True),
+        ("2001:db8::/64", "10.244.0.0/16", False),
+        ("0.0.0.0/32", "::/0", False),
+    ],
+)
+def test_within(inner: str, outer: str, wanted: bool) -> None:
+    """A range lies in a larger one of its own family; one of the other family is no error, it just does not."""
+    assert within(parse_range(inner), parse_range(outer)) is wanted
+
+
+def test_overlap_of_lists() -> None:
+    """One pair with an address in common is enough, and two families never have one."""
+    mine = parse_ranges("10.244.0.0/16,2001:db8::/56")
+    assert overlap(mine, parse_ranges("10.96.0.0/16, 2001:db8:0:80::/60"))
+    assert not overlap(mine, parse_ranges("10.96.0.0/16,2001:db8:1::/112"))
+    assert not overlap(mine[:1], mine[1:])
+    assert not overlap(mine, ())
+
+
+def test_numbers_in_a_range() -> None:
+    """The tenth address, first and last as numbers, and how many smaller ranges fit."""
+    four, six = parse_ranges("10.96.0.0/16,2001:db8::/112")
+    assert [str(nth(each, 10)) for each in (four, six)] == ["10.96.0.10", "2001:db8::a"]
+    assert span(parse_range("0.0.1.0/24")) == (256, 511)
+    assert [split_count(four, 24), split_count(six, 120), split_count(four, 8)] == [256, 256, 0]
+    assert [str(each) for each in split(parse_range("2001:db8::/47"), 48)] == ["2001:db8::/48", "2001:db8:1::/48"]
+    assert list(split(four, 8)) == []
+
+
+def test_collapse() -> None:
+    """Neighbours become one range and what is contained goes; the families stay apart, IPv4 first."""
+    given = ["2001:db8:1::/48", "10.0.1.0/24", "2001:db8::/48", "10.0.0.0/24", "10.0.0.7/32"]
+    assert [str(each) for each in collapse(map(parse_range, given))] == ["10.0.0.0/23", "2001:db8::/47"]
+
+
+@pytest.mark.parametrize(
+    ("addresses", "wanted"),
+    [
+        ("192.0.2.11 192.0.2.13 192.0.2.12", "192.0.2.8/29"),
+        ("192.0.2.11", "192.0.2.11/32"),
+        ("10.0.0.255 10.0.1.0", "10.0.0.0/23"),
+        ("2001:db8::1 2001:db8::fffe", "2001:db8::/112"),
+    ],
+)
+def test_smallest_range(addresses: str, wanted: str) -> None:
+    """The smallest range that holds all addresses, in whatever order they come."""
+    assert str(smallest_range(map(parse_address, addresses.split()))) == wanted
+
+
+@pytest.mark.parametrize("addresses", ["", "192.0.2.11 2001:db8::1"])
+def test_no_smallest_range(addresses: str) -> None:
+    """No addresses, or addresses of two families, lie in no range."""
+    with pytest.raises(ValueError, match="no range"):
+        smallest_range(map(parse_address, addresses.split()))
+
+
+def test_reading() -> None:
+    """Both families are read alike; what is not one, or has bits beyond its size, is a ValueError."""
+    assert [is_ipv4(parse_address(text)) for text in ("192.0.2.1", "2001:db8::1")] == [True, False]
+    assert parse_address(bytes((192, 0, 2, 1))) == parse_address("192.0.2.1")
+    assert str(parse_interface("192.0.2.1/24").network) == "192.0.2.0/24"
+    assert [str(host_range(text)) for text in ("192.0.2.1", "2001:db8::1", "n1", "192.0.2.0/24")] == [
+        "192.0.2.1/32",
+        "2001:db8::1/128",
+        "None",
+        "None",
+    ]
+    assert str(subnet_around(parse_address("192.0.2.77"), 26)) == "192.0.2.64/26"
+    assert str(parse_range("192.0.2.77/26", aligned=False)) == "192.0.2.64/26"
+    for text in ("192.0.2.77/26", "n1", "", "10.0.0.0/33"):
+        with pytest.raises(ValueError):
+            parse_range(text)
+    assert not is_address("node-1")

@@ -16,7 +16,7 @@ from assets import paths
 from assets.credentials import kubeconfigs
 from kinstall.answers.load import load
 from kinstall.cluster import WORKER, ClusterSpec, ComponentOverrides, Node
-from kinstall.cluster.subnets import assign_pod_cidrs
+from kinstall.cluster.pod_ranges import assign_pod_cidrs
 from kinstall.engine.diff import Action, Pending, pending
 from kinstall.engine.observation import Observation
 from kinstall.engine.script import apply_program, observe_program
