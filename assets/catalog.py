@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from assets import paths
-from assets.container_runtime import containerd
+from assets.container_runtime import container_runtime
 from assets.control_plane import static_pods
 from assets.credentials import kubeconfigs
 from assets.credentials.required import ClusterPki, Signer, wanted_leaves
@@ -13,7 +11,7 @@ from assets.inputs import NodeInputs
 from assets.network import firewall, gateway
 from assets.node import kernel, kube_proxy, kubelet
 from assets.pod_network import cni, pod_network
-from assets.rendered import Rendered
+from assets.rendered import Folder, Rendered
 from kinstall.cluster import ClusterSpec, Node
 
 RUNTIME = "runtime"
@@ -24,15 +22,6 @@ GATEWAY = "gateway"
 GROUPS = (RUNTIME, NETWORK, KUBERNETES, CONTROL_PLANE, GATEWAY)
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
-    """A directory on a node. In a `tree` programs write by themselves: all of it goes with the cluster."""
-
-    path: str
-    mode: int = 0o755
-    tree: bool = False
-
-
 def rendered_for(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInputs) -> dict[str, tuple[Rendered, ...]]:
     """Group → files of one node; `control-plane` is empty on workers.
 
@@ -41,9 +30,7 @@ def rendered_for(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInp
     runtime = (
         kernel.modules_file(pod_network(spec).modules),
         kernel.sysctl_file(),
-        containerd.containerd_config(spec, node, inputs.images.pause),
-        *containerd.mirrors(spec, inputs.mirrors),
-        containerd.containerd_unit(),
+        *container_runtime(spec).files(spec, node, inputs),
     )
     keeper = pod_network(spec).keeper
     own = (cni.conflist(inputs.pod_cidr, inputs.mtu), *keeper.files(spec, node, inputs)) if keeper else ()
@@ -68,13 +55,9 @@ def rendered_for(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInp
 
 
 def folders_for(node: Node) -> dict[str, tuple[Folder, ...]]:
-    """Group → directories of one node, parents first: those with a mode that matters and those that programs fill."""
+    """Group → directories of one node, parents first: those with a mode that matters and those that programs fill.
+    Those of the container runtime are in its record."""
     return {
-        RUNTIME: (
-            Folder(paths.CONTAINERD_ROOT, 0o700, tree=True),
-            Folder("/etc/containerd"),
-            Folder(paths.CONTAINERD_CERTS),
-        ),
         NETWORK: (
             Folder("/etc/cni"),
             Folder(paths.CNI_CONF),

@@ -1,4 +1,4 @@
-"""What rendering an asset yields: a file's place on the node, its bytes and its mode."""
+"""What rendering an asset yields: a file's place on the node, its bytes and its mode; and the folders around it."""
 
 from __future__ import annotations
 
@@ -21,3 +21,12 @@ class Rendered:
 def text(path: str, content: str, mode: int = 0o644, *, secret: bool = False) -> Rendered:
     """A rendered text file, in UTF-8."""
     return Rendered(path, content.encode(), mode, secret)
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A directory on a node. In a `tree` programs write by themselves: all of it goes with the cluster."""
+
+    path: str
+    mode: int = 0o755
+    tree: bool = False

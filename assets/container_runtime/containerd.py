@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from shlex import quote
 
 from assets import paths, units
-from assets.inputs import MirrorAccess
-from assets.rendered import Rendered, text
+from assets.container_runtime.shape import ContainerRuntime, ImageCommands
+from assets.inputs import MirrorAccess, NodeInputs
+from assets.rendered import Folder, Rendered, text
 from kinstall.cluster import ClusterSpec, Node
 
 RUNTIME = "plugins.'io.containerd.cri.v1.runtime'"
 IMAGES = "plugins.'io.containerd.cri.v1.images'"
+PROGRAMS = ("containerd", "containerd-shim-runc-v2", "ctr")
+CTR = "ctr -n k8s.io"
+"""containerd's client in the namespace of the CRI, where the kubelet's images and containers are."""
 
 
 def containerd_config(spec: ClusterSpec, node: Node, pause: str) -> Rendered:
@@ -60,10 +64,10 @@ state = "/run/containerd"
 
 
 def mirrors(spec: ClusterSpec, access: Mapping[str, MirrorAccess]) -> tuple[Rendered, ...]:
-    """Per mirrored registry a hosts.toml, and the authority of the mirror's certificate where it is no public one.
+    """Per mirrored registry a hosts.toml, and the CA of the mirror's certificate where it is not a public one.
 
     The mirror is asked instead of the registry, so nothing is sent past it. `access` has an entry for every mirror
-    with a user or an authority of its own. The header is sent with each request, and to a token service that the
+    with a user or a CA of its own. The header is sent with each request, and to a token service that the
     mirror refers to: so pulls by the kubelet need no secret of their own. containerd reads these files at every pull:
     no restart is needed. https://github.com/containerd/containerd/blob/main/docs/hosts.md
     """
@@ -85,7 +89,7 @@ def mirrors(spec: ClusterSpec, access: Mapping[str, MirrorAccess]) -> tuple[Rend
 
 def other_mirrors(spec: ClusterSpec, then: str) -> str:
     """sh code: `then` for each file ($f) of a mirror that the answers no longer name. What is not in the node's record
-    is somebody else's."""
+    is not kinstall's."""
     wanted = "|".join(
         quote(f"{paths.CONTAINERD_CERTS}/{registry}/{file}")
         for registry, mirror in sorted(spec.images.mirrors.items())
@@ -128,6 +132,40 @@ def containerd_unit() -> Rendered:
             "Install": (("WantedBy", "multi-user.target"),),
         },
     )
+
+
+def _files(spec: ClusterSpec, node: Node, inputs: NodeInputs) -> tuple[Rendered, ...]:
+    return (
+        containerd_config(spec, node, inputs.images.pause),
+        *mirrors(spec, inputs.mirrors),
+        containerd_unit(),
+    )
+
+
+CONTAINER_RUNTIME = ContainerRuntime(
+    unit=paths.CONTAINERD_UNIT,
+    socket=paths.CONTAINERD_SOCKET,
+    programs=tuple(f"{paths.BIN}/{name}" for name in PROGRAMS),
+    folders=(
+        Folder(paths.CONTAINERD_ROOT, 0o700, tree=True),
+        Folder("/etc/containerd"),
+        Folder(paths.CONTAINERD_CERTS),
+    ),
+    files=_files,
+    unit_inputs=(paths.unit_file(paths.CONTAINERD_UNIT), paths.CONTAINERD_CONFIG),
+    stale_mirrors=other_mirrors,
+    mirror_files=f"{paths.CONTAINERD_CERTS}/*/hosts.toml",
+    images=ImageCommands(
+        ready=f"[ -S {paths.CONTAINERD_SOCKET} ] && command -v ctr >/dev/null 2>&1",
+        list="timeout 10 ctr --connect-timeout 2s -n k8s.io images ls -q",
+        pull=f'{CTR} images pull --hosts-dir {paths.CONTAINERD_CERTS} "$1"',
+        load=f'{CTR} images import "$1"',
+        tag=f'{CTR} images tag --force "$1" "$2"',
+        remove=f'{CTR} images rm "$1"',
+        # What the CRI itself gives the sandbox image, and what the kubelet's garbage collection leaves alone.
+        pin=f'{CTR} images label "$1" io.cri-containerd.pinned=pinned',
+    ),
+)
 
 
 def _bool(value: bool) -> str:

@@ -83,7 +83,7 @@ def _pending(step: Step, seen: Observation, providers: Sequence[Step], changed: 
 
 
 def _image(step: Image, seen: Observation) -> Pending | None:
-    # A containerd that is stopped cannot tell: what was pulled once counts until it runs and is asked again.
+    # A runtime that is stopped cannot be asked: what was pulled once counts until it runs again.
     once = seen.marks.get(mark_name(step.id)) == step.ref
     return (
         None

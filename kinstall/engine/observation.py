@@ -32,7 +32,7 @@ class UnitState:
 class Observation:
     """`checks`: step id → whether its check succeeded. `marks`: mark's name → with what its step was brought about.
 
-    `images`: None while no containerd runs that could tell.
+    `images`: None while the container runtime does not run and cannot be asked.
     `record`: what earlier runs did there. `tools`: which optional programs it has. `busy`: who works there now.
     """
 

@@ -16,8 +16,19 @@ from kinstall.engine import record
 from kinstall.engine.diff import STATE, Action, Pending, ancestors, backup_path, mark_name, paths_of
 from kinstall.engine.observation import Observation, PathState, UnitState
 from kinstall.engine.record import Entry
-from kinstall.engine.shell_functions import APPLY, HEAD, RUN, SEPARATOR
-from kinstall.engine.steps import Directory, Download, File, Image, Script, Step, Unit, Wait, input_digest
+from kinstall.engine.shell_functions import HEAD, RUN, SEPARATOR, functions
+from kinstall.engine.steps import (
+    Directory,
+    Download,
+    File,
+    Image,
+    ImageStore,
+    Script,
+    Step,
+    Unit,
+    Wait,
+    input_digest,
+)
 
 SENT = f"{STATE}/sent"
 
@@ -26,18 +37,13 @@ def _words(values: Iterable[str]) -> str:
     return " ".join(quote(value) for value in values)
 
 
-def _owner(run: str, take: bool) -> str:
-    """Whoever wrote `owner` last is obeyed; programs of other runs stop at their next step.
-
-    Without `take` only a node that nobody owns is taken (it was rebooted in the middle of the run).
-    """
-    first = "" if take else "[ -e $D/owner ] || "
-    return f"R={quote(run)}\numask 077\nmkdir -p $D $S\n{first}printf '%s\\n' \"$R\" >$D/owner\numask 022\n"
+def _head(run: str) -> str:
+    return f"{HEAD}RUN={quote(run)}\n"
 
 
 def stop_program(run: str) -> str:
     """A program that asks the run's program on the node to end at its next step; another run's is left alone."""
-    return f"{HEAD}R={quote(run)}\n! own || printf 'stopped by the operator\\n' >$D/owner\n"
+    return f"{_head(run)}! owned || printf 'stopped by the operator\\n' >\"$RUNDIR/owner\"\n"
 
 
 def observe_program(steps: Sequence[Step], run: str = "", take: bool = True) -> str:
@@ -45,46 +51,36 @@ def observe_program(steps: Sequence[Step], run: str = "", take: bool = True) -> 
 
     With `run` the node is first taken over for that run; without `take` it must be that run's already.
     """
-    files = [step.path for step in steps if isinstance(step, File)]
-    trees = [step.path for step in steps if isinstance(step, Directory)]
-    units = [step.name for step in steps if isinstance(step, Unit)]
-    paths = [*ancestors(steps), *paths_of(steps)]
-    parts = [HEAD]
+    store = _image_store(steps)
+    parts = [_head(run), functions("observe")]
     if run:
-        parts.append(f"{_owner(run, take)}exec 9>$D/lock\nown || halt\nlock -s\nown || halt\n")
+        parts.append("take_node take\n" if take else "take_node ''\n")
     else:
-        parts.append("if [ -e $D/lock ]; then exec 9<$D/lock; flock -s -n 9 || say busy; fi\n")
-    parts.append('for t in curl wget openssl; do command -v $t >/dev/null 2>&1 && say "tool\t$t"; done\n')
-    if paths:
-        parts.append(f"say paths\nstat -c '%a|%U:%G|%F|%s:%Y:%Z|%n' -- {_words(paths)} 2>/dev/null\n")
-    if files:
-        parts.append(f"say digests\nsha256sum -- {_words(files)} 2>/dev/null\n")
-    if trees:
-        parts.append(
-            f'for d in {_words(trees)}; do set -- "$d"/* "$d"/.[!.]*; e=1\n'
-            'for f do [ -e "$f" ] && { e=; break; }; done; [ -z "$e" ] || say "empty\t$d"; done\n'
-        )
-    if units:
-        parts.append(
-            "say units\nsystemctl show -p Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload -- "
-            f"{_words(units)}\necho\n"
-        )
-    if any(isinstance(step, Image) for step in steps):
-        parts.append(
-            "if [ -S /run/containerd/containerd.sock ] && command -v ctr >/dev/null 2>&1; then\n"
-            "l=$(timeout 10 ctr --connect-timeout 2s -n k8s.io images ls -q 2>/dev/null) && "
-            "{ say images; printf '%s\\n' \"$l\"; }; fi\n"
-        )
-    parts.append(
-        'say marks\nfor f in $S/marks/*; do [ -f "$f" ] || break; IFS= read -r v <"$f"; '
-        'printf \'%s %s\\n\' "${f##*/}" "$v"; done\n'
-        "say record\n[ ! -f $S/record ] || { cat $S/record; echo; }\n"
-    )
+        parts.append("look_at_node\n")
+    if store:
+        parts.append(f"image_list() {{ {store.ready} && {store.list}; }}\n")
+    parts.append("observe_tools curl wget openssl\n")
+    for function, subjects in (
+        ("observe_paths", [*ancestors(steps), *paths_of(steps)]),
+        ("observe_digests", [step.path for step in steps if isinstance(step, File)]),
+        ("observe_empty", [step.path for step in steps if isinstance(step, Directory)]),
+        ("observe_units", [step.name for step in steps if isinstance(step, Unit)]),
+    ):
+        if subjects:
+            parts.append(f"{function} {_words(subjects)}\n")
+    if store:
+        parts.append("observe_images\n")
+    parts.append("observe_marks\nobserve_record\n")
     for index, step in enumerate(steps):
         if isinstance(step, (Script, Wait)) and step.check:
-            parts.append(f'(\n{step.check}\n) </dev/null >/dev/null 2>&1 9>&-; say "check\t{index}\t$?"\n')
-    parts.append("say done\n")
+            parts.append(f"(\n{step.check}\n) </dev/null >/dev/null 2>&1 9>&-; say check {index} $?\n")
+    parts.append("say 'done'\n")
     return "".join(parts)
+
+
+def _image_store(steps: Iterable[Step]) -> ImageStore | None:
+    """That of the node's container runtime: all its images say the same."""
+    return next((step.store for step in steps if isinstance(step, Image)), None)
 
 
 def parse_observation(steps: Sequence[Step], lines: Iterable[str]) -> Observation | None:
@@ -183,60 +179,40 @@ def apply_program(
     """
     files = [(i, p.step) for i, p in enumerate(todo) if isinstance(p.step, File)]
     unpacks = sent or bool(files) or any(isinstance(p.step, Script) and p.step.files for p in todo)
-    # In memory, as a script's files may be secret; release files are large, and none.
-    stored = "$S/payload.$R" if sent else "$D/payload.$R"
-    parts = [HEAD, f"R={quote(run)}\n", APPLY]
+    parts = [_head(run), functions("apply")]
+    store = _image_store(p.step for p in todo)
+    if store:
+        parts.append(_image_functions(store))
     if unpacks:
-        # All that comes over the network comes before the lock: a dead link must not leave it held.
-        parts.append(
-            f"trap 'rm -rf $D/files.* $S/sent {stored}' EXIT\n"
-            f"umask 077; cat >{stored} || {{ say 'fatal\tcould not store what was sent'; exit 1; }}; umask 022\n"
-        )
-    parts += [
-        "exec 9>$D/lock\nlock -x\nown || halt\n",
-        "umask 077; mkdir -p $S/backup $S/marks || exit 1; umask 022\n",
-    ]
+        # In memory, as a script's files may be secret; release files are large, and none.
+        parts.append(f'receive "${"STATE" if sent else "RUNDIR"}/payload.$RUN"\n')
+    parts.append("take_lock\n")
     if entries:
         lines = "\n".join(entry.line() for entry in entries)
-        # A crash may have cut the last line off: what is added must not be glued to it.
-        parts.append('[ -z "$(tail -c 1 $S/record 2>/dev/null)" ] || echo >>$S/record\n')
-        parts.append(f"cat >>$S/record <<'.END.' || exit 1\n{lines}\n.END.\nsync $S/record 2>/dev/null || sync\n")
+        parts.append(f"record_entries <<'.END.'\n{lines}\n.END.\n")
     if stale:
-        parts.append(f"cd $S/marks && rm -f -- {_words(stale)}; cd /\n")
+        parts.append(f"forget_marks {_words(stale)}\n")
     needed = ancestors(p.step for p in todo)
     if needed:
-        parts.append(f"mkdir -p -- {_words(needed)} || {{ say 'fatal\tcould not make directories'; exit 1; }}\n")
+        parts.append(f"make_folders {_words(needed)}\n")
     for index, item in enumerate(todo):
         if isinstance(item.step, Directory):
-            parts.append(_directory(index, item.step))
+            step = item.step
+            parts.append(f"step_directory {index} {quote(step.path)} {step.mode:o} {quote(step.owner)}\n")
     if unpacks:
-        parts.append("rm -rf $D/files.*\n")
-        parts.append(
-            f"tar -xpmf {stored} -C / 9>&- || {{ say 'fatal\tcould not unpack files'; exit 1; }}\nrm -f {stored}\n"
-        )
-        parts.extend(_file(index, step, backups) for index, step in files)
+        parts.append("unpack_received\n")
+        for index, file in files:
+            backup = (backup_path(file.path),) if file.path in backups else ()
+            parts.append(f"step_file {index} {_words((file.path, *backup))}\n")
     parts.append(_rest(todo, providers, needs_reload, backups))
-    parts.append("say done\n")
+    parts.append("say 'done'\n")
     return "".join(parts)
 
 
-def _directory(index: int, step: Directory) -> str:
-    path = quote(step.path)
+def _image_functions(store: ImageStore) -> str:
     return (
-        f"b {index}; mkdir -p -- {path} && chmod {step.mode:o} {path} && chown {quote(step.owner)} {path} "
-        f"&& e {index} 0 || die 1\n"
-    )
-
-
-def _keep(path: str, backups: frozenset[str]) -> str:
-    return f"keep {quote(path)} {quote(backup_path(path))} && " if path in backups else ""
-
-
-def _file(index: int, step: File, backups: frozenset[str]) -> str:
-    path, part = quote(step.path), quote(part_path(step.path))
-    return (
-        f"b {index}; {_keep(step.path, backups)}{{ [ ! -d {path} ] || rm -rf -- {path}; }} "
-        f"&& mv -f -- {part} {path} && e {index} 0 || die 1\n"
+        f"image_pull() {{ interruptible {store.pull}; }}\nimage_load() {{ interruptible {store.load}; }}\n"
+        f"image_tag() {{ {store.tag}; }}\nimage_remove() {{ {store.remove}; }}\nimage_pin() {{ {store.pin}; }}\n"
     )
 
 
@@ -257,14 +233,14 @@ def _rest(todo: Sequence[Pending], providers: Sequence[Step], needs_reload: bool
     for index, item in enumerate(todo):
         step = item.step
         if running is not None and not isinstance(step, running):
-            parts.append("join\n")
+            parts.append("join_background\n")
             running = None
         match step:
             case Download():
                 parts.append(_download(index, step, backups))
                 running = Download
             case Image():
-                parts.append(f"b {index}; bg {index} {_image(step)} {mark_name(step.id)}\n")
+                parts.append(f"step_begins {index}; start_background {index} {_image(step)} {mark_name(step.id)}\n")
                 running = Image
             case Unit():
                 parts.append(_unit(index, step, item.action, providers))
@@ -275,7 +251,7 @@ def _rest(todo: Sequence[Pending], providers: Sequence[Step], needs_reload: bool
             case Directory() | File():
                 continue
     if running is not None:
-        parts.append("join\n")
+        parts.append("join_background\n")
     return "".join(parts)
 
 
@@ -284,66 +260,53 @@ def _is_unit_file(step: Step) -> bool:
 
 
 def _download(index: int, step: Download, backups: frozenset[str]) -> str:
-    mark = mark_name(step.id)
-    keeps = "".join(_keep(path, backups) for path in step.destinations)
-    if not step.members:
-        command = f"single {_words([step.url, step.sha256, step.path])} {step.mode:o} {mark}"
-        return f"b {index}; {keeps}bg {index} {command}\n"
-    archive = quote(part_path(step.destinations[0]) + ".tgz")
-    folder = quote(part_path(step.destinations[0]) + ".d")
-    moves = " && ".join(
-        f"chmod {step.mode:o} {folder}/{quote(name)} && chown 0:0 {folder}/{quote(name)} "
-        f"&& mv -f -- {folder}/{quote(name)} {quote(part_path(target))} "
-        f"&& mv -f -- {quote(part_path(target))} {quote(target)}"
-        for name, target in step.members
+    keeps = "".join(
+        f"keep_original {_words((path, backup_path(path)))} || step_failed 1\n"
+        for path in step.destinations
+        if path in backups
     )
-    return (
-        f"unpack_{index}() {{ get {_words([step.url, step.sha256])} {archive} && rm -rf {folder} && mkdir {folder} "
-        f"&& tar -xzf {archive} -C {folder} && {moves} && rm -rf -- {archive} {folder} "
-        f'&& mark {mark} "$(stamps {step.sha256} {_words(step.destinations)})"; }}\n'
-        f"b {index}; {keeps}bg {index} unpack_{index}\n"
-    )
+    common = f"{_words((step.url, step.sha256))} {mark_name(step.id)} {step.mode:o}"
+    if step.members:
+        command = f"download_members {common} {_words(word for member in step.members for word in member)}"
+    else:
+        command = f"download_file {common} {quote(step.path)}"
+    return f"step_begins {index}\n{keeps}start_background {index} {command}\n"
 
 
 def _image(step: Image) -> str:
     if step.archive is None:
-        return f"pull {quote(step.ref)}"
-    return f"load {_words([step.archive.sha256, step.archive.name, step.ref])}"
+        return f"pull_image {quote(step.ref)}"
+    return f"import_image {_words((step.archive.sha256, step.archive.name, step.ref))}"
 
 
 def _unit(index: int, step: Unit, action: Action, providers: Sequence[Step]) -> str:
-    name, mark = quote(step.name), mark_name(step.id)
-    start = "" if action is Action.CHANGE else f"systemctl restart {name} && systemctl is-active -q {name} && "
-    return (
-        f"b {index}; {{ {start}systemctl is-enabled -q {name} && mark {mark} "
-        f"{input_digest(step.inputs, providers)}; }} 9>&- 2>&1 && e {index} 0 "
-        f"|| {{ systemctl --no-pager -l -n 0 status {name}; journalctl -u {name} -n 30 --no-pager -o cat; "
-        "die 1; } 2>&1\n"
-    )
+    start = "" if action is Action.CHANGE else " start"
+    digest = input_digest(step.inputs, providers)
+    return f"step_unit {index} {quote(step.name)} {mark_name(step.id)} {digest}{start}\n"
 
 
 def _script(index: int, step: Script, providers: Sequence[Step]) -> str:
     # Not inside a condition: there sh ignores `set -e`.
-    once = f"(\nset -e\nFILES=$D/files.{index}\n{step.run}\n) </dev/null 9>&- 2>&1\ns=$?\n"
+    once = f"(\nset -e\nFILES=$RUNDIR/files.{index}\n{step.run}\n) </dev/null 9>&- 2>&1\nstatus=$?\n"
     if step.check:
-        told = "{ echo 'it ran, and its check still fails'; s=1; }"
-        once += f"[ $s != 0 ] || (\n{step.check}\n) </dev/null 9>&- 2>&1 || {told}\n"
+        unchanged = "{ echo 'it ran, and its check still fails'; status=1; }"
+        once += f"[ $status != 0 ] || (\n{step.check}\n) </dev/null 9>&- 2>&1 || {unchanged}\n"
     if step.patience:
-        again = "now; [ $up -lt $until ] || die $s\nown || halt; say beat || halt\nsleep 2\n"
-        once = f"now; until=$((up+{step.patience}))\nwhile :; do\n{once}[ $s != 0 ] || break\n{again}done\n"
+        again = "! is_late || step_failed $status\nbeat\nsleep 2\n"
+        once = f"set_deadline {step.patience}\nwhile :; do\n{once}[ $status != 0 ] || break\n{again}done\n"
     else:
-        once += "[ $s = 0 ] || die $s\n"
-    return f"b {index}; {once}mark {mark_name(step.id)} {input_digest(step.inputs, providers)}; e {index} 0\n"
+        once += "[ $status = 0 ] || step_failed $status\n"
+    digest = input_digest(step.inputs, providers)
+    return f"step_begins {index}\n{once}set_mark {mark_name(step.id)} {digest}; step_ended {index} 0\n"
 
 
 def _wait(index: int, step: Wait) -> str:
     diagnose = f"(\n{step.diagnose}\n) </dev/null 9>&- 2>&1\n" if step.diagnose else ""
     return (
-        f"b {index}; now; until=$((up+{int(step.timeout)}))\n"
-        f"while ! (\n{step.check}\n) </dev/null >/dev/null 2>&1 9>&-; do now\n"
-        f"if [ $up -ge $until ]; then echo 'not so after {int(step.timeout)} s'\n{diagnose}die 1; fi\n"
-        "own || halt; say beat || halt\n"
-        f"sleep {step.interval:g}; done; e {index} 0\n"
+        f"step_begins {index}; set_deadline {int(step.timeout)}\n"
+        f"while ! (\n{step.check}\n) </dev/null >/dev/null 2>&1 9>&-; do\n"
+        f"if is_late; then echo 'not so after {int(step.timeout)} s'\n{diagnose}step_failed 1; fi\n"
+        f"beat; sleep {step.interval:g}; done; step_ended {index} 0\n"
     )
 
 

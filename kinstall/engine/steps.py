@@ -86,14 +86,34 @@ class Archive:
     name: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageStore:
+    """Where a node's images are kept, and the runtime's commands for it: each one simple command of sh.
+
+    `ready`: a test, whether the runtime can be asked. `list` prints one name per line, and fails where the runtime
+    does not answer soon. `pull` gets a name as "$1"; `load` an archive's path; `tag` a name and one more for the same
+    image; `remove` a name; `pin` a name that is never to be removed to make room.
+    """
+
+    ready: str
+    list: str
+    pull: str
+    load: str
+    tag: str
+    remove: str
+    pin: str
+
+
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A container image in containerd's k8s.io namespace: pulled through its configured mirrors, or from an archive.
+    """A container image in the node's store: pulled through the runtime's configured mirrors, or from an archive.
 
-    `mirror` is shown to people. What comes from an archive is marked as pinned: the kubelet could not get it back.
+    All images of a node are in the same `store`. `mirror` is shown to people. What comes from an archive is pinned:
+    the node could not get it back.
     """
 
     ref: str
+    store: ImageStore = field(repr=False)
     mirror: str = ""
     archive: Archive | None = None
 

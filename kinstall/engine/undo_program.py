@@ -1,23 +1,13 @@
-"""Record entries → one POSIX sh program that puts back what stood there before."""
+"""Record entries → one POSIX sh program that puts back what was there before."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from shlex import quote
 
-from kinstall.engine.diff import STATE, mark_name
+from kinstall.engine.diff import mark_name
 from kinstall.engine.record import Entry, Kind, Was
-from kinstall.engine.shell_functions import HEAD
-
-_UNDO = """\
-trap '' HUP PIPE
-bad=0
-b() { own || halt; say "begin	$1"; }
-e() { say "end	$1	$2"; [ "$2" = 0 ] || bad=1; }
-own || halt
-exec 9>$D/lock
-lock -x
-"""
+from kinstall.engine.shell_functions import HEAD, functions
 
 
 def undo_program(entries: Sequence[Entry], run: str) -> str:
@@ -26,13 +16,10 @@ def undo_program(entries: Sequence[Entry], run: str) -> str:
     The node must be the run's already. One entry that fails does not keep the others from being undone; kinstall's own
     folder goes only when all succeeded.
     """
-    parts = [HEAD, f"R={quote(run)}\n", _UNDO]
+    parts = [HEAD, f"RUN={quote(run)}\n", functions("undo"), "take_lock\n"]
     for index, entry in enumerate(entries):
-        parts.append(f"b {index}; (\n{_undo(entry)}\n) </dev/null 9>&- 2>&1; e {index} $?\n")
-    parts.append(
-        "systemctl daemon-reload; systemctl reset-failed 2>/dev/null\n"
-        f"[ $bad = 0 ] && rm -rf {STATE} $D\nsay done\nexit $bad\n"
-    )
+        parts.append(f"step_begins {index}; (\n{_undo(entry)}\n) </dev/null 9>&- 2>&1; step_ended {index} $?\n")
+    parts.append("finish\n")
     return "".join(parts)
 
 
@@ -44,28 +31,21 @@ def _undo(entry: Entry) -> str:
         case Kind.SCRIPT:
             return entry.undo
         case Kind.FILE if entry.backup:
-            # A restored file has its old content, mode, owner and times: cp -a kept them.
-            kept = entry.backup
-            return f"{{ [ ! -e {kept} ] && [ ! -h {kept} ]; }} || {{ rm -rf -- {path} && mv -f -- {kept} {path}; }}"
+            return f"put_back {path} {quote(entry.backup)}"
         case Kind.FILE:
             return f"rm -f -- {path}"
     if entry.was is Was.ABSENT:
-        # A folder that others put something into stays; only a tree goes with all that is in it.
-        return f"rm -rf --one-file-system -- {path}" if entry.tree else f"rmdir -- {path} 2>/dev/null || :"
-    empty = entry.tree and entry.was is Was.EMPTY
-    clear = f"( cd {path} && rm -rf --one-file-system -- ./* ./.[!.]* ./..?* )\n" if empty else ""
-    return f"[ -d {path} ] || exit 0\n{clear}chmod {quote(entry.mode)} {path} && chown {quote(entry.owner)} {path}"
+        return f"remove_tree {path}" if entry.tree else f"remove_folder {path}"
+    clear = f"empty_folder {path}\n" if entry.tree and entry.was is Was.EMPTY else ""
+    return f"{clear}restore_folder {path} {quote(entry.mode)} {quote(entry.owner)}"
 
 
 def _unit(entry: Entry) -> str:
     name = quote(entry.subject)
-    lines = []
-    if not entry.active:
-        lines.append(f"systemctl stop {name} || systemctl kill -s KILL {name} || :")
-    if not entry.enabled:
-        lines.append(f"systemctl --no-reload disable -q {name} 2>/dev/null || :")
-    lines.append(entry.undo)
-    if entry.active:
-        # Its files were put back by the entries before this one only when it is undone first; so it restarts last.
-        lines.append(f"rm -f {STATE}/marks/{mark_name('unit ' + entry.subject)}; systemctl restart {name} || :")
+    lines = (
+        "" if entry.active else f"stop_unit {name}",
+        "" if entry.enabled else f"disable_unit {name}",
+        entry.undo,
+        f"restart_unit {name} {mark_name(f'unit {entry.subject}')}" if entry.active else "",
+    )
     return "\n".join(line for line in lines if line) or ":"

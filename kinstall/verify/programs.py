@@ -23,8 +23,8 @@ up() {{ read -r T _ </proc/uptime; }}
 # kubectl keeps a cache below its home: not in root's.
 PRELUDE = f"""\
 {_ASKING}umask 077
-mkdir -p $D/home
-HOME=$D/home KUBECONFIG={paths.ADMIN_CONF}
+mkdir -p $RUNDIR/home
+HOME=$RUNDIR/home KUBECONFIG={paths.ADMIN_CONF}
 export HOME KUBECONFIG
 k() {{ {paths.KUBECTL_BIN} --request-timeout=15s "$@"; }}
 """
@@ -118,7 +118,7 @@ def look_program(proxy_health: str, api: Mapping[str, str], *, snapshot: bool) -
     parts = [PRELUDE if api or snapshot else _ASKING]
     if snapshot:
         parts.append(
-            "w=$(mktemp -d $D/verify.XXXXXX) || exit 1\ntrap 'rm -rf $w' EXIT\n"
+            "w=$(mktemp -d $RUNDIR/verify.XXXXXX) || exit 1\ntrap 'rm -rf $w' EXIT\n"
             f"{{ k -n kube-system get {_SNAPSHOT} -o json >$w/json 2>$w/err; echo $? >$w/rc; }} &\n"
         )
     parts.append(f"say units\nsystemctl show -p Id,ActiveState,SubState,Result -- {' '.join(_UNITS)}\n")
@@ -133,7 +133,7 @@ def look_program(proxy_health: str, api: Mapping[str, str], *, snapshot: bool) -
         parts.extend(f"api {quote(check)} {quote(url)}\n" for check, url in api.items())
     if snapshot:
         parts.append('wait; read -r s <$w/rc; say "snapshot\t$s\t$(date +%s)"; cat $w/json; say errors; cat $w/err\n')
-    parts.append("say done\n")
+    parts.append("say 'done'\n")
     return "".join(parts)
 
 
@@ -173,7 +173,7 @@ def wait_program(namespace: str, workloads: Sequence[str], seconds: int) -> str:
     wanted = " ".join(map(quote, workloads))
     return (
         f"{PRELUDE}k -n {quote(namespace)} rollout status {wanted} --timeout={seconds}s >/dev/null 2>&1\n"
-        f"say objects\nk -n {quote(namespace)} get pods,services,events -o json 2>/dev/null\nsay done\n"
+        f"say objects\nk -n {quote(namespace)} get pods,services,events -o json 2>/dev/null\nsay 'done'\n"
     )
 
 
@@ -182,7 +182,7 @@ def pods_program(namespace: str, commands: Sequence[tuple[str, str, str]]) -> st
 
     Answers `RESULT kind node status began ended` records, each followed by what the command printed.
     """
-    parts = [PRELUDE, "w=$(mktemp -d $D/verify.XXXXXX) || exit 1\ntrap 'rm -rf $w' EXIT\n"]
+    parts = [PRELUDE, "w=$(mktemp -d $RUNDIR/verify.XXXXXX) || exit 1\ntrap 'rm -rf $w' EXIT\n"]
     parts.append(
         f'one() {{ n=$1; shift; up; b=$T; k -n {quote(namespace)} "$@" >$w/$n 2>&1 </dev/null; s=$?; up; '
         'echo "$s	$b	$T" >$w/$n.rc; }\n'
@@ -194,7 +194,7 @@ def pods_program(namespace: str, commands: Sequence[tuple[str, str, str]]) -> st
     parts.append("wait\n")
     for index, (kind, node, _) in enumerate(commands):
         parts.append(f'IFS= read -r r <$w/{index}.rc; say "result\t{kind}\t{node}\t$r"; cat $w/{index}; echo\n')
-    parts.append("say done\n")
+    parts.append("say 'done'\n")
     return "".join(parts)
 
 

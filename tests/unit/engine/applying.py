@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
+from assets.container_runtime.containerd import CONTAINER_RUNTIME
 from kinstall.engine.diff import Action, pending
 from kinstall.engine.host import ShellHost, Work
 from kinstall.engine.record import undo_order
-from kinstall.engine.steps import Step
+from kinstall.engine.steps import ImageStore, Step
 from tests.unit.local_node import LocalNode
+
+STORE = ImageStore(**asdict(CONTAINER_RUNTIME.images))
+"""containerd's."""
 
 
 @dataclass

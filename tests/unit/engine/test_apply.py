@@ -11,7 +11,7 @@ import pytest
 from kinstall.engine.diff import Action, pending
 from kinstall.engine.host import ShellHost
 from kinstall.engine.steps import Directory, File, Image, Unit, Wait
-from tests.unit.engine.applying import bring, left, undo
+from tests.unit.engine.applying import STORE, bring, left, undo
 from tests.unit.local_node import LocalNode, start
 
 
@@ -44,7 +44,7 @@ def test_files_and_directories_get_content_mode_and_owner(node: LocalNode) -> No
 
 def test_nothing_is_written_by_asking(node: LocalNode) -> None:
     """Observing without a run leaves no trace on a bare node."""
-    left(node, File("/mnt/a", b"a"), Unit("x.service"), Image("i"), Wait("w", "true", 1))
+    left(node, File("/mnt/a", b"a"), Unit("x.service"), Image("i", STORE), Wait("w", "true", 1))
     assert not node.path("/var/lib/kinstall").exists() and not node.path("/run/kinstall").exists()
 
 

@@ -15,7 +15,7 @@ from kinstall.engine.observation import Observation
 from kinstall.engine.record import undo_order
 from kinstall.engine.script import apply_program, observe_program
 from kinstall.engine.steps import Directory, Download, File, Image, Script, Step, Unit, Wait
-from tests.unit.engine.applying import Heard, bring, left, undo
+from tests.unit.engine.applying import STORE, Heard, bring, left, undo
 from tests.unit.local_node import LocalNode, start
 
 
@@ -209,7 +209,7 @@ def test_a_stopped_undo_goes_on_later(node: LocalNode) -> None:
 def test_an_image_that_cannot_be_pulled_fails_by_name(node: LocalNode) -> None:
     """Pulls run beside one another; each one's end and words are its own, and later steps do not begin."""
     node.write("/usr/local/bin/ctr", '#!/bin/sh\ncase $* in *missing*) echo "not found: $7"; exit 1;; esac\n', 0o755)
-    good, heard = bring(node, Image("r/missing:1"), Image("r/there:1"), Script("s", "", "touch /mnt/s"))
+    good, heard = bring(node, Image("r/missing:1", STORE), Image("r/there:1", STORE), Script("s", "", "touch /mnt/s"))
     assert not good and sorted(heard.ends) == [(0, 1), (1, 0)] and heard.words == ["not found: r/missing:1"]
     assert not node.path("/mnt/s").exists()
 
@@ -217,8 +217,8 @@ def test_an_image_that_cannot_be_pulled_fails_by_name(node: LocalNode) -> None:
 def test_an_image_that_was_pulled_is_remembered(node: LocalNode) -> None:
     """A stopped containerd, which cannot list its images, is no reason to pull them again."""
     node.write("/usr/local/bin/ctr", "#!/bin/sh\n", 0o755)
-    assert bring(node, Image("r/there:1"))[0]
-    assert left(node, Image("r/there:1")) == [] and left(node, Image("r/there:2")) != []
+    assert bring(node, Image("r/there:1", STORE))[0]
+    assert left(node, Image("r/there:1", STORE)) == [] and left(node, Image("r/there:2", STORE)) != []
 
 
 STEPS: tuple[Step, ...] = (
@@ -226,7 +226,7 @@ STEPS: tuple[Step, ...] = (
     File("/a b/it's", b"x", 0o600),
     Download("/usr/bin/x", "http://h/x", "0" * 64),
     Download("x.tgz", "http://h/x.tgz", "1" * 64, members=(("bin/x", "/opt/x"), ("bin/y", "/opt/y"))),
-    Image("r/i:1"),
+    Image("r/i:1", STORE),
     Unit("x.service", ("/a b/it's",), undo="true"),
     Script("s", "test -e /x", "echo 'a b' >/x", undo="rm /x", inputs=("/a b/it's",), files=(("f", b"1"),)),
     Wait("w", "true", 5, diagnose="echo no"),

@@ -9,6 +9,7 @@ import pytest
 from kinstall.engine.diff import Action, ancestors, download_mark, mark_name, paths_of, pending, stale_marks
 from kinstall.engine.observation import Observation, PathState, UnitState
 from kinstall.engine.steps import Directory, Download, File, Image, Script, Step, Unit, Wait, input_digest
+from tests.unit.engine.applying import STORE
 
 FILE = File("/etc/a", b"content", 0o644)
 DOWNLOAD = Download("pack.tgz", "http://h/pack.tgz", "d" * 64, members=(("x", "/bin/x"), ("y", "/bin/y")))
@@ -19,7 +20,7 @@ STEPS: tuple[Step, ...] = (
     Directory("/etc/d", 0o700),
     FILE,
     DOWNLOAD,
-    Image("i:1"),
+    Image("i:1", STORE),
     UNIT,
     SCRIPT,
     ONCE,
@@ -111,7 +112,7 @@ def test_each_difference_is_named(seen: Observation, first: tuple[str, str, str]
 
 def test_images_are_not_pulled_because_containerd_is_stopped() -> None:
     """Nobody can tell then: what was pulled once counts, until a containerd that runs says otherwise."""
-    image = Image("i:1")
+    image = Image("i:1", STORE)
     pulled = {**IN_ORDER.marks, mark_name(image.id): "i:1"}
     assert todo(replace(IN_ORDER, images=None, marks=pulled)) == []
     assert todo(replace(IN_ORDER, images=None))[0] == ("image i:1", "create", "not there")
@@ -151,7 +152,7 @@ def test_marks_go_before_what_they_vouch_for_changes() -> None:
     """A crash between a file's change and its unit's restart leaves no mark that says all is well."""
     items = pending(STEPS, with_path("/bin/y", None))
     assert stale_marks([item for item in items if item.step is DOWNLOAD], STEPS) == (mark_name(UNIT.id),)
-    assert stale_marks(pending((Image("new"),), IN_ORDER), STEPS) == ()
+    assert stale_marks(pending((Image("new", STORE),), IN_ORDER), STEPS) == ()
 
 
 def test_folders_above_what_is_planned_are_known() -> None:
@@ -163,7 +164,7 @@ def test_folders_above_what_is_planned_are_known() -> None:
 
 def test_a_stopped_containerd_leaves_its_images_where_they_are() -> None:
     """What was pulled counts as there while containerd cannot tell; once it tells otherwise it is pulled again."""
-    image, mark = Image("i:1"), {mark_name("image i:1"): "i:1"}
+    image, mark = Image("i:1", STORE), {mark_name("image i:1"): "i:1"}
     assert pending((image,), Observation(images=None, marks=mark)) == ()
     assert [each.step for each in pending((image,), Observation(images=None))] == [image]
     assert [each.step for each in pending((image,), Observation(images=frozenset(), marks=mark))] == [image]

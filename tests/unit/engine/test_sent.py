@@ -13,6 +13,7 @@ from kinstall.engine.diff import mark_name, pending
 from kinstall.engine.host import ShellHost, Work
 from kinstall.engine.steps import Archive, Download, Image, Step
 from kinstall.sources.download import Depot
+from tests.unit.engine.applying import STORE
 from tests.unit.engine.test_download import Heard
 from tests.unit.local_node import LocalNode, start
 
@@ -80,8 +81,8 @@ def test_images_of_one_archive(node: LocalNode, tmp_path: Path) -> None:
     digest, path = kept(tmp_path, "both.tar", names)
     depot = Depot()
     depot.add({digest: path})
-    first = Image("registry.k8s.io/a:v1", archive=Archive("both.tar", digest, "registry.k8s.io/a-amd64:v1"))
-    second = Image("registry.k8s.io/b:v2", archive=Archive("both.tar", digest, "registry.k8s.io/b:v2"))
+    first = Image("registry.k8s.io/a:v1", STORE, archive=Archive("both.tar", digest, "registry.k8s.io/a-amd64:v1"))
+    second = Image("registry.k8s.io/b:v2", STORE, archive=Archive("both.tar", digest, "registry.k8s.io/b:v2"))
     heard = bring(node, depot, first, second)
     assert heard.ends == {0: 0, 1: 0}, heard.words
     asked = node.read("/run/fake/ctr").splitlines()
@@ -101,7 +102,7 @@ def test_an_archive_that_changed_meanwhile(node: LocalNode, tmp_path: Path) -> N
     depot.add({digest: path})
     path.write_bytes(b"registry.k8s.io/a:v2\n")
     heard = bring(
-        node, depot, Image("registry.k8s.io/a:v1", archive=Archive("one.tar", digest, "registry.k8s.io/a:v1"))
+        node, depot, Image("registry.k8s.io/a:v1", STORE, archive=Archive("one.tar", digest, "registry.k8s.io/a:v1"))
     )
     assert heard.ends == {0: 1}
     other = sha256(path.read_bytes()).hexdigest()
@@ -115,7 +116,7 @@ def test_an_archive_without_the_image(node: LocalNode, tmp_path: Path) -> None:
     depot = Depot()
     depot.add({digest: path})
     heard = bring(
-        node, depot, Image("registry.k8s.io/a:v1", archive=Archive("one.tar", digest, "registry.k8s.io/a:v1"))
+        node, depot, Image("registry.k8s.io/a:v1", STORE, archive=Archive("one.tar", digest, "registry.k8s.io/a:v1"))
     )
     assert heard.ends == {0: 1}
     assert heard.words[0] == ["no image registry.k8s.io/a:v1"]

@@ -30,6 +30,7 @@ from kinstall.simulation.checks import unknowable
 from kinstall.simulation.host import FOLDERS, Disk
 from kinstall.simulation.machine import subnet_of
 from tests.unit.answers.generated_answers import generated_text
+from tests.unit.engine.applying import STORE
 from tests.unit.memory_host import MemoryHost, run_plan
 from tests.unit.verify.cluster import SPEC as VERIFIED
 from tests.unit.verify.cluster import FakeCluster
@@ -39,7 +40,7 @@ STEPS: tuple[Step, ...] = (
     File("/etc/x/a", b"a", 0o600),
     Download("/usr/local/bin/runc", "https://x/runc", "a" * 64),
     Download("tools", "https://x/t.tgz", "b" * 64, members=(("bin/one", "/opt/t/one"), ("bin/two", "/opt/t/two"))),
-    Image("registry.k8s.io/pause:3.10"),
+    Image("registry.k8s.io/pause:3.10", STORE),
     Unit("a.service", ("/etc/x/a",)),
     Script("with a check", "check", "run"),
     Script("once", "", "run", inputs=("/etc/x/a",)),

@@ -1,0 +1,39 @@
+# shellcheck shell=sh
+# How entries of the node's record are undone. Set before: RUN.
+trap '' HUP PIPE
+failed=0
+
+step_begins() { owned || halt; say begin "$1"; }
+step_ended() { say end "$1" "$2"; [ "$2" = 0 ] || failed=1; }
+
+take_lock() {
+  owned || halt
+  exec 9>"$RUNDIR/lock"
+  lock -x
+}
+
+# put_back PATH BACKUP: with its old content, mode, owner and times, which cp -a kept.
+put_back() { ! exists "$2" || { rm -rf -- "$1" && mv -f -- "$2" "$1"; }; }
+
+remove_tree() { rm -rf --one-file-system -- "$1"; }
+
+# A folder that others put something into stays.
+remove_folder() { rmdir -- "$1" 2>/dev/null || :; }
+
+empty_folder() { [ ! -d "$1" ] || ( cd "$1" && rm -rf --one-file-system -- ./* ./.[!.]* ./..?* ); }
+restore_folder() { [ ! -d "$1" ] || { chmod "$2" "$1" && chown "$3" "$1"; }; } # PATH MODE OWNER
+
+stop_unit() { systemctl stop "$1" || systemctl kill -s KILL "$1" || :; }
+disable_unit() { systemctl --no-reload disable -q "$1" 2>/dev/null || :; }
+
+# restart_unit NAME MARK: its files were put back by the entries before this one only when it is undone first.
+restart_unit() { rm -f "$STATE/marks/$2"; systemctl restart "$1" || :; }
+
+# kinstall's own folders go only when all was undone.
+finish() {
+  systemctl daemon-reload
+  systemctl reset-failed 2>/dev/null
+  [ $failed != 0 ] || rm -rf "$STATE" "$RUNDIR"
+  say 'done'
+  exit $failed
+}
