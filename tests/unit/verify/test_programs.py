@@ -29,7 +29,9 @@ def run(program: str, path: str) -> tuple[Record, ...]:
 def on_this_machine(program: str, folder: Path) -> str:
     """The program with the node's folder and its kubectl replaced by ones below `folder`."""
     (folder / "run").mkdir(exist_ok=True)
-    return program.replace("D=/run/kinstall", f"D={folder}/run").replace("/usr/local/bin/kubectl", f"{folder}/kubectl")
+    return program.replace("RUNDIR=/run/kinstall", f"RUNDIR={folder}/run").replace(
+        "/usr/local/bin/kubectl", f"{folder}/kubectl"
+    )
 
 
 @pytest.mark.parametrize(
