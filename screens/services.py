@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -79,20 +80,20 @@ class RealServices:
         return availability.check(spec, tell, secrets=Secrets(prompt=prompt), stop=stop)
 
     def probe(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt) -> Sequence[Finding]:
-        from kinstall.operations.preflight import run_preflight
-        from kinstall.operations.session import given_up
+        from kinstall.operations.preflight import preflight
+        from kinstall.operations.session import closed_on
 
-        options = self._options(spec, stop, prompt)
-        with options.session(spec) as session, given_up(session, stop):
-            _, findings = run_preflight(session, options.state, lambda node, found: tell((node, found)))
-        return findings
+        options = self._options(spec, prompt)
+        with closing(options.session(spec)) as session, closed_on(session, stop):
+            result = preflight(session, options.state, on_findings=lambda node, findings: tell((node, findings)))
+        return result.findings
 
     def host_keys(self, spec: ClusterSpec, prompt: Prompt) -> Sequence[Seen]:
-        from kinstall.operations.session import target_of
+        from kinstall.operations.ssh_session import target_of
         from kinstall.operations.trust import pending
         from kinstall.transport.host_keys import HostKeys
 
-        options = self._options(spec, threading.Event(), prompt)
+        options = self._options(spec, prompt)
         targets = {node.name: target_of(spec, node) for node in spec.nodes}
         return pending(targets, HostKeys(options.state.known_hosts), options.secrets)
 
@@ -107,8 +108,7 @@ class RealServices:
     ) -> tuple[Sequence[Finding], Sequence[PlannedChange]]:
         from kinstall.operations.plan import plan_only
 
-        options = self._options(spec, stop, prompt)
-        options.command = "plan"
+        options = self._options(spec, prompt)
         tell(f"asking {len(spec.nodes)} nodes what they have")
         return plan_only(spec, options)
 
@@ -117,16 +117,14 @@ class RealServices:
         from kinstall.operations.replay import logged_replay
 
         spec = load(answers)
-        options = self._options(spec, stop, prompt)
-        options.on_check = options.secrets.redactor.sink(tell)
-        return logged_replay(spec, options, tell)
+        options = self._options(spec, prompt)
+        return logged_replay(spec, options, tell, options.secrets.redactor.sink(tell), stop)
 
     def verify(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt) -> Sequence[CheckResult]:
         from kinstall.operations.verify import verify_only
 
-        options = self._options(spec, stop, prompt)
-        options.on_check = options.secrets.redactor.sink(tell)
-        return verify_only(spec, options)
+        options = self._options(spec, prompt)
+        return verify_only(spec, options, options.secrets.redactor.sink(tell), stop)
 
     def last_run(self, spec: ClusterSpec, answers: Path | None) -> tuple[Run, Commands]:
         from kinstall.report import commands_for, last_run
@@ -153,10 +151,8 @@ class RealServices:
 
         return StateFolder.of(spec.cluster_name, self._state).check()
 
-    def _options(self, spec: ClusterSpec, stop: threading.Event, prompt: Prompt) -> Options:
+    def _options(self, spec: ClusterSpec, prompt: Prompt) -> Options:
         from kinstall.operations.options import options_for
         from kinstall.secrets import Secrets
 
-        options = options_for(spec, self._state, Secrets(prompt=prompt), self._parallel)
-        options.cancel = stop
-        return options
+        return options_for(spec, self._state, Secrets(prompt=prompt), self._parallel)

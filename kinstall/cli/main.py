@@ -186,8 +186,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _phases() -> tuple[str, ...]:
-    # A copy of plan.PHASES: importing the plan would load cryptography to print a help text. A test compares them.
-    return ("prepare", "download", "runtime", "images", "kubernetes", "control-plane", "network", "addons")
+    from kinstall.plan.phase_names import PHASES
+
+    return PHASES
 
 
 def _seconds(text: str) -> float:

@@ -16,7 +16,6 @@ def plan(chosen: argparse.Namespace) -> int:
         print(dump(load(chosen.answers), show_defaults=True), end="")
         return 0
     spec, options = loaded(chosen)
-    options.command = "plan"
     findings, changes = plan_only(spec, options)
     if chosen.output == "text":
         show_findings(findings, sys.stderr)

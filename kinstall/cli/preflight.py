@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import closing
 
 from kinstall.cli.interrupt import loaded
 from kinstall.errors import EXIT_PREFLIGHT
-from kinstall.operations.preflight import judge
+from kinstall.operations.preflight import preflight as ask_and_judge
 from kinstall.preflight.judge import errors
 from kinstall.terminal.connectivity import show_preflight
 
 
 def preflight(chosen: argparse.Namespace) -> int:
     spec, options = loaded(chosen)
-    with options.session(spec) as session:
-        told = judge(session, options.state)
-    show_preflight(told.findings, told.matrix, sys.stdout, chosen.output, everything=chosen.all)
-    return EXIT_PREFLIGHT if errors(told.findings) else 0
+    with closing(options.session(spec)) as session:
+        result = ask_and_judge(session, options.state)
+    show_preflight(result.findings, result.matrix, sys.stdout, chosen.output, everything=chosen.all)
+    return EXIT_PREFLIGHT if errors(result.findings) else 0

@@ -16,7 +16,7 @@ from kinstall.cli.show_run import run_shown
 from kinstall.cluster import ClusterSpec
 from kinstall.errors import UsageError
 from kinstall.operations.options import Options
-from kinstall.plan import PHASES
+from kinstall.plan.phase_names import PHASES
 from kinstall.simulation import World, parse_fault, store
 from kinstall.state.folder import StateFolder
 from kinstall.terminal.tables import show_verify

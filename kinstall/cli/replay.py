@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 
 from kinstall.cli.interrupt import loaded
 from kinstall.cli.show_run import run_shown
@@ -14,7 +15,7 @@ from kinstall.terminal.tables import show_verify
 
 def replay(chosen: argparse.Namespace) -> int:
     spec, options = loaded(chosen)
-    options.until, options.recover_pki, options.verify = chosen.until, chosen.recover_pki, not chosen.no_verify
+    options = replace(options, until=chosen.until, recover_pki=chosen.recover_pki, verify=not chosen.no_verify)
     text = chosen.output == "text"
     checks, ended = run_shown(spec, options, chosen.output)
     if checks and text:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+import threading
 from collections.abc import Sequence
 
 from kinstall.cli.interrupt import interruptible, loaded
@@ -22,13 +23,13 @@ def reset(chosen: argparse.Namespace) -> int:
             raise UsageError(f"--yes {chosen.yes} is not this cluster's name", f"it is called {spec.cluster_name}")
         _confirm(spec.cluster_name, nodes)
     options.state.prepare()
+    cancel = threading.Event()
     with (
         RunLog(options.state.runs, "reset") as log,
         make_sink(chosen.output, sys.stdout, sys.stdout.isatty()) as shown,
-        interruptible(options.cancel),
+        interruptible(cancel),
     ):
-        options.sink = options.secrets.redactor.sink(tee(log, shown))
-        failures = reset_nodes(spec, options, nodes)
+        failures = reset_nodes(spec, options, nodes, options.secrets.redactor.sink(tee(log, shown)), cancel)
     for message in failures.values():
         print(f"kinstall: {message}", file=sys.stderr)
     if chosen.forget_pki and not failures and not chosen.node:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 
 from kinstall.cli.interrupt import interruptible
@@ -20,10 +21,10 @@ def run_shown(spec: ClusterSpec, options: Options, output: str) -> tuple[list[Ch
     When it returns, the display has given the terminal back: now the table, then what went wrong or how to go on.
     """
     checks: list[CheckResult] = []
-    options.on_check = checks.append
+    cancel = threading.Event()
     options.state.prepare()  # before the display begins: it may be refused
-    with make_sink(output, sys.stdout, sys.stdout.isatty()) as shown, interruptible(options.cancel):
-        ended = _caught(lambda: logged_replay(spec, options, shown))
+    with make_sink(output, sys.stdout, sys.stdout.isatty()) as shown, interruptible(cancel):
+        ended = _caught(lambda: logged_replay(spec, options, shown, checks.append, cancel))
     return checks, ended
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from kinstall.cli.interrupt import loaded
 from kinstall.errors import EXIT_PREFLIGHT, UsageError
 from kinstall.operations.options import Options
-from kinstall.operations.session import target_of
+from kinstall.operations.ssh_session import target_of
 from kinstall.operations.trust import Seen, Status, pending, store
 from kinstall.terminal.tables import show_table
 from kinstall.transport.host_keys import HostKeys, same_fingerprint

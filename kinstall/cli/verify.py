@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import threading
 
 from kinstall.cli.interrupt import interruptible, loaded
 from kinstall.errors import EXIT_VERIFY
@@ -14,7 +15,8 @@ from kinstall.verify import any_failed
 
 def verify(chosen: argparse.Namespace) -> int:
     spec, options = loaded(chosen)
-    with interruptible(options.cancel):
-        results = verify_only(spec, options)
+    cancel = threading.Event()
+    with interruptible(cancel):
+        results = verify_only(spec, options, cancel=cancel)
     show_verify(results, sys.stdout, chosen.output)
     return EXIT_VERIFY if any_failed(results) else 0

@@ -66,6 +66,12 @@ class ClusterSpec:
         return tuple(node for node in self.nodes if node.is_control_plane)
 
     @property
+    def first_control_plane(self) -> Node:
+        """The first of the answers: its address is the endpoint where they name none. Which control plane does a job
+        is another question, and depends on which of them are there."""
+        return next(node for node in self.nodes if node.is_control_plane)
+
+    @property
     def workers(self) -> tuple[Node, ...]:
         return tuple(node for node in self.nodes if not node.is_control_plane)
 
@@ -81,7 +87,7 @@ class ClusterSpec:
     @property
     def _endpoint(self) -> tuple[str, int]:
         if not self.control_plane_endpoint:
-            return self.control_planes[0].internal_ip, ports.API_SERVER
+            return self.first_control_plane.internal_ip, ports.API_SERVER
         host, _, port = self.control_plane_endpoint.partition(":")
         return host, int(port or ports.API_SERVER)
 

@@ -206,7 +206,8 @@ class Runner:
             started, message = time.monotonic(), ""
             try:
                 # What a phase that waits for other nodes sees may have been changed by them.
-                fresh = not touched and not (self._touched and any(a.scope is not Scope.NODE for a in phase.after))
+                others = phase.earlier_batches(name) or any(a.scope is not Scope.NODE for a in phase.after)
+                fresh = not touched and not (self._touched and others)
                 outcome = self._with_retries(phase, self.hosts[name], fresh)
             except NodeBusy as error:
                 message = "" if self.cancel.is_set() else str(error)
@@ -238,10 +239,13 @@ class Runner:
         raise AssertionError
 
     def _may_start(self, phase: Phase, node: str) -> bool:
-        """Wait until every phase that `phase` waits for has ended where it must; False when one did not end well."""
+        """Wait until every phase that `phase` waits for has ended where it must, and the earlier batches of `phase`;
+        False when one did not end well."""
+        earlier = phase.earlier_batches(node)
         with self._turn:
             while True:
                 verdicts = [self._verdict(after.phase, after.scope, node) for after in phase.after]
+                verdicts += [self._good(phase.name, other) for other in earlier]
                 if self.cancel.is_set() or False in verdicts or node in self.result.failures:
                     return False
                 if None not in verdicts:

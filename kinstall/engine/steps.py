@@ -200,12 +200,53 @@ class After:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """A share of a phase's nodes, 1 to 100 percent."""
+
+    percent: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.percent <= 100:
+            raise ValueError(f"{self.percent} % is not a share")
+
+
+@dataclass(frozen=True, slots=True)
 class Phase:
-    """`steps`: node name → what the phase wants there; nodes without an entry have nothing to do in it."""
+    """`steps`: node name → what the phase wants there; nodes without an entry have nothing to do in it.
+
+    `batch`: how many nodes work at once. Without it all do; a number or a share makes batches in the order of `steps`,
+    and a batch begins once every node of those before has ended well.
+    """
 
     name: str
     steps: Mapping[str, tuple[Step, ...]]
     after: tuple[After, ...] = ()
+    batch: int | Share | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.batch, int) and self.batch < 1:
+            raise ValueError(f"a batch of {self.batch} nodes is not one")
+
+    def batches(self) -> tuple[tuple[str, ...], ...]:
+        """The nodes in groups, each of which waits for those before. A share is rounded down, to one node at least."""
+        nodes = tuple(self.steps)
+        match self.batch:
+            case None:
+                size = len(nodes)
+            case Share(percent):
+                size = max(1, len(nodes) * percent // 100)
+            case number:
+                size = number
+        return tuple(nodes[at : at + size] for at in range(0, len(nodes), size or 1))
+
+    def earlier_batches(self, node: str) -> tuple[str, ...]:
+        """The nodes for which `node` waits in this phase."""
+        earlier: list[str] = []
+        for batch in self.batches():
+            if node in batch:
+                break
+            earlier += batch
+        return tuple(earlier)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Whether answers fit a cluster that lives already: asked before anything runs."""
+"""The cluster that the nodes belong to already: what is known of it, and whether the answers fit it."""
 
 from __future__ import annotations
 
@@ -6,39 +6,65 @@ from collections.abc import Mapping
 from typing import Any
 
 from kinstall.answers import load
-from kinstall.cluster import ClusterSpec
+from kinstall.cluster import CONTROL_PLANE, ClusterSpec
 from kinstall.cluster.immutable import immutable_changes, moved_nodes, removed_nodes
 from kinstall.errors import InvalidAnswers
+from kinstall.operations.api_nodes import ApiNode
+from kinstall.operations.session import NodeReply
+from kinstall.plan.living_cluster import LivingCluster, Member
 from kinstall.state.folder import StateFolder
 
 
 def own_records(
-    spec: ClusterSpec, recorded: Mapping[str, Mapping[str, Any]], fingerprint: str
+    spec: ClusterSpec, records: Mapping[str, Mapping[str, Any]], fingerprint: str
 ) -> dict[str, Mapping[str, Any]]:
-    """Of `recorded` (node name → its cluster.json) those of this cluster; others are preflight's business.
+    """Of `records` (node name → its cluster.json) those of this cluster; others are preflight's business.
 
     `fingerprint`: that of the state folder's authority, empty where it has none.
     """
     return {
-        name: who
-        for name, who in recorded.items()
-        if who.get("cluster") == spec.cluster_name and fingerprint in ("", who.get("caFingerprint"))
+        name: record
+        for name, record in records.items()
+        if record.get("cluster") == spec.cluster_name and fingerprint in ("", record.get("caFingerprint"))
     }
 
 
+def living_cluster(own: Mapping[str, Mapping[str, Any]], replies: Mapping[str, NodeReply]) -> LivingCluster:
+    """What the nodes' own records (`own_records`) say. etcd runs on every control plane that was set up."""
+    return LivingCluster(
+        members={
+            name: Member(
+                address=str(record.get("address", "")),
+                version=str(record.get("kubernetesVersion", "")),
+            )
+            for name, record in own.items()
+        },
+        etcd_members=frozenset(name for name, record in own.items() if record.get("role") == CONTROL_PLANE),
+        answering=frozenset(replies),
+    )
+
+
+def with_api_nodes(cluster: LivingCluster, nodes: Mapping[str, ApiNode]) -> LivingCluster:
+    """The same with the nodes that kinstall set up and only the API names."""
+    known = {name: Member(address=node.address, version=node.version) for name, node in nodes.items() if node.managed}
+    return LivingCluster(
+        members={**known, **cluster.members}, etcd_members=cluster.etcd_members, answering=cluster.answering
+    )
+
+
 def refuse_changes(
-    spec: ClusterSpec, state: StateFolder, own: Mapping[str, Mapping[str, Any]], members: Mapping[str, str]
+    spec: ClusterSpec, state: StateFolder, own: Mapping[str, Mapping[str, Any]], api: Mapping[str, str]
 ) -> None:
     """Compare the answers with what the cluster's nodes (`own_records`), the state folder and the API recorded.
 
-    `members`: node name → address ("" where it has none yet) of the nodes that the API names; empty where nobody asked.
+    `api`: node name → address ("" where it has none yet) of the nodes that the API names; empty where nobody asked.
 
     Raises:
         InvalidAnswers: they change what cannot be changed under a living cluster; all of it is named
     """
-    problems = [problem for name, who in own.items() for problem in immutable_changes(who, spec, spec.node(name))]
-    problems += removed_nodes({*state.read_nodes(), *members}, spec)
-    problems += moved_nodes({**members, **_earlier(state)}, spec)
+    problems = [problem for name, record in own.items() for problem in immutable_changes(record, spec, spec.node(name))]
+    problems += removed_nodes({*state.read_nodes(), *api}, spec)
+    problems += moved_nodes({**api, **_earlier(state)}, spec)
     if problems:
         raise InvalidAnswers("the answers do not fit the living cluster", list(dict.fromkeys(problems)))
 
@@ -51,5 +77,5 @@ def _earlier(state: StateFolder) -> dict[str, str]:
     try:
         nodes = load.parse(text.decode(), str(state.answers)).nodes
     except (InvalidAnswers, UnicodeDecodeError):
-        return {}  # somebody else's or a later kinstall's: there is nothing to compare with
+        return {}  # written by a later kinstall, or by hand: there is nothing to compare with
     return {node.name: node.internal_ip for node in nodes if node.name in names}

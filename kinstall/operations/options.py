@@ -1,35 +1,33 @@
-"""How a command runs, and what a run is called: what all parts of the shared path take."""
+"""How a command runs, and what a run is called: what all operations take."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from kinstall.cluster import ClusterSpec
-from kinstall.diagnosis.explain import explain as explain_lines
-from kinstall.engine.events import Sink
 from kinstall.engine.run import RunResult
-from kinstall.engine.steps import Step
 from kinstall.errors import UsageError
-from kinstall.operations.session import Session, open_session
+from kinstall.operations.session import Session
+from kinstall.operations.ssh_session import open_session
 from kinstall.secrets import Secrets
 from kinstall.state.folder import StateFolder
 from kinstall.verify import CheckResult
 
+OnCheck = Callable[[CheckResult], None]
+"""Gets verify's results as they come."""
 
-@dataclass(slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How a command runs. `on_check` hears verify's results as they come; `until` ends after that phase."""
+    """How a command runs. `session` opens one; `until` ends a replay after that phase; `command` is the run's name in
+    its log."""
 
     state: StateFolder
-    secrets: Secrets = field(default_factory=Secrets)
     session: Callable[[ClusterSpec], Session]
-    sink: Sink = lambda event: None
-    on_check: Callable[[CheckResult], None] = lambda result: None
-    cancel: threading.Event = field(default_factory=threading.Event)
+    secrets: Secrets = field(default_factory=Secrets)
     parallel: int = 32
     until: str = ""
     recover_pki: bool = False
@@ -51,9 +49,9 @@ def options_for(
     known = secrets or Secrets()
     return Options(
         state=state,
-        session=lambda wanted: open_session(wanted, state, known, parallel=parallel),
-        parallel=parallel,
+        session=lambda wanted: open_session(wanted, state, known, parallel),
         secrets=known,
+        parallel=parallel,
     )
 
 
@@ -69,8 +67,3 @@ class Report:
 def new_run() -> str:
     """A name for a run: what a node's owner file holds."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
-
-
-def explain(step: Step, lines: Sequence[str]) -> str:
-    """The cause of a step's failure, out of what it said."""
-    return explain_lines(lines)

@@ -12,7 +12,7 @@ from kinstall.cluster import ClusterSpec
 from kinstall.cluster.pod_ranges import assign_pod_cidrs
 from kinstall.errors import UsageError
 from kinstall.pki.store import ensure_pki
-from kinstall.plan import Inputs, NodeFound, node_files
+from kinstall.plan.node_inputs import Inputs, NodeProfile, node_files
 from kinstall.sources.offline import placeholders
 
 
@@ -32,14 +32,14 @@ def render(spec: ClusterSpec, folder: Path) -> list[Path]:
     with tempfile.TemporaryDirectory(prefix="kinstall-") as scratch:
         keys = ensure_pki(spec, Path(scratch) / "pki", datetime.now(UTC), create_cas=True)
         contributed = placeholders(spec, ["amd64"])
-        found = NodeFound(arch="amd64", digests={})
+        profile = NodeProfile(arch="amd64", digests={})
         inputs = Inputs(
             spec=spec,
             pki=keys,
             ca_fingerprint=ca_fingerprint(keys.ca.certificate_pem),
             pod_cidrs=assign_pod_cidrs(spec, {}),
             mirrors=contributed.mirrors,
-            found={node.name: found for node in spec.nodes},
+            profiles={node.name: profile for node in spec.nodes},
         )
         written: list[Path] = []
         for node in spec.nodes:

@@ -2,42 +2,55 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from contextlib import closing
 
 from kinstall.cluster import ClusterSpec
-from kinstall.engine.events import Outcome, PhaseFinished, PhaseStarted, StepFinished
-from kinstall.operations.options import Options
-from kinstall.operations.plan import Prepared
-from kinstall.operations.session import Session, require
+from kinstall.engine.events import Outcome, PhaseFinished, PhaseStarted, Sink, StepFinished
+from kinstall.operations.options import OnCheck, Options
+from kinstall.operations.preflight import refuse_errors
+from kinstall.operations.session import Session, ask
+from kinstall.plan.node_inputs import Inputs
 from kinstall.verify import CheckResult
 
+VERIFY = "verify"
+"""Its phase: of the cluster, not of a node, and after all others."""
 
-def verify_run(session: Session, prepared: Prepared, options: Options, *, full: bool) -> tuple[CheckResult, ...]:
-    """Verify at a run's end, told as a phase of the cluster: events without a node."""
+
+def verify_run(
+    session: Session, inputs: Inputs, sink: Sink, on_check: OnCheck, cancel: threading.Event, *, full: bool
+) -> tuple[CheckResult, ...]:
+    """Verify at a run's end, shown as a phase of the cluster: events without a node."""
     started = time.monotonic()
-    options.sink(PhaseStarted("", "verify", 0, 0))
+    sink(PhaseStarted("", VERIFY, 0, 0))
 
-    def heard(result: CheckResult) -> None:
-        options.on_check(result)
+    def on_result(result: CheckResult) -> None:
+        on_check(result)
         name = f"{result.check} {result.node}".strip()
-        options.sink(StepFinished("", "verify", name, result.outcome, result.seconds, result.message))
+        sink(StepFinished("", VERIFY, name, result.outcome, result.seconds, result.message))
 
-    has_resolver = all(found.has_resolver for found in prepared.inputs.found.values())
-    results = session.verify(heard, options.cancel, full=full, has_resolver=has_resolver)
+    has_resolver = all(profile.has_resolver for profile in inputs.profiles.values())
+    results = session.verify(on_result, cancel, full=full, has_resolver=has_resolver)
     outcomes = {result.outcome for result in results}
     ended = Outcome.FAILED if Outcome.FAILED in outcomes else Outcome.OK if Outcome.OK in outcomes else Outcome.SKIPPED
-    options.sink(PhaseFinished("", "verify", ended, time.monotonic() - started))
+    sink(PhaseFinished("", VERIFY, ended, time.monotonic() - started))
     return results
 
 
-def verify_only(spec: ClusterSpec, options: Options) -> tuple[CheckResult, ...]:
-    """All checks of a cluster that stands.
+def verify_only(
+    spec: ClusterSpec,
+    options: Options,
+    on_check: OnCheck = lambda result: None,
+    cancel: threading.Event | None = None,
+) -> tuple[CheckResult, ...]:
+    """All checks of a running cluster.
 
     Raises:
         PreflightFailed: a node cannot be asked
     """
-    with options.session(spec) as session:
-        asked, findings = session.ask()
-        require(findings)
-        has_resolver = all(each.facts.upstream_nameservers for each in asked.values())
-        return session.verify(options.on_check, options.cancel, full=True, has_resolver=has_resolver)
+    with closing(options.session(spec)) as session:
+        replies, findings = ask(session)
+        refuse_errors(findings)
+        has_resolver = all(each.facts.upstream_nameservers for each in replies.values())
+        return session.verify(on_check, cancel or threading.Event(), full=True, has_resolver=has_resolver)

@@ -15,7 +15,7 @@ import yaml
 
 from assets import paths
 from assets.credentials.required import KeyPair, Leaf, LeafRequest, wanted_leaves
-from kinstall.cluster import ClusterSpec
+from kinstall.cluster import ClusterSpec, Node
 from kinstall.engine.host import Host
 from kinstall.errors import KinstallError
 from kinstall.pki.store import keep_leaf, read_back
@@ -29,22 +29,21 @@ _EMBEDDED = {
 """Where certificates lie that are only part of a kubeconfig."""
 
 
-def recover_pki(spec: ClusterSpec, hosts: Mapping[str, Host], folder: Path) -> None:
-    """Fill an empty PKI folder from the first control plane and from each node of `hosts`.
+def recover_pki(spec: ClusterSpec, front: Node, hosts: Mapping[str, Host], folder: Path) -> None:
+    """Fill an empty PKI folder from the control plane `front` and from each node of `hosts`.
 
     A certificate that cannot be read is left out: whoever completes the folder signs it anew.
 
     Raises:
         PkiUnusable, TransportError
     """
-    first = spec.control_planes[0]
     names = ("ca", "front-proxy-ca", "etcd/ca")
     wanted = [f"{paths.PKI}/{name}.{suffix}" for name in names for suffix in ("crt", "key")]
-    files = hosts[first.name].read([*wanted, paths.SA_KEY, paths.SA_PUB])
+    files = hosts[front.name].read([*wanted, paths.SA_KEY, paths.SA_PUB])
     read_back(folder, {path.removeprefix(f"{paths.PKI}/"): content for path, content in files.items()})
     for node in spec.nodes:
         requests = wanted_leaves(spec, node)
-        if node is first:
+        if node is front:
             requests += tuple(each for each in wanted_leaves(spec) if each.name in _EMBEDDED)
         lie = [path for each in requests for path in _places(each)]
         try:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from assets import paths
 from assets.addons.coredns import coredns_objects
+from assets.kubectl import ADMIN, APPLY
 from assets.rendered import Rendered
 from assets.yaml_writer import documents
 from kinstall.cluster import Node
@@ -13,7 +14,7 @@ from kinstall.cluster.release_files import image_refs
 from kinstall.diagnosis.explain import diagnose_program
 from kinstall.engine.steps import File, Script, Step, Unit, Wait
 from kinstall.plan import cleanup, gateway, operator_manifest
-from kinstall.plan.node_inputs import ADMIN, APPLY, COREDNS, RESTART, Inputs, applied
+from kinstall.plan.node_inputs import COREDNS, RESTART, Inputs, applied
 
 # Within its first seconds kube-proxy may still be about to write its rules.
 _JUST_STARTED = f"""\
@@ -65,7 +66,7 @@ def network(inputs: Inputs, node: Node, files: Mapping[str, tuple[Rendered, ...]
 
 def addons(inputs: Inputs) -> tuple[Step, ...]:
     spec = inputs.spec
-    has_resolver = all(inputs.found[node.name].has_resolver for node in spec.nodes)
+    has_resolver = all(inputs.profiles[node.name].has_resolver for node in spec.nodes)
     document = documents(coredns_objects(spec, image_refs(spec).coredns, has_resolver)).encode()
     deployment = f"{ADMIN} -n kube-system get deployment coredns -o jsonpath='{{.status.availableReplicas}}'"
     return (

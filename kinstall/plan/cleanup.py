@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from shlex import quote
 from typing import NamedTuple
 
-SAVED = "/var/lib/kinstall/saved"
+from kinstall.engine.diff import STATE
+
+SAVED = f"{STATE}/saved"
 
 KUBE_PROXY = """\
 for family in ip ip6; do nft delete table $family kube-proxy 2>/dev/null || :; done

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 
 from assets import catalog, paths
 from assets.container_runtime import container_runtime, containerd
-from assets.rendered import Rendered
-from kinstall.cluster import ClusterSpec, Node
+from kinstall.cluster import Node
 from kinstall.cluster.release_files import Place, ReleaseFile, image_refs, release_files
 from kinstall.engine.steps import Directory, Download, Image, ImageStore, Script, Step, Unit
 from kinstall.plan import cleanup
-from kinstall.plan.node_inputs import Inputs, as_files
+from kinstall.plan.node_inputs import Files, Inputs, as_files
 from kinstall.plan.prepare import KERNEL_FILES
 
 
-def downloads(inputs: Inputs, node: Node) -> tuple[Step, ...]:
-    found = inputs.found[node.name]
+def downloads(inputs: Inputs, node: Node, files: Files) -> tuple[Step, ...]:
+    profile = inputs.profiles[node.name]
     steps = []
-    for file in release_files(inputs.spec, found.arch):
+    for file in release_files(inputs.spec, profile.arch):
         if file.name == "kubectl" and not node.is_control_plane:
             continue
-        steps.append(_download(file, found.digests[file.name]))
+        steps.append(_download(file, profile.digests[file.name]))
     return tuple(steps)
 
 
@@ -44,24 +42,24 @@ def _download(file: ReleaseFile, digest: str) -> Download:
             return Download(f"{paths.BIN}/{file.name}", file.url, digest, sent=sent)
 
 
-def runtime(spec: ClusterSpec, node: Node, files: Mapping[str, tuple[Rendered, ...]]) -> tuple[Step, ...]:
+def runtime(inputs: Inputs, node: Node, files: Files) -> tuple[Step, ...]:
     own = as_files(each for each in files[catalog.RUNTIME] if each.path not in KERNEL_FILES)
-    runtime = container_runtime(spec)
+    runtime = container_runtime(inputs.spec)
     return (
         *(Directory(folder.path, folder.mode, tree=folder.tree) for folder in runtime.folders),
         *own,
         # A registry would still be asked for elsewhere, and a password would stay.
         Script(
             "no other mirrors",
-            check=runtime.stale_mirrors(spec, "exit 1"),
-            run=runtime.stale_mirrors(spec, 'rm -f -- "$f"'),
+            check=runtime.stale_mirrors(inputs.spec, "exit 1"),
+            run=runtime.stale_mirrors(inputs.spec, 'rm -f -- "$f"'),
             removes=(runtime.mirror_files,),
         ),
         Unit(runtime.unit, (*runtime.unit_inputs, *runtime.programs), undo=cleanup.CONTAINERD),
     )
 
 
-def images(inputs: Inputs, node: Node) -> tuple[Step, ...]:
+def images(inputs: Inputs, node: Node, files: Files) -> tuple[Step, ...]:
     refs = image_refs(inputs.spec)
     store = ImageStore(**asdict(container_runtime(inputs.spec).images))
     wanted = [refs.pause, refs.coredns]
@@ -70,9 +68,9 @@ def images(inputs: Inputs, node: Node) -> tuple[Step, ...]:
         wanted += [refs.coredns]
     if inputs.spec.images.source == "archives":
         # Verify's pods pull theirs where there is a registry to pull from.
-        found = inputs.found[node.name].archives
-        others = [ref for ref in found if ref not in refs.all()]
-        return tuple(Image(ref, store, archive=found[ref]) for ref in (*wanted, refs.agnhost, *others))
+        archives = inputs.profiles[node.name].archives
+        others = [ref for ref in archives if ref not in refs.all()]
+        return tuple(Image(ref, store, archive=archives[ref]) for ref in (*wanted, refs.agnhost, *others))
     mirrors = inputs.spec.images.mirrors
     return tuple(
         Image(ref, store, mirrors[host].endpoint if (host := ref.split("/")[0]) in mirrors else "") for ref in wanted

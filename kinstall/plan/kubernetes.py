@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from assets import catalog, objects, paths
 from assets.credentials import kubeconfigs
-from assets.rendered import Rendered
+from assets.kubectl import ADMIN, APPLY, KUBECTL
 from assets.yaml_writer import documents
 from kinstall.cluster import Node, ports
 from kinstall.diagnosis.explain import diagnose_program
 from kinstall.engine.steps import File, Script, Step, Unit, Wait
 from kinstall.plan import cleanup, operator_manifest, taints
-from kinstall.plan.node_inputs import ADMIN, APPLY, KUBECTL, OBJECTS, RESTART, Inputs, applied, as_files, folders
+from kinstall.plan.node_inputs import OBJECTS, RESTART, Files, Inputs, applied, as_files, folders
 
 
-def kubelets(inputs: Inputs, node: Node, files: Mapping[str, tuple[Rendered, ...]]) -> tuple[Step, ...]:
+def kubelets(inputs: Inputs, node: Node, files: Files) -> tuple[Step, ...]:
     own = as_files((*files[catalog.KUBERNETES], *files[catalog.CONTROL_PLANE]))
     kubelet = (
         paths.unit_file(paths.KUBELET_UNIT),
@@ -32,20 +30,29 @@ def kubelets(inputs: Inputs, node: Node, files: Mapping[str, tuple[Rendered, ...
     )
 
 
-def control_plane(inputs: Inputs) -> tuple[Step, ...]:
+def control_plane(inputs: Inputs, node: Node, files: Files) -> tuple[Step, ...]:
+    """A control plane is there once its API server answers; the leader then brings the cluster's first objects."""
+    return _cluster_objects(inputs) if node == inputs.leader else (_api_answers(),)
+
+
+def _api_answers() -> Wait:
+    port = f"{ports.API_SERVER:04X}"
+    return Wait(
+        "the API answers",
+        check=f"grep -qs ':{port} 0*:0000 0A' /proc/net/tcp /proc/net/tcp6 && {ADMIN} get --raw=/readyz",
+        timeout=240,
+        diagnose=diagnose_program(("kubelet.service", "containerd.service"), ("etcd", "kube-apiserver"), api=True),
+    )
+
+
+def _cluster_objects(inputs: Inputs) -> tuple[Step, ...]:
     spec = inputs.spec
     wanted = (*objects.bootstrap_objects(), *objects.node_objects(spec, dict(inputs.pod_cidrs)))
     document = documents(wanted).encode()
     super_admin = kubeconfigs.super_admin_conf(spec, inputs.pki).content
-    port = f"{ports.API_SERVER:04X}"
     return (
         File(OBJECTS, document, 0o600),
-        Wait(
-            "the API answers",
-            check=f"grep -qs ':{port} 0*:0000 0A' /proc/net/tcp /proc/net/tcp6 && {ADMIN} get --raw=/readyz",
-            timeout=240,
-            diagnose=diagnose_program(("kubelet.service", "containerd.service"), ("etcd", "kube-apiserver"), api=True),
-        ),
+        _api_answers(),
         Script(
             "cluster objects",
             check=applied(OBJECTS),

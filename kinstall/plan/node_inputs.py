@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from shlex import quote
 
 from assets import catalog, paths
 from assets.credentials.required import ClusterPki
 from assets.inputs import MirrorAccess, NodeInputs
+from assets.kubectl import ADMIN, APPLY
 from assets.pod_network import pod_network
 from assets.pod_network.manifest import Manifest
 from assets.rendered import Rendered
 from kinstall.cluster import ClusterSpec, Node
 from kinstall.cluster.release_files import image_refs
-from kinstall.engine.steps import Archive, Directory, File
+from kinstall.engine.diff import STATE
+from kinstall.engine.steps import Archive, Directory, File, Step
+from kinstall.plan.living_cluster import LivingCluster, leader
 
-IDENTITY = "/var/lib/kinstall/cluster.json"
+IDENTITY = f"{STATE}/cluster.json"
 OBJECTS = f"{paths.CONF}/objects.yaml"
 COREDNS = f"{paths.CONF}/coredns.yaml"
-
-KUBECTL = f"HOME=/run/kinstall/home {paths.KUBECTL_BIN}"
-ADMIN = f"{KUBECTL} --kubeconfig={paths.ADMIN_CONF}"
-# The server refuses unknown fields in any case; asking it for its schema first takes longer than the rest.
-APPLY = "apply --server-side --force-conflicts --field-manager=kinstall --validate=false"
 
 RESTART = 90
 """Seconds: after its manifest changed the kubelet starts the API server anew, at a moment that nobody else knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NodeFound:
+class NodeProfile:
     """What planning needs to know of a node beyond the spec; `arch` is Go's name (`amd64`).
 
     `digests`: release file name → SHA-256 (hex). `archives`: image → where it is, if images come from archives.
@@ -47,22 +45,44 @@ class NodeFound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """Everything a plan follows from. `pod_cidrs` and `found` have an entry per node of the spec, `mirrors` one per
+    """Everything a plan follows from. `pod_cidrs` and `profiles` have an entry per node of the spec, `mirrors` one per
     mirrored registry with a user or an authority of its own. `own_network`: networking.podNetworkManifest's.
+    `cluster`: the living one, if there is any.
     """
 
     spec: ClusterSpec
     pki: ClusterPki
     ca_fingerprint: str
     pod_cidrs: Mapping[str, str]
-    found: Mapping[str, NodeFound]
+    profiles: Mapping[str, NodeProfile]
     mirrors: Mapping[str, MirrorAccess] = field(default_factory=dict)
     own_network: Manifest | None = None
+    cluster: LivingCluster = field(default_factory=LivingCluster)
+
+    @property
+    def leader(self) -> Node:
+        """The control plane that does what is done once for the whole cluster."""
+        node = leader(self.spec, self.cluster)
+        if node is None:
+            raise ValueError("answers without a control plane")
+        return node
 
 
-def node_files(inputs: Inputs, node: Node) -> dict[str, tuple[Rendered, ...]]:
-    """The node's rendered files by the catalogue's groups."""
-    found = inputs.found[node.name]
+Files = Mapping[str, tuple[Rendered, ...]]
+"""A node's rendered files by the catalogue's groups."""
+
+Part = Callable[[Inputs, Node, Files], tuple[Step, ...]]
+"""What a phase consists of on a node."""
+
+
+def parts(inputs: Inputs) -> Callable[[Sequence[Node], Part], dict[str, tuple[Step, ...]]]:
+    """A function that makes a phase's steps: of some nodes and the part that they get. Files are rendered once."""
+    files = {node.name: node_files(inputs, node) for node in inputs.spec.nodes}
+    return lambda nodes, part: {node.name: part(inputs, node, files[node.name]) for node in nodes}
+
+
+def node_files(inputs: Inputs, node: Node) -> Files:
+    profile = inputs.profiles[node.name]
     return catalog.rendered_for(
         inputs.spec,
         node,
@@ -71,9 +91,9 @@ def node_files(inputs: Inputs, node: Node) -> dict[str, tuple[Rendered, ...]]:
             images=image_refs(inputs.spec),
             pod_cidr=inputs.pod_cidrs[node.name],
             peers={name: cidr for name, cidr in inputs.pod_cidrs.items() if name != node.name},
-            mtu=pod_mtu(inputs.spec, found.mtu),
-            resolv_conf=found.resolv_conf,
-            ca_folders=found.ca_folders,
+            mtu=pod_mtu(inputs.spec, profile.mtu),
+            resolv_conf=profile.resolv_conf,
+            ca_folders=profile.ca_folders,
             mirrors=inputs.mirrors,
         ),
     )

@@ -9,15 +9,17 @@ from __future__ import annotations
 from shlex import quote
 
 from assets import paths
+from assets.kubectl import ADMIN, APPLY
 from assets.pod_network.manifest import Manifest, Thing
 from kinstall.cluster import ClusterSpec
 from kinstall.diagnosis.explain import diagnose_program
+from kinstall.engine.diff import STATE
 from kinstall.engine.steps import File, Script, Step, Wait
 from kinstall.plan import cleanup
-from kinstall.plan.node_inputs import ADMIN, APPLY, applied
+from kinstall.plan.node_inputs import applied
 
 FILE = paths.POD_NETWORK_MANIFEST
-_APPLIED = "/var/lib/kinstall/pod-network.applied"
+_APPLIED = f"{STATE}/pod-network.applied"
 """What the manifest that was applied last named, an object per line."""
 
 _SECONDS = 600

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 
 from assets import catalog, paths
 from assets.network import firewall
 from assets.node import kernel
 from assets.pod_network import pod_network
-from assets.rendered import Rendered
 from kinstall.cluster import ClusterSpec, Node
 from kinstall.cluster.immutable import identity
 from kinstall.engine.steps import File, Script, Step, Unit
 from kinstall.plan import cleanup, operator_manifest
-from kinstall.plan.node_inputs import IDENTITY, Inputs, as_files, folders
+from kinstall.plan.node_inputs import IDENTITY, Files, Inputs, as_files, folders
 
 KERNEL_FILES = (paths.MODULES_FILE, paths.SYSCTL_FILE)
 
 
-def steps(inputs: Inputs, node: Node, files: Mapping[str, tuple[Rendered, ...]]) -> tuple[Step, ...]:
+def steps(inputs: Inputs, node: Node, files: Files) -> tuple[Step, ...]:
     who = identity(inputs.spec, node, inputs.ca_fingerprint, inputs.pod_cidrs[node.name])
     sysctls = " && ".join(
         f'[ "$(cat /proc/sys/{key.replace(".", "/")} 2>/dev/null)" = {value} ]' for key, value in kernel.SYSCTLS.items()

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from shlex import quote
 
+from assets.kubectl import ADMIN
 from assets.objects import taint_arguments
 from kinstall.cluster import ClusterSpec
 from kinstall.engine.steps import Script
-from kinstall.plan.node_inputs import ADMIN, RESTART
+from kinstall.plan.node_inputs import RESTART
 
 ANNOTATION = "kinstall/taints"
 

@@ -1,19 +1,19 @@
-"""A session to simulated hosts: what `kinstall.operations.session.Session` has of the world outside, made up."""
+"""A session with simulated hosts: what `kinstall.operations.session.Session` has of the world outside, made up."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 
 from kinstall.cluster import ClusterSpec
 from kinstall.cluster.subnets import Range
 from kinstall.connectivity import Matrix, Want
 from kinstall.engine.host import Host
-from kinstall.operations.session import Asked, Session
-from kinstall.plan import PHASES
+from kinstall.operations.session import NodeReply
+from kinstall.plan.phase_names import PHASES
 from kinstall.secrets import Secret, Secrets
 from kinstall.simulation.checks import unknowable
 from kinstall.simulation.faults import Fault, Misfortune
@@ -27,7 +27,7 @@ from kinstall.verify import CheckResult
 
 
 class SilentChannel:
-    """Runs nothing: every program ends well without a word. `programs` are those that were sent."""
+    """Runs nothing: every program ends well and prints nothing. `programs` are those that were sent."""
 
     def __init__(self, node: str) -> None:
         self.node = node
@@ -72,19 +72,15 @@ class World:
 
     def session(self, spec: ClusterSpec) -> SimulatedSession:
         given_up = threading.Event()
-        silent = {node.name: SilentChannel(node.name) for node in spec.nodes}
-        opened = SimulatedSession(
-            spec,
-            self.secrets,
-            silent,
-            self.parallel,
+        return SimulatedSession(
+            spec=spec,
+            channels={node.name: SilentChannel(node.name) for node in spec.nodes},
+            hosts={node.name: self.host(node.name, given_up) for node in spec.nodes},
+            parallel=self.parallel,
             world=self,
-            silent=silent,
             subnet=subnet_of(spec),
             given_up=given_up,
         )
-        opened.hosts = {node.name: self.host(node.name, given_up) for node in spec.nodes}
-        return opened
 
     def host(self, name: str, given_up: threading.Event) -> Host:
         """A connection to a node that keeps its disk."""
@@ -100,21 +96,24 @@ class World:
         return tuple(fault for fault in self.faults if fault not in self.met)
 
 
-@dataclass(slots=True)
-class SimulatedSession(Session):
-    """`silent` are its channels; `subnet`: the network that all nodes lie in, if one can be."""
+@dataclass(slots=True, kw_only=True)
+class SimulatedSession:
+    """`subnet`: the network of all nodes, if one can be. `given_up` is set when the session is closed."""
 
-    world: World = field(default_factory=World)
-    silent: dict[str, SilentChannel] = field(default_factory=dict)
-    subnet: Range | None = None
-    given_up: threading.Event = field(default_factory=threading.Event)
+    spec: ClusterSpec
+    channels: Mapping[str, SilentChannel]
+    hosts: Mapping[str, Host]
+    parallel: int
+    world: World
+    subnet: Range | None
+    given_up: threading.Event
 
-    def ask_one(self, host: Host) -> Asked:
+    def ask_one(self, host: Host) -> NodeReply:
         host.read(())  # may be out of reach
         now = time.time()
         node = self.spec.node(host.name)
         facts = bare_facts(self.spec, node, self.world.machine, self.subnet, self.world.disks[host.name], now)
-        return Asked(facts, (now, now))
+        return NodeReply(facts, (now, now))
 
     def sources(self, archs: Iterable[str]) -> Sources:
         return placeholders(self.spec, archs)
@@ -131,11 +130,11 @@ class SimulatedSession(Session):
         return ""
 
     def verify(
-        self, heard: Callable[[CheckResult], None], cancel: threading.Event, *, full: bool, has_resolver: bool
+        self, on_check: Callable[[CheckResult], None], cancel: threading.Event, *, full: bool, has_resolver: bool
     ) -> tuple[CheckResult, ...]:
         results = tuple(unknowable(self.spec, full=full))
         for result in results:
-            heard(result)
+            on_check(result)
         return results
 
     def close(self) -> None:

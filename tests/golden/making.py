@@ -12,7 +12,8 @@ from kinstall.cluster import ClusterSpec
 from kinstall.cluster.pod_ranges import assign_pod_cidrs
 from kinstall.cluster.release_files import release_files
 from kinstall.engine.steps import File, Plan
-from kinstall.plan import Inputs, NodeFound, build_plan
+from kinstall.operations.replay import phases
+from kinstall.plan.node_inputs import Inputs, NodeProfile
 from kinstall.sources.offline import placeholders
 from tests.golden.masks import described_pki, readable
 from tests.golden.plan_text import plan_text
@@ -26,9 +27,9 @@ def names() -> list[str]:
     return sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
 
 
-def found_on_every_node(spec: ClusterSpec) -> NodeFound:
+def profile_of_every_node(spec: ClusterSpec) -> NodeProfile:
     """Facts as of a Debian machine with systemd-resolved; a digest is that of the file's name."""
-    return NodeFound(
+    return NodeProfile(
         arch="amd64",
         archives=placeholders(spec, ["amd64"]).archives.get("amd64", {}),
         digests={file.name: sha256(file.name.encode()).hexdigest() for file in release_files(spec, "amd64")},
@@ -48,15 +49,15 @@ def plan_of(spec: ClusterSpec) -> Plan:
     """The plan of `spec` with fixed facts and described keys."""
     with tempfile.TemporaryDirectory() as scratch:
         pki = described_pki(spec, Path(scratch) / "pki")
-    found = found_on_every_node(spec)
-    return build_plan(
+    profile = profile_of_every_node(spec)
+    return phases(
         Inputs(
             spec=spec,
             pki=pki,
             ca_fingerprint="SHA-256 of the authority's certificate",
             pod_cidrs=assign_pod_cidrs(spec, {}),
             mirrors=placeholders(spec, ["amd64"]).mirrors,
-            found={node.name: found for node in spec.nodes},
+            profiles={node.name: profile for node in spec.nodes},
             own_network=own_network_of(spec),
         )
     )

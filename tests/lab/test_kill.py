@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from kinstall.errors import EXIT_CANCELLED, EXIT_NODE_FAILED
-from kinstall.plan import PHASES
+from kinstall.plan.phase_names import PHASES
 from tests.lab.api import Lab
 from tests.lab.cluster import LIMIT, Cluster, Ended, wait_until
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from kinstall.cluster import ClusterSpec
 from kinstall.operations.options import Options
 from kinstall.operations.trust import Seen, Status
-from kinstall.plan import PHASES
+from kinstall.plan.phase_names import PHASES
 from kinstall.simulation import World, parse_fault
 from kinstall.transport.host_keys import HostKey
 from screens.app import WizardApp
@@ -47,10 +47,8 @@ class SimulatedServices(RealServices):
         """From now on these faults strike, as `kinstall rehearse --fault` takes them."""
         self.world.faults = tuple(parse_fault(fault, NODES, PHASES) for fault in faults)
 
-    def _options(self, spec: ClusterSpec, stop: threading.Event, prompt: Prompt) -> Options:
-        options = super()._options(spec, stop, prompt)
-        options.session = self.world.session
-        return options
+    def _options(self, spec: ClusterSpec, prompt: Prompt) -> Options:
+        return replace(super()._options(spec, prompt), session=self.world.session)
 
     def host_keys(self, spec: ClusterSpec, prompt: Prompt) -> Sequence[Seen]:
         return [self._seen(node.name, node.address, node.host_key) for node in spec.nodes]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,7 @@ def installed(home: Path, services: SimulatedServices | None = None) -> WizardAp
     """A wizard on the answers of a cluster that was installed before, by `kinstall replay`."""
     app = wizard(home, services)
     spec = load(home / "demo.yaml")
-    options = options_for(spec)
-    options.session = app.services.world.session  # type: ignore[attr-defined]
+    options = replace(options_for(spec), session=app.services.world.session)  # type: ignore[attr-defined]
     logged_replay(spec, options, lambda event: None)
     return app
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +70,7 @@ async def test_a_run_brings_up_a_cluster_and_next_leads_to_done(home: Path) -> N
         await pilot.press("ctrl+n")
         assert app.step.STEP == "done"
     spec = load(home / "demo.yaml")
-    options = options_for(spec)
-    options.session = services.world.session
+    options = replace(options_for(spec), session=services.world.session)
     assert plan_only(spec, options)[1] == [], "a replay of the file has nothing left to do"
 
 

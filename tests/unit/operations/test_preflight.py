@@ -13,7 +13,7 @@ from kinstall.connectivity import Matrix, Reached, Result, Want
 from kinstall.errors import PreflightFailed
 from kinstall.operations.options import Options
 from kinstall.operations.plan import plan_only
-from kinstall.operations.preflight import judge
+from kinstall.operations.preflight import preflight
 from kinstall.operations.replay import replay
 from kinstall.simulation import SimulatedSession, World
 from kinstall.state.folder import StateFolder
@@ -70,12 +70,10 @@ def test_preflight_tries_every_way_also_of_a_living_cluster(between: Between, op
     """Somebody asks for it: a filter that came later is found."""
     replay(SPEC, options)
     between.result = Result.DROPPED
-    with between.world.session(SPEC) as session:
-        told = judge(session, options.state)
-    assert [finding.node for finding in told.findings if finding.check == "peers" and finding.severity == "error"] == [
-        "w1"
-    ]
-    assert {each.want.source for each in told.matrix.blocked} == {"cp1"}
+    result = preflight(between.world.session(SPEC), options.state)
+    blocked = [each.node for each in result.findings if each.check == "peers" and each.severity == "error"]
+    assert blocked == ["w1"]
+    assert {each.want.source for each in result.matrix.blocked} == {"cp1"}
 
 
 def test_a_blocked_way_ends_a_first_replay_before_anything_is_changed(between: Between, options: Options) -> None:

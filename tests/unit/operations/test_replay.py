@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from kinstall.errors import (
     Unreachable,
     UsageError,
 )
-from kinstall.operations.options import Options
+from kinstall.operations.options import Options, Report
 from kinstall.operations.plan import plan_only
 from kinstall.operations.replay import replay
 from kinstall.operations.reset import reset
@@ -41,11 +41,20 @@ SPEC = ClusterSpec(
         Node(name="w2", address="10.90.0.13", role=WORKER),
     ),
 )
+NAMES = tuple(node.name for node in SPEC.nodes)
+
+
+def api_node(name: str, *addresses: str, managers: Sequence[str] = ("kubelet", "kinstall")) -> dict[str, Any]:
+    """A Node object as `kubectl get nodes -o json` prints it."""
+    return {
+        "metadata": {"name": name, "managedFields": [{"manager": each} for each in managers]},
+        "status": {"addresses": [{"type": "InternalIP", "address": each} for each in addresses]},
+    }
 
 
 class World(SimulatedWorld):
-    """The nodes of a spec, in memory; `programs`: what the last session ran on them besides steps; `api`: the lines
-    that a question for the cluster's Nodes is answered with."""
+    """The nodes of a spec, in memory; `programs`: what the last session ran on them besides steps; `api`: the
+    Node objects that the cluster's API has."""
 
     def __init__(self, folder: Path, spec: ClusterSpec = SPEC) -> None:
         super().__init__()
@@ -53,7 +62,7 @@ class World(SimulatedWorld):
         self.nodes = {node.name: MemoryHost(node.name) for node in spec.nodes}
         self.programs: dict[str, list[str]] = {}
         self.events: list[Event] = []
-        self.api: list[str] = []
+        self.api: list[dict[str, Any]] = []
 
     def host(self, name: str, given_up: threading.Event) -> Host:
         node = self.nodes.setdefault(name, MemoryHost(name))
@@ -62,23 +71,31 @@ class World(SimulatedWorld):
 
     def session(self, spec: ClusterSpec) -> SimulatedSession:
         opened = super().session(spec)
-        self.programs = {name: channel.programs for name, channel in opened.silent.items()}
-        for channel in opened.silent.values():
+        self.programs = {name: channel.programs for name, channel in opened.channels.items()}
+        for channel in opened.channels.values():
             channel.execute = self._answering(channel.execute)  # type: ignore[method-assign]
         return opened
 
     def _answering(self, execute: Callable[..., int]) -> Callable[..., int]:
         def answer(program: str, *rest: Any, on_line: Callable[[str], None] = discard, **more: Any) -> int:
-            for line in self.api if "get nodes" in program else ():
-                on_line(line)
+            if "get nodes" in program:
+                on_line(json.dumps({"items": self.api}))
             return execute(program, *rest, **more)
 
         return answer
 
-    def options(self) -> Options:
-        self.events = []
+    def options(self, **more: Any) -> Options:
         state = StateFolder(self.folder / "state")
-        return Options(state=state, session=self.session, sink=self.events.append, verify=False)
+        return Options(state=state, session=self.session, verify=False, **more)
+
+    def replay(self, spec: ClusterSpec = SPEC, cancel: threading.Event | None = None, **more: Any) -> Report:
+        """Replay with these options; `events` are then those of this run."""
+        self.events = []
+        return replay(spec, self.options(**more), self.events.append, cancel=cancel)
+
+    def reset(self, nodes: Sequence[str] = NAMES, cancel: threading.Event | None = None) -> dict[str, str]:
+        self.events = []
+        return reset(SPEC, self.options(), nodes, self.events.append, cancel)
 
 
 @pytest.fixture
@@ -92,14 +109,14 @@ def files_below(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 def test_a_replay_brings_all_about_and_a_second_one_nothing(world: World) -> None:
     """The first and the last event frame the run with its totals; the second run writes no file of the state anew."""
-    report = replay(SPEC, world.options())
+    report = world.replay()
     first, last = world.events[0], world.events[-1]
     started = next(event for event in world.events if isinstance(event, RunStarted))
     assert isinstance(last, RunFinished) and last.outcome == "changed" and last.failed == 0
     assert report.result.changed + report.result.ok == started.total == sum(started.totals.values())
     assert first is started or not isinstance(first, StepFinished)
     before = files_below(world.folder)
-    again = replay(SPEC, world.options())
+    again = world.replay()
     assert again.result.changed == 0 and again.result.ok == started.total
     assert files_below(world.folder) == before
     assert len([e for e in world.events if isinstance(e, StepFinished)]) == started.total
@@ -107,7 +124,7 @@ def test_a_replay_brings_all_about_and_a_second_one_nothing(world: World) -> Non
 
 def test_the_state_folder_is_private_and_has_what_the_operator_needs(world: World) -> None:
     """Answers, kubeconfigs, keys and ranges: everything for its owner only."""
-    replay(SPEC, world.options())
+    world.replay()
     files = files_below(world.folder / "state")
     assert {mode for mode, _ in files.values()} <= {0o600, 0o644} and (
         world.folder / "state"
@@ -120,7 +137,7 @@ def test_errors_of_preflight_come_before_anything_is_changed(world: World) -> No
     """No node is touched, and no key is made."""
     world.machine = Machine(memory=512)
     with pytest.raises(PreflightFailed) as failed:
-        replay(SPEC, world.options())
+        world.replay()
     assert any(finding.check == "memory" and finding.node == "cp1" for finding in failed.value.findings)
     assert all(node.observed == 0 for node in world.nodes.values())
     assert not list((world.folder / "state" / "pki").iterdir())
@@ -130,12 +147,12 @@ def test_a_failed_step_is_the_runs_sentence(world: World) -> None:
     """Node, step and last words; the same command continues once it is mended."""
     world.nodes["w1"].faults["unit containerd.service"] = [1]
     with pytest.raises(StepFailed, match=r"w1: .*unit containerd\.service.*says why") as failed:
-        replay(SPEC, world.options())
+        world.replay()
     assert failed.value.exit_code == 4 and "run the same command again" in failed.value.remedy
     assert isinstance(world.events[-1], RunFinished) and world.events[-1].outcome == "failed"
     cp1 = [e.step for e in world.events if isinstance(e, StepFinished) and e.node == "cp1" and e.outcome == "changed"]
     assert "script CoreDNS" in cp1, "a worker that fails does not keep the cluster from its DNS"
-    assert replay(SPEC, world.options()).result.failures == {}
+    assert world.replay().result.failures == {}
 
 
 def test_a_node_that_cannot_be_asked_ends_the_run_before_it_begins(world: World) -> None:
@@ -146,24 +163,22 @@ def test_a_node_that_cannot_be_asked_ends_the_run_before_it_begins(world: World)
 
     world.nodes["w2"].observe = gone  # type: ignore[method-assign, assignment]
     with pytest.raises(Unreachable):
-        replay(SPEC, world.options())
+        world.replay()
     assert all(node.applied == [] for node in world.nodes.values())
 
 
 def test_a_stopped_run_says_how_to_go_on(world: World) -> None:
     """Exit code 5, and nothing counted as failed."""
-    options = world.options()
-    world.nodes["cp1"].on_step = lambda step: options.cancel.set()
+    cancel = threading.Event()
+    world.nodes["cp1"].on_step = lambda step: cancel.set()
     with pytest.raises(Cancelled) as stopped:
-        replay(SPEC, options)
+        world.replay(cancel=cancel)
     assert stopped.value.exit_code == 5 and "continues" in stopped.value.remedy
 
 
 def test_fetching_ahead_ends_after_its_phase(world: World) -> None:
     """`--until images` starts no kubelet anywhere."""
-    options = world.options()
-    options.until = "images"
-    replay(SPEC, options)
+    world.replay(until="images")
     done = {step for node in world.nodes.values() for step in node.applied}
     assert any(step.startswith("image ") for step in done) and "unit kubelet.service" not in done
 
@@ -174,7 +189,7 @@ def test_a_plan_changes_nothing_anywhere(world: World) -> None:
     assert {change.node for change in changes} == {"cp1", "w1", "w2"} and len(changes) > 100
     assert all(node.applied == [] and node.owner == "" for node in world.nodes.values())
     assert not (world.folder / "state").exists()
-    replay(SPEC, world.options())
+    world.replay()
     before = files_below(world.folder)
     assert plan_only(SPEC, world.options())[1] == [] and files_below(world.folder) == before
 
@@ -182,7 +197,7 @@ def test_a_plan_changes_nothing_anywhere(world: World) -> None:
 def test_no_secret_is_told(world: World) -> None:
     """Neither in an event nor in a planned change."""
     _, changes = plan_only(SPEC, world.options())
-    replay(SPEC, world.options())
+    world.replay()
     told = "\n".join(map(repr, [*changes, *world.events]))
     key = (world.folder / "state" / "pki" / "ca.key").read_text().splitlines()[1]
     assert "PRIVATE KEY" not in told and key not in told
@@ -191,10 +206,10 @@ def test_no_secret_is_told(world: World) -> None:
 
 def test_pod_ranges_stay_with_their_nodes(world: World) -> None:
     """Whatever the order of the list: a node's range is planned once."""
-    replay(SPEC, world.options())
+    world.replay()
     before = json.loads((world.folder / "state" / "nodes.json").read_text())
     turned = replace(SPEC, nodes=(SPEC.nodes[0], SPEC.nodes[2], SPEC.nodes[1]))
-    assert replay(turned, world.options()).result.failures == {}
+    assert world.replay(turned).result.failures == {}
     assert json.loads((world.folder / "state" / "nodes.json").read_text()) == before
 
 
@@ -210,26 +225,31 @@ def test_what_cannot_change_under_a_living_cluster_is_refused_by_name(
     world: World, changed: ClusterSpec, path: str
 ) -> None:
     """Before anything runs."""
-    replay(SPEC, world.options())
+    world.replay()
     applied = {name: list(node.applied) for name, node in world.nodes.items()}
     with pytest.raises(InvalidAnswers, match=path):
-        replay(changed, world.options())
+        world.replay(changed)
     assert {name: node.applied for name, node in world.nodes.items()} == applied
 
 
 def test_a_workstation_that_never_saw_the_cluster_asks_its_api_for_the_nodes(world: World) -> None:
     """With only the answers and the keys: a node that moved or is missing is refused all the same; nodes that somebody
     else brought into the cluster are no business of the answers. One that has seen it does not ask."""
-    replay(SPEC, world.options())
-    world.api = ["cp1|10.90.0.11|kubelet kinstall", "w1|10.90.0.12 fd00::12|kinstall", "w2||kinstall", "w8|10.9.0.9|x"]
-    assert replay(SPEC, world.options()).result.changed == 0
+    world.replay()
+    world.api = [
+        api_node("cp1", "10.90.0.11"),
+        api_node("w1", "10.90.0.12", "fd00::12"),
+        api_node("w2"),
+        api_node("w8", "10.9.0.9", managers=["kubelet"]),
+    ]
+    assert world.replay().result.changed == 0
     assert not any("get nodes" in program for program in world.programs["cp1"])
     for name in ("nodes.json", "answers.yaml"):
         (world.folder / "state" / name).unlink()
     moved = replace(SPEC, nodes=(SPEC.nodes[0], replace(SPEC.nodes[1], address="10.90.0.77")))
     world.nodes["w1"], world.disks["w1"] = (fresh := MemoryHost("w1")), fresh.disk
     with pytest.raises(InvalidAnswers) as refused:
-        replay(moved, world.options())
+        world.replay(moved)
     assert [problem.path for problem in refused.value.problems] == ["nodes", "nodes[1].address"]
     assert "w2 belongs to the cluster" in refused.value.problems[0].message
     assert "w1 was set up at 10.90.0.12" in refused.value.problems[1].message
@@ -237,27 +257,25 @@ def test_a_workstation_that_never_saw_the_cluster_asks_its_api_for_the_nodes(wor
 
 def test_a_living_clusters_keys_are_never_made_anew(world: World) -> None:
     """With a lost state folder the run is refused, and the remedy names the way back."""
-    replay(SPEC, world.options())
+    world.replay()
     (world.folder / "state").rename(world.folder / "lost")
     with pytest.raises(KinstallError, match="the cluster lives") as refused:
-        replay(SPEC, world.options())
+        world.replay()
     assert "--recover-pki" in str(refused.value)
 
 
 def test_keys_are_read_back_on_consent(world: World) -> None:
     """--recover-pki takes the authorities from the control plane; the nodes then need nothing new that matters."""
-    replay(SPEC, world.options())
+    world.replay()
     (world.folder / "state").rename(world.folder / "lost")
-    options = world.options()
-    options.recover_pki = True
-    replay(SPEC, options)
+    world.replay(recover_pki=True)
     assert (world.folder / "state/pki/ca.key").read_bytes() == (world.folder / "lost/pki/ca.key").read_bytes()
 
 
 def test_reset_undoes_and_forgets(world: World) -> None:
     """All nodes: nothing is recorded there any more, and the ranges are free again; the keys stay."""
-    replay(SPEC, world.options())
-    assert reset(SPEC, world.options(), [node.name for node in SPEC.nodes]) == {}
+    world.replay()
+    assert world.reset() == {}
     assert all(node.disk.record == () for node in world.nodes.values())
     assert json.loads((world.folder / "state" / "nodes.json").read_text()) == {}
     assert (world.folder / "state" / "pki" / "ca.key").exists()
@@ -266,8 +284,8 @@ def test_reset_undoes_and_forgets(world: World) -> None:
 
 def test_resetting_one_node_leaves_the_others(world: World) -> None:
     """It is taken out of the cluster first, its range is free, the rest is not touched."""
-    replay(SPEC, world.options())
-    assert reset(SPEC, world.options(), ["w2"]) == {}
+    world.replay()
+    assert world.reset(["w2"]) == {}
     assert world.nodes["w1"].disk.record != () and world.nodes["w2"].disk.record == ()
     assert sorted(json.loads((world.folder / "state" / "nodes.json").read_text())) == ["cp1", "w1"]
     assert any("delete node" in program and "w2" in program for program in world.programs["cp1"])
@@ -275,27 +293,27 @@ def test_resetting_one_node_leaves_the_others(world: World) -> None:
 
 def test_a_node_whose_reset_failed_keeps_its_range(world: World) -> None:
     """It may still run pods: its sentence says what could not be undone."""
-    replay(SPEC, world.options())
+    world.replay()
     world.nodes["w1"].faults["kubelet.service"] = [1]
-    failures = reset(SPEC, world.options(), [node.name for node in SPEC.nodes])
+    failures = world.reset()
     assert list(failures) == ["w1"] and "kubelet.service" in failures["w1"]
     assert list(json.loads((world.folder / "state" / "nodes.json").read_text())) == ["w1"]
 
 
 def test_a_reset_that_is_stopped_keeps_what_it_did_not_undo(world: World) -> None:
     """Cancelled before a node's turn: exit 5, the last event says so, and the ranges of what is left are kept."""
-    replay(SPEC, world.options())
-    options = world.options()
-    options.cancel.set()
+    world.replay()
+    cancel = threading.Event()
+    cancel.set()
     with pytest.raises(Cancelled, match="cp1, w1, w2") as stopped:
-        reset(SPEC, options, [node.name for node in SPEC.nodes])
+        world.reset(cancel=cancel)
     assert stopped.value.exit_code == 5 and "the same command continues" in stopped.value.remedy
     assert isinstance(world.events[-1], RunFinished) and world.events[-1].outcome == "cancelled"
     assert sorted(json.loads((world.folder / "state" / "nodes.json").read_text())) == ["cp1", "w1", "w2"]
-    assert reset(SPEC, world.options(), [node.name for node in SPEC.nodes]) == {}
+    assert world.reset() == {}
 
 
 def test_resetting_a_stranger_is_refused(world: World) -> None:
     """A name that the answers do not have is a slip of the hand."""
-    with pytest.raises(UsageError, match="w9 is no node"):
-        reset(SPEC, world.options(), ["w9"])
+    with pytest.raises(UsageError, match="not in these answers: w9"):
+        world.reset(["w9"])

@@ -34,7 +34,12 @@ def test_everything_that_nodes_use_is_as_it_was(tmp_path: Path) -> None:
     """Authorities, pairs in files and pairs in kubeconfigs; only what no node holds is made anew."""
     before, disks = cluster(tmp_path / "old")
     admin = disks[SPEC.control_planes[0].name]
-    recover_pki(SPEC, cast("dict[str, Host]", {n: Disk(n, f) for n, f in disks.items()}), tmp_path / "new")
+    recover_pki(
+        SPEC,
+        SPEC.control_planes[0],
+        cast("dict[str, Host]", {n: Disk(n, f) for n, f in disks.items()}),
+        tmp_path / "new",
+    )
     after = ensure_pki(SPEC, tmp_path / "new", NOW, create_cas=False)
     assert (after.authorities, after.service_accounts) == (before.authorities, before.service_accounts)
     differ = {leaf for leaf, pair in before.leaves.items() if after.leaves[leaf] != pair}
@@ -49,7 +54,7 @@ def test_what_cannot_be_read_is_signed_anew(tmp_path: Path) -> None:
     disks[front][paths.SCHEDULER_CONF] = b"users: [\n"
     disks[front][f"{paths.PKI}/{Leaf.APISERVER}.crt"] = b"nothing"
     hosts = {n: Disk(n, None if n == other else f) for n, f in disks.items()}
-    recover_pki(SPEC, cast("dict[str, Host]", hosts), tmp_path / "new")
+    recover_pki(SPEC, SPEC.control_planes[0], cast("dict[str, Host]", hosts), tmp_path / "new")
     after = ensure_pki(SPEC, tmp_path / "new", NOW, create_cas=False)
     assert after.authorities == before.authorities
     differ = {leaf for leaf, pair in before.leaves.items() if after.leaves[leaf] != pair and leaf[0]}

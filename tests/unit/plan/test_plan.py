@@ -22,9 +22,11 @@ from kinstall.engine.observation import Observation
 from kinstall.engine.script import apply_program, observe_program
 from kinstall.engine.steps import File, Plan, Scope, Script, Step, Unit, Wait, input_digest
 from kinstall.engine.undo_program import undo_program
+from kinstall.operations.replay import phases
 from kinstall.pki.store import ensure_pki
-from kinstall.plan import PHASES, Inputs, build_plan
-from tests.golden.making import EXAMPLES, found_on_every_node, names, own_network_of
+from kinstall.plan.node_inputs import Inputs
+from kinstall.plan.phase_names import PHASES
+from tests.golden.making import EXAMPLES, names, own_network_of, profile_of_every_node
 from tests.golden.masks import NOW
 
 
@@ -40,13 +42,13 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def inputs_of(spec: ClusterSpec, keys: Path) -> Inputs:
-    found = found_on_every_node(spec)
+    profile = profile_of_every_node(spec)
     return Inputs(
         spec=spec,
         pki=ensure_pki(spec, keys / spec.cluster_name, NOW, create_cas=True),
         ca_fingerprint="aa",
         pod_cidrs=assign_pod_cidrs(spec, {}),
-        found={node.name: found for node in spec.nodes},
+        profiles={node.name: profile for node in spec.nodes},
         own_network=own_network_of(spec),
     )
 
@@ -69,8 +71,8 @@ def fragments(plan: Plan) -> Iterator[str]:
 
 @pytest.mark.parametrize("name", names())
 def test_a_plan_is_sound(name: str, keys: Path) -> None:
-    """Phases are those that are told, wait for earlier ones only; steps are unique; inputs are provided by the node."""
-    plan = build_plan(inputs_of(spec_of(name), keys))
+    """Phases have their names and wait for earlier ones only; steps are unique; the node provides all inputs."""
+    plan = phases(inputs_of(spec_of(name), keys))
     assert tuple(phase.name for phase in plan.phases) == PHASES
     for index, phase in enumerate(plan.phases):
         assert {after.phase for after in phase.after} <= set(PHASES[:index]), phase.name
@@ -87,14 +89,14 @@ def test_a_plan_is_sound(name: str, keys: Path) -> None:
 def test_the_same_inputs_give_the_same_plan(name: str, keys: Path) -> None:
     """Nothing in it depends on time, order of dictionaries or chance: else a second replay would change something."""
     inputs = inputs_of(spec_of(name), keys)
-    assert build_plan(inputs) == build_plan(inputs_of(spec_of(name), keys)) == build_plan(inputs)
+    assert phases(inputs) == phases(inputs_of(spec_of(name), keys)) == phases(inputs)
 
 
 @pytest.mark.parametrize("name", names())
 def test_secrets_are_marked_private_and_in_no_code(name: str, keys: Path) -> None:
     """Whatever holds a private key is a secret file of mode 0600; code and the plan's own words hold none."""
     inputs = inputs_of(spec_of(name), keys)
-    plan = build_plan(inputs)
+    plan = phases(inputs)
     embedded = re.compile(rb"client-key-data: \S|token: \S|PRIVATE KEY")
     files = [step for node in plan.nodes for step in steps_of(plan, node) if isinstance(step, File)]
     secrets = [file for file in files if embedded.search(file.content)]
@@ -114,7 +116,7 @@ def test_secrets_are_marked_private_and_in_no_code(name: str, keys: Path) -> Non
 def test_workers_get_no_authoritys_key_and_no_admin(name: str, keys: Path) -> None:
     """A worker that is broken into gives away itself and nothing else."""
     spec = spec_of(name)
-    plan = build_plan(inputs_of(spec, keys))
+    plan = phases(inputs_of(spec, keys))
     for node in spec.nodes:
         own = {step.path for step in steps_of(plan, node.name) if isinstance(step, File)}
         assert node.is_control_plane or not own & {*paths.CA_KEYS, paths.ADMIN_CONF, paths.CONTROLLER_MANAGER_CONF}
@@ -127,7 +129,7 @@ def test_all_code_is_valid_in_every_shell(shell: str, name: str, keys: Path) -> 
     """Each piece by itself, and the programs that are sent: to observe, to apply each phase, to undo."""
     if shutil.which(shell) is None:
         pytest.skip(f"no {shell} here")
-    plan = build_plan(inputs_of(spec_of(name), keys))
+    plan = phases(inputs_of(spec_of(name), keys))
     programs = [*dict.fromkeys(fragments(plan))]
     for node in plan.nodes:
         steps = steps_of(plan, node)
@@ -151,7 +153,7 @@ def test_a_new_worker_changes_only_routes_and_objects_elsewhere(keys: Path) -> N
     """Nothing restarts on the other nodes; the control plane learns of the node."""
     spec = spec_of("minimal")
     grown = replace(spec, nodes=(*spec.nodes, Node(name="w3", address="192.168.56.14", role=WORKER)))
-    before, after = build_plan(inputs_of(spec, keys)), build_plan(inputs_of(grown, keys))
+    before, after = phases(inputs_of(spec, keys)), phases(inputs_of(grown, keys))
     assert changed_files(before, after, "w1") == {paths.ROUTES_LIST}
     assert changed_files(before, after, "cp1") == {paths.ROUTES_LIST, "/etc/kinstall/objects.yaml"}
     for node in ("cp1", "w1"):
@@ -164,14 +166,14 @@ def test_a_changed_flag_changes_one_manifest(keys: Path) -> None:
     spec = spec_of("minimal")
     flags = ComponentOverrides(extra_args={"v": "2"})
     louder = replace(spec, components=replace(spec.components, kube_scheduler=flags))
-    before, after = build_plan(inputs_of(spec, keys)), build_plan(inputs_of(louder, keys))
+    before, after = phases(inputs_of(spec, keys)), phases(inputs_of(louder, keys))
     assert changed_files(before, after, "cp1") == {paths.manifest("kube-scheduler")}
     assert changed_files(before, after, "w1") == set()
 
 
 def test_dns_waits_for_service_addresses_but_not_for_a_failed_worker(keys: Path) -> None:
     """CoreDNS comes after kube-proxy, whose absence would cost it half a minute; one bad node does not keep it away."""
-    plan = build_plan(inputs_of(spec_of("minimal"), keys))
+    plan = phases(inputs_of(spec_of("minimal"), keys))
     by_name = {phase.name: phase for phase in plan.phases}
     assert [(after.phase, after.scope) for after in by_name["addons"].after] == [("network", Scope.SETTLED)]
     assert list(by_name["addons"].steps) == ["cp1"] and set(by_name["network"].steps) == {"cp1", "w1", "w2"}
@@ -179,7 +181,7 @@ def test_dns_waits_for_service_addresses_but_not_for_a_failed_worker(keys: Path)
 
 def test_what_waits_for_no_api_waits_for_no_other_node(keys: Path) -> None:
     """Workers fetch, pull and start their kubelets while the control plane comes up."""
-    plan = build_plan(inputs_of(spec_of("minimal"), keys))
+    plan = phases(inputs_of(spec_of("minimal"), keys))
     scopes = {phase.name: {after.scope for after in phase.after} for phase in plan.phases}
     assert all(scopes[name] <= {Scope.NODE} for name in PHASES[: PHASES.index("control-plane") + 1])
 
@@ -202,14 +204,14 @@ def asked(step: Script | Wait, folder: Path, kubectl: str) -> bool:
 @pytest.mark.parametrize("name", names())
 def test_no_check_holds_because_the_api_is_silent(name: str, kubectl: str, keys: Path, tmp_path: Path) -> None:
     """An API that refuses, or answers with nothing, is never taken for one that says all is well."""
-    steps = checks_with_kubectl(build_plan(inputs_of(spec_of(name), keys)))
+    steps = checks_with_kubectl(phases(inputs_of(spec_of(name), keys)))
     assert len(steps) >= 3
     assert [step.id for step in steps if asked(step, tmp_path, kubectl)] == []
 
 
 def test_everything_is_pending_on_a_bare_node(keys: Path) -> None:
     """The diff takes every step of the real plans, and a unit restarts for each of its files."""
-    plan = build_plan(inputs_of(spec_of("tuned"), keys))
+    plan = phases(inputs_of(spec_of("tuned"), keys))
     for node in plan.nodes:
         steps = steps_of(plan, node)
         assert [item.step for item in pending(steps, Observation())] == list(steps)
@@ -217,7 +219,7 @@ def test_everything_is_pending_on_a_bare_node(keys: Path) -> None:
 
 def test_a_networks_workloads_are_waited_for(keys: Path, tmp_path: Path) -> None:
     """Available everywhere and brought up to date; pods on nodes that are not Ready are not waited for."""
-    plan = build_plan(inputs_of(spec_of("own-parts"), keys))
+    plan = phases(inputs_of(spec_of("own-parts"), keys))
     step = next(step for step in checks_with_kubectl(plan) if "workloads" in step.id)
 
     def holds(nodes: str, daemons: str, deployment: str) -> bool:
@@ -243,7 +245,7 @@ def test_a_networks_workloads_are_waited_for(keys: Path, tmp_path: Path) -> None
 def test_what_a_manifest_no_longer_has_is_deleted(keys: Path, tmp_path: Path) -> None:
     """Applying is tried again while a kind is not served yet; then what only the former file named goes, the last
     first; a kind that is gone is no error, a refusal is one, and is tried again by the next run."""
-    plan = build_plan(inputs_of(spec_of("own-parts"), keys))
+    plan = phases(inputs_of(spec_of("own-parts"), keys))
     step = next(step for step in steps_of(plan, "cp1") if step.id == "script pod network's objects")
     assert isinstance(step, Script)
     applied, calls, fake = tmp_path / "pod-network.applied", tmp_path / "calls", tmp_path / "kubectl"

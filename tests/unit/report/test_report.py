@@ -113,11 +113,9 @@ def test_a_run_from_its_log_to_its_page(tmp_path: Path) -> None:
     """Three nodes in memory are built; the page names each, what was changed there, and how long its phases took."""
     world = World(tmp_path)
     options = world.options()
-    options.verify = False
     options.state.prepare()
     with RunLog(options.state.runs, "replay") as log:
-        options.sink = options.secrets.redactor.sink(tee(log, world.events.append))
-        replay(SPEC, options)
+        replay(SPEC, options, options.secrets.redactor.sink(tee(log, world.events.append)))
     content = write(options.state, named="demo.yaml").read_text()
     words = " ".join(Tags(content).words)
     changed = [e for e in world.events if isinstance(e, StepFinished) and e.outcome is Outcome.CHANGED]

@@ -34,7 +34,7 @@ class Operator:
 
         def verify(
             session: SimulatedSession,
-            heard: Callable[[CheckResult], None],
+            on_check: Callable[[CheckResult], None],
             cancel: threading.Event,
             *,
             full: bool,
