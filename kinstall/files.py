@@ -47,7 +47,7 @@ def opened(path: str | Path, *, follow_links: bool = True) -> Iterator[BufferedR
     try:
         mode = os.fstat(handle).st_mode
         if stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, "it is a folder", str(place))
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(place))
         if not stat.S_ISREG(mode):
             raise OSError(errno.EINVAL, "it is not a regular file", str(place))
         with os.fdopen(handle, "rb", closefd=False) as file:

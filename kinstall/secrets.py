@@ -18,6 +18,7 @@ from shlex import quote
 from typing import Any, TypeVar, cast
 from urllib.parse import quote as url_quote
 
+from kinstall import files
 from kinstall.errors import UsageError
 
 HIDDEN = "[secret]"
@@ -163,7 +164,7 @@ def resolve(reference: str, prompt: Callable[[str], str]) -> str:
         return value
     # The text itself may be a secret that was written in the place of a reference: it is not repeated.
     raise UsageError(
-        "a secret is given by something that is no reference",
+        "a secret is given by something that is not a reference",
         "write env:NAME, file:PATH or prompt: in the answers, not the secret",
     )
 
@@ -175,19 +176,18 @@ def prompt_text(reference: str) -> str:
 
 def _from_file(reference: str, path: Path) -> str:
     try:
-        with path.expanduser().open(encoding="utf-8", errors="strict") as file:
-            value = file.read(_LARGEST + 1)
+        value = files.read(path, _LARGEST).decode("utf-8").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
-        raise UsageError(f"{path} is no text in UTF-8", f"{reference!r} must refer to a file with the secret") from None
-    except (OSError, RuntimeError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"cannot read {path}: {why}", f"{reference!r} must refer to a file with the secret") from None
-    value = value.removesuffix("\n").removesuffix("\r")
-    if not value:
-        raise UsageError(f"{path} is empty", f"{reference!r} must refer to a file with the secret")
-    if len(value) > _LARGEST:
-        raise UsageError(f"{path} is too large for a secret", f"{reference!r} must refer to a file with the secret")
-    return value
+        problem = f"{path} is not text in UTF-8"
+    except files.TooLarge:
+        problem = f"{path} is too large for a secret"
+    except OSError as error:
+        problem = f"cannot read {path}: {error.strerror}"
+    else:
+        if value:
+            return value
+        problem = f"{path} is empty"
+    raise UsageError(problem, f"{reference!r} must refer to a file with the secret")
 
 
 def _ask(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from kinstall import files
 from kinstall.answers import document, rules
 from kinstall.answers.document import Document
 from kinstall.answers.fields import enclosing, is_record, keys_of
@@ -36,20 +37,17 @@ def text_of(path: str | Path) -> str:
     """
     source = str(path)
     try:
-        with Path(path).open("rb") as file:
-            # One byte more than allowed shows that it is too much; the rest of a huge file is never read.
-            content = file.read(document.MAX_BYTES + 1)
+        content = files.read(path, document.MAX_BYTES)
     except FileNotFoundError:
         raise _refused(source, "there is no such file", _START) from None
     except IsADirectoryError:
         raise _refused(source, "this is a directory", "name the answers file in it") from None
     except PermissionError:
         raise _refused(source, "you may not read this file", "look at its owner and mode") from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "no valid path"
-        raise _refused(source, f"the file cannot be read: {reason}") from None
-    if len(content) > document.MAX_BYTES:
-        raise _refused(source, "larger than 1 MiB", "an answers file has a few hundred lines")
+    except files.TooLarge:
+        raise _refused(source, "larger than 1 MiB", "an answers file has a few hundred lines") from None
+    except OSError as error:
+        raise _refused(source, f"the file cannot be read: {error.strerror}") from None
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 from posixpath import basename, dirname
 from shlex import quote
 
+from kinstall import files
 from kinstall.engine import record
 from kinstall.engine.diff import STATE, Action, Pending, ancestors, backup_path, mark_name, paths_of
 from kinstall.engine.observation import Observation, PathState, UnitState
@@ -325,7 +326,7 @@ def payload(todo: Sequence[Pending], sent: Mapping[str, Path]) -> Iterator[bytes
     for digest, path in sent.items():
         size = path.stat().st_size
         yield _header(f"{SENT}/{digest}", size, 0o600, "root:root")
-        with path.open("rb") as file:
+        with files.opened(path) as file:
             while chunk := file.read(1 << 20):
                 yield chunk
         yield _padding(size)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path, PurePath
 
+from kinstall import files
 from kinstall.errors import UsageError
 from kinstall.inventory.ansible_ini import read_ansible_ini
 from kinstall.inventory.ansible_yaml import read_ansible_yaml
@@ -71,20 +72,18 @@ def load(path: str | Path) -> Imported:
     Raises:
         UsageError: there is no such file, it cannot be read, is larger than 1 MiB or no UTF-8 text
     """
-    place = Path(path).expanduser()
     try:
-        with place.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "no valid path"
-        raise UsageError(f"{path} cannot be read: {reason}", "name an inventory, a CSV file or ~/.ssh/config") from None
-    if len(content) > MAX_BYTES:
-        raise UsageError(f"{path} is larger than 1 MiB", "a list of machines is not: name another file")
+        content = files.read(path, MAX_BYTES)
+    except files.TooLarge:
+        raise UsageError(f"{path} is larger than 1 MiB", "a list of machines is not: name another file") from None
+    except OSError as error:
+        remedy = "name an inventory, a CSV file or ~/.ssh/config"
+        raise UsageError(f"{path} cannot be read: {error.strerror}", remedy) from None
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UsageError(f"{path} is not UTF-8 text", "store the file as UTF-8") from None
-    return read(text, place.name)
+    return read(text, Path(path).name)
 
 
 __all__ = [

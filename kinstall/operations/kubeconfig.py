@@ -162,13 +162,11 @@ def _same(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
 
 def _read(path: Path) -> bytes | None:
     try:
-        with path.open("rb") as file:
-            content = file.read(_MOST + 1)
+        return files.read(path, _MOST)
     except FileNotFoundError:
         return None
-    if len(content) > _MOST:
-        raise UsageError(f"{path} is larger than a kubeconfig can be", "name another file with --file")
-    return content
+    except files.TooLarge:
+        raise UsageError(f"{path} is larger than a kubeconfig can be", "name another file with --file") from None
 
 
 def _parsed(path: Path, content: bytes | None) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from assets.credentials import issue
 from assets.credentials.required import KeyPair, Signer
 from assets.pod_network import manifest
+from kinstall import files
 from kinstall.answers.rules.security import own_authorities_of
 from kinstall.cluster import ClusterSpec, OwnAuthority
 from kinstall.errors import InvalidAnswers
@@ -104,13 +105,9 @@ def _is_there(path: str) -> bool:
 
 def _content(place: str, path: str, most: int, problems: list[Problem]) -> bytes | None:
     try:
-        with Path(path).expanduser().open("rb") as file:
-            content = file.read(most + 1)
-    except (OSError, RuntimeError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "no valid path"
-        problems.append(Problem(place, f"{path} cannot be read: {reason}", "name a file on this machine"))
-        return None
-    if len(content) > most:
+        return files.read(path, most)
+    except files.TooLarge:
         problems.append(Problem(place, f"{path} is larger than {most >> 20} MiB", "name the right file"))
-        return None
-    return content
+    except OSError as error:
+        problems.append(Problem(place, f"{path} cannot be read: {error.strerror}", "name a file on this machine"))
+    return None

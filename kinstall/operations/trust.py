@@ -15,7 +15,7 @@ from pathlib import Path
 from kinstall import files
 from kinstall.errors import HostKeyChanged, HostKeyUnknown, TransportError, UsageError
 from kinstall.secrets import Secrets
-from kinstall.transport.host_keys import HostKey, HostKeys, host_name, parse_known_hosts
+from kinstall.transport.host_keys import MAX_KNOWN_HOSTS, HostKey, HostKeys, host_name, parse_known_hosts
 from kinstall.transport.ssh.connect import Connector
 from kinstall.transport.target import SshTarget
 
@@ -93,7 +93,7 @@ def store(path: Path, seen: Iterable[Seen]) -> None:
     replaced = {host_name(row.host, row.port) for row in rows}
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        kept = _without(path.read_text() if path.exists() else "", replaced)
+        kept = _without(files.read(path, MAX_KNOWN_HOSTS).decode("utf-8", "replace") if path.exists() else "", replaced)
         lines = [*kept, *(_line(row.host, row.port, row.key) for row in rows if row.key)]
         files.write(path, "".join(f"{line}\n" for line in dict.fromkeys(lines)))
     except OSError as error:

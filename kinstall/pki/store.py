@@ -27,6 +27,8 @@ from kinstall import files
 from kinstall.cluster import ClusterSpec
 from kinstall.errors import KinstallError
 
+_LARGEST = 1 << 20
+
 
 class PkiMissing(KinstallError):
     """The state folder does not hold the keys of a cluster that lives."""
@@ -84,7 +86,7 @@ def _authority(
     certificate, key = folder / f"{signer}.crt", folder / f"{signer}.key"
     # A key alone is what a crash leaves between the two files, before anything was signed: it counts as nothing.
     if certificate.exists():
-        pair = KeyPair(certificate.read_bytes(), _key_bytes(key, certificate))
+        pair = KeyPair(files.read(certificate, _LARGEST), _key_bytes(key, certificate))
         _checked(pair, str(certificate))
         if own and own.certificate_pem != pair.certificate_pem:
             pair = _reissued(pair, own, certificate)
@@ -119,7 +121,7 @@ def _service_accounts(spec: ClusterSpec, folder: Path, create: bool) -> SigningK
     if key.exists():
         try:
             # The public half follows from the key, so a lost sa.pub costs nothing.
-            pair = SigningKey(issue.public_key_of(key.read_bytes()), key.read_bytes())
+            pair = SigningKey(issue.public_key_of(files.read(key, _LARGEST)), files.read(key, _LARGEST))
         except ValueError as error:
             raise PkiUnusable(f"{key} is no key: {error}", f"Restore {folder} from a backup.") from error
     elif create:
@@ -127,7 +129,7 @@ def _service_accounts(spec: ClusterSpec, folder: Path, create: bool) -> SigningK
         _write(key, pair.key_pem, 0o600)
     else:
         raise _missing(key)
-    if not public.exists() or public.read_bytes() != pair.public_pem:
+    if not public.exists() or files.read(public, _LARGEST) != pair.public_pem:
         _write(public, pair.public_pem, 0o644)
     return pair
 
@@ -146,7 +148,7 @@ def _leaf(
 ) -> KeyPair:
     path = _leaf_path(folder, request)
     ca, security = authorities[request.signer], spec.security
-    kept = _split(path.read_bytes()) if path.exists() else None
+    kept = _split(files.read(path, _LARGEST)) if path.exists() else None
     if kept and not issue.needs_renewal(kept, request, ca, security.key_type, now):
         return kept
     pair = issue.issue(request, ca, security.key_type, now, security.leaf_days)
@@ -172,7 +174,7 @@ def _checked(pair: KeyPair, name: str) -> None:
 def _key_bytes(key: Path, certificate: Path) -> bytes:
     if not key.exists():
         raise PkiUnusable(f"{certificate} is there, but not its key {key.name}", f"Restore {key} from a backup.")
-    return key.read_bytes()
+    return files.read(key, _LARGEST)
 
 
 def _missing(path: Path) -> PkiMissing:

@@ -13,10 +13,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from kinstall import files
 from kinstall.engine import record
 from kinstall.engine.observation import PathState, UnitState
 from kinstall.errors import UsageError
 from kinstall.simulation.host import Disk
+
+_LARGEST = 64 << 20
 
 
 def load(folder: Path) -> dict[str, Disk]:
@@ -28,7 +31,7 @@ def load(folder: Path) -> dict[str, Disk]:
     found: dict[str, Disk] = {}
     for path in sorted(folder.glob("*.json")):
         try:
-            found[path.stem] = _disk(json.loads(path.read_bytes()), folder / path.stem)
+            found[path.stem] = _disk(json.loads(files.read(path, _LARGEST)), folder / path.stem)
         except (ValueError, TypeError, KeyError, OSError) as error:
             raise UsageError(f"{path} holds no simulated host: {error}", f"remove {folder} to begin anew") from None
     return found
@@ -68,7 +71,7 @@ def _disk(data: dict[str, Any], folder: Path) -> Disk:
         if not state.digest:
             continue  # a folder, or a download, whose content nobody has
         try:
-            content = (folder / path.lstrip("/")).read_bytes()
+            content = files.read(folder / path.lstrip("/"), _LARGEST)
         except FileNotFoundError:
             del disk.paths[path]
             continue
@@ -83,7 +86,7 @@ def _write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
         if path.is_file() and path not in wanted:
             path.unlink()
     for path, content in wanted.items():
-        if not path.is_file() or path.read_bytes() != content:
+        if not path.is_file() or files.read(path, _LARGEST) != content:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             _write(path, content)
 

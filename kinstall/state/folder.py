@@ -16,6 +16,7 @@ from pathlib import Path
 from kinstall import files
 from kinstall.errors import UsageError
 
+_LARGEST = 256 << 20
 _NAME = re.compile(r"[a-z0-9A-Z][a-zA-Z0-9._-]*")
 
 
@@ -164,14 +165,12 @@ class StateFolder:
             UsageError: it is a link, or cannot be read
         """
         try:
-            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            return files.read(path, _LARGEST, follow_links=False)
         except FileNotFoundError:
             return None
         except OSError as error:
             why = "it is a link" if path.is_symlink() else error.strerror
             raise UsageError(f"{path} cannot be read: {why}") from error
-        with os.fdopen(handle, "rb") as file:
-            return file.read()
 
     def keep_verified(self, passed: bool) -> None:
         """Note that all checks passed, or that something changes: then they are due again.

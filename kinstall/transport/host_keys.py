@@ -15,10 +15,14 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from kinstall import files
 from kinstall.errors import HostKeyChanged, HostKeyUnknown
 from kinstall.transport.target import SshTarget
 
 USER_FILE = "~/.ssh/known_hosts"
+
+MAX_KNOWN_HOSTS = 16 << 20
+"""Bytes: tens of thousands of hosts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +182,8 @@ def _read(path: Path | None) -> Iterator[KnownHost]:
     if path is None:
         return
     try:
-        text = path.expanduser().read_text(errors="replace")
-    except (OSError, RuntimeError):
+        text = files.read(path, MAX_KNOWN_HOSTS).decode("utf-8", "replace")
+    except OSError:
         return  # a file that cannot be read trusts nothing
     yield from parse_known_hosts(text, str(path))
 

@@ -11,6 +11,7 @@ from kinstall.errors import UsageError
 from kinstall.state.folder import state_home
 
 _NEW = "new"
+_LARGEST = 1 << 20
 
 
 def write(path: Path, text: str) -> None:
@@ -41,7 +42,7 @@ class Unsaved:
     def read(self) -> str:
         """What was kept; empty where nothing was."""
         try:
-            return self.path.read_text("utf-8")
+            return files.read(self.path, _LARGEST).decode("utf-8")
         except (OSError, UnicodeDecodeError):
             return ""
 
@@ -71,7 +72,7 @@ def remember_run(answers: Path) -> None:
 def last_run() -> Path | None:
     """The answers file that was installed last, None where it is not known or gone."""
     try:
-        path = Path(_last().read_text("utf-8").strip())
+        path = Path(files.read(_last(), _LARGEST).decode("utf-8").strip())
     except (OSError, UnicodeDecodeError):
         return None
     return path if path.is_absolute() and path.is_file() else None

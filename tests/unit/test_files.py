@@ -60,7 +60,7 @@ def test_what_never_ends_is_not_read(tmp_path: Path) -> None:
     assert list(reasons.values()) == [
         "it is not a regular file",
         "it is not a regular file",
-        "it is a folder",
+        "Is a directory",
         "not a valid path",
         "not a valid path",
     ]

@@ -51,12 +51,12 @@ def test_references(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("file:/no/such", "cannot read /no/such: No such file or directory"),
         ("file:/", "cannot read /: Is a directory"),
         ("file:", "cannot read .: Is a directory"),
-        ("file:/dev/null", "/dev/null is empty"),
-        ("file:/dev/zero", "too large"),
+        ("file:/dev/null", "it is not a regular file"),
+        ("file:/dev/zero", "it is not a regular file"),
         ("prompt:", "nothing was typed"),
-        ("canary-password", "given by something that is no reference"),
-        ("vault:canary", "given by something that is no reference"),
-        ("", "given by something that is no reference"),
+        ("canary-password", "given by something that is not a reference"),
+        ("vault:canary", "given by something that is not a reference"),
+        ("", "given by something that is not a reference"),
     ],
 )
 def test_references_to_nothing(reference: str, sentence: str) -> None:
@@ -65,6 +65,16 @@ def test_references_to_nothing(reference: str, sentence: str) -> None:
         Secrets(prompt=lambda text: "").resolve(reference)
     assert caught.value.remedy
     assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("content", "sentence"), [(b"", "is empty"), (b"x" * 70_000, "too large"), (b"\xff", "UTF-8")])
+def test_files_that_hold_no_secret(tmp_path: Path, content: bytes, sentence: str) -> None:
+    """An empty file, one that is far too large, one that is not text: each is named, with the reference."""
+    path = tmp_path / "password"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=sentence) as caught:
+        Secrets().resolve(f"file:{path}")
+    assert f"file:{path}" in caught.value.remedy
 
 
 def test_no_terminal_to_ask_on() -> None:

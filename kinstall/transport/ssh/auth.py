@@ -9,6 +9,7 @@ import stat
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 from paramiko import (
@@ -24,9 +25,12 @@ from paramiko import (
     Transport,
 )
 
+from kinstall import files
 from kinstall.errors import AuthenticationFailed
 from kinstall.secrets import Secrets
 from kinstall.transport.target import SshTarget
+
+_LARGEST_KEY = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +135,7 @@ def _read_key(node: str, path: Path, passphrase: str | None) -> PKey | None:
 
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = files.read(path, _LARGEST_KEY).decode("utf-8", "replace")
     except FileNotFoundError:
         raise refuse("does not exist", "correct ssh.identityFile") from None
     except OSError as error:
@@ -145,14 +149,16 @@ def _read_key(node: str, path: Path, passphrase: str | None) -> PKey | None:
         raise refuse(what, "set ssh.identityFile to the private key, without .pub")
     if "BEGIN PRIVATE KEY" in text or "BEGIN ENCRYPTED PRIVATE KEY" in text:
         raise refuse("is in PKCS 8 form", f"convert it: ssh-keygen -p -f {path}")
-    return _decode(path, passphrase, refuse)
+    return _decode(path, text, passphrase, refuse)
 
 
-def _decode(path: Path, passphrase: str | None, refuse: Callable[[str, str], AuthenticationFailed]) -> PKey | None:
+def _decode(
+    path: Path, text: str, passphrase: str | None, refuse: Callable[[str, str], AuthenticationFailed]
+) -> PKey | None:
     reasons: list[str] = []
     for kind in (Ed25519Key, ECDSAKey, RSAKey):
         try:
-            key: PKey = kind.from_private_key_file(str(path), password=passphrase)
+            key: PKey = kind.from_private_key(StringIO(text), password=passphrase)
         except PasswordRequiredException:
             return None
         except (SSHException, ValueError, TypeError, IndexError, binascii.Error, OSError) as error:
@@ -175,11 +181,12 @@ def _decode(path: Path, passphrase: str | None, refuse: Callable[[str, str], Aut
 def _public_part(path: Path) -> bytes:
     """The public key in wire form, from FILE.pub or the unencrypted head of an OpenSSH private key; b"" without."""
     try:
-        return base64.b64decode(path.with_name(path.name + ".pub").read_text().split()[1])
+        return base64.b64decode(files.read(path.with_name(path.name + ".pub"), _LARGEST_KEY).split()[1])
     except (OSError, IndexError, ValueError):
         pass
     try:
-        data = base64.b64decode("".join(line for line in path.read_text().splitlines() if "-----" not in line))
+        lines = files.read(path, _LARGEST_KEY).splitlines()
+        data = base64.b64decode(b"".join(line for line in lines if b"-----" not in line))
     except (OSError, ValueError):
         return b""
     # openssh-key-v1\0, then cipher, kdf and its options as strings, the number of keys, the public key as a string

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -82,14 +83,14 @@ def test_path_with_nul(tmp_path: Path) -> None:
 
 
 def test_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file of somebody else's is a sentence. (Tests may run as root, whom modes do not stop: open is told to.)"""
+    """Another user's file is a sentence. (Tests may run as root, whom modes do not stop.)"""
     path = tmp_path / "answers.yaml"
     path.touch()
 
     def denied(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", denied)
+    monkeypatch.setattr(os, "open", denied)
     assert "you may not read this file" in str(refused(path))
 
 

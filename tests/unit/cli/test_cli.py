@@ -17,6 +17,7 @@ import pytest
 
 from kinstall import __version__
 from kinstall.cli import main
+from kinstall.cli.parser import command_line
 
 ROOT = Path(__file__).parents[3]
 MINIMAL = str(ROOT / "examples" / "minimal.yaml")
@@ -88,7 +89,7 @@ def test_every_command_has_help_with_an_example(kinstall: Type) -> None:
     for command in COMMANDS:
         ran = kinstall(command, "--help")
         example = ran.out.split("Example: kinstall ")[1].split(">")[0]
-        assert ran.code == 0 and main._parser().parse_args(example.split()).command == command
+        assert ran.code == 0 and command_line().parse_args(example.split()).command == command
     shown = kinstall("--help").out
     assert set(re.findall(r"^    (\w+)\b", shown, re.MULTILINE)) == set(COMMANDS) and "Exit codes:" in shown
 
@@ -117,8 +118,8 @@ def test_the_version_is_the_packages(kinstall: Type) -> None:
         (("install",), "invalid choice: 'install'"),
         (("replay",), "ANSWERS"),
         (("replay", MINIMAL, "--until", "dinner"), "invalid choice: 'dinner'"),
-        (("replay", MINIMAL, "--parallel", "0"), "0 is no number from 1 up"),
-        (("plan", MINIMAL, "--parallel", "many"), "many is no number from 1 up"),
+        (("replay", MINIMAL, "--parallel", "0"), "0 is not a whole number from 1 up"),
+        (("plan", MINIMAL, "--parallel", "many"), "many is not a whole number from 1 up"),
         (("plan", MINIMAL, "--output", "xml"), "invalid choice: 'xml'"),
         (("render", MINIMAL), "DIR"),
         (("trust", MINIMAL, "--fingerprint", "cp1"), "--fingerprint cp1 is not NODE=SHA256:…"),

@@ -233,7 +233,7 @@ def test_a_file_is_read_and_what_cannot_be_is_a_sentence(tmp_path: Path) -> None
         (tmp_path, "Is a directory"),
         (large, "1 MiB"),
         (binary, "UTF-8"),
-        ("a\0b", "no valid path"),
+        ("a\0b", "not a valid path"),
     ):
         with pytest.raises(UsageError, match=words):
             inventory.load(path)

@@ -79,7 +79,7 @@ def test_each_library_has_its_home(library: str, prefixes: tuple[str, ...]) -> N
         if any(f"{name}.".startswith(f"{library}.") for name in imports(path))
     ]
     assert [name for name in users if not name.startswith(prefixes)] == []
-    assert users or library == "http"
+    assert users
 
 
 def test_files_are_read_in_one_sitting() -> None:
