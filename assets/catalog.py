@@ -1,15 +1,18 @@
-"""Everything that lies on one node, by group: what the plan turns into steps."""
+"""Everything that kinstall puts on one node, by group: what the plan turns into steps."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from assets import paths
 from assets.container_runtime import container_runtime
-from assets.control_plane import static_pods
-from assets.credentials import kubeconfigs
-from assets.credentials.required import ClusterPki, Signer, wanted_leaves
+from assets.control_plane.static_pods import COMPONENTS, static_pods
+from assets.credentials.kubeconfigs import admin_conf
+from assets.credentials.pki import ClusterPki, LeafRequest, Signer
+from assets.credentials.required import control_plane_leaves, node_leaves
 from assets.inputs import NodeInputs
 from assets.network import firewall, gateway
-from assets.node import kernel, kube_proxy, kubelet
+from assets.node import DAEMONS, kernel
 from assets.pod_network import cni, pod_network
 from assets.rendered import Folder, Rendered
 from kinstall.cluster import ClusterSpec, Node
@@ -19,7 +22,6 @@ NETWORK = "network"
 KUBERNETES = "kubernetes"
 CONTROL_PLANE = "control-plane"
 GATEWAY = "gateway"
-GROUPS = (RUNTIME, NETWORK, KUBERNETES, CONTROL_PLANE, GATEWAY)
 
 
 def rendered_for(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInputs) -> dict[str, tuple[Rendered, ...]]:
@@ -37,13 +39,9 @@ def rendered_for(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInp
     network = (*own, *firewall.firewall_files(spec))
     kubernetes = (
         Rendered(paths.CA_CERT, pki.ca.certificate_pem),
-        *_leaves(spec, node, pki, control_plane=False),
-        kubeconfigs.kubelet_conf(spec, node, pki),
-        kubeconfigs.kube_proxy_conf(spec, node, pki),
-        kubelet.kubelet_config(spec, node, inputs),
-        kubelet.kubelet_unit(spec, node),
-        kube_proxy.kube_proxy_config(spec, node),
-        kube_proxy.kube_proxy_unit(spec, node),
+        *_pairs(node_leaves(spec, node), pki),
+        *(each.kubeconfig(spec, node, pki) for each in DAEMONS),
+        *(file for each in DAEMONS for file in each.files(spec, node, inputs)),
     )
     return {
         RUNTIME: runtime,
@@ -75,9 +73,7 @@ def folders_for(node: Node) -> dict[str, tuple[Folder, ...]]:
             Folder("/var/log/pods", 0o750, tree=True),
             Folder("/var/log/containers", 0o755, tree=True),
         ),
-        CONTROL_PLANE: (Folder(paths.ETCD_PKI), Folder(paths.ETCD_DATA, 0o700, tree=True))
-        if node.is_control_plane
-        else (),
+        CONTROL_PLANE: tuple(folder for each in COMPONENTS for folder in each.folders) if node.is_control_plane else (),
     }
 
 
@@ -91,22 +87,20 @@ def _control_plane(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeI
         _key(paths.ETCD_CA_KEY, etcd.key_pem),
         Rendered(paths.SA_PUB, pki.service_accounts.public_pem),
         _key(paths.SA_KEY, pki.service_accounts.key_pem),
-        *_leaves(spec, node, pki, control_plane=True),
-        kubeconfigs.admin_conf(spec, pki),
-        kubeconfigs.controller_manager_conf(spec, node, pki),
-        kubeconfigs.scheduler_conf(spec, node, pki),
-        *static_pods.static_pods(spec, node, pki, inputs),
+        *_pairs(control_plane_leaves(spec, node), pki),
+        admin_conf(spec, pki),
+        *(file for each in COMPONENTS for file in each.files(spec, node, pki)),
+        *static_pods(spec, node, pki, inputs),
     )
 
 
-def _leaves(spec: ClusterSpec, node: Node, pki: ClusterPki, *, control_plane: bool) -> tuple[Rendered, ...]:
-    kubelets = (f"{paths.PKI}/kubelet", f"{paths.PKI}/kubelet-client")
+def _pairs(requests: Iterable[LeafRequest], pki: ClusterPki) -> tuple[Rendered, ...]:
+    """Certificates and keys that are files on the node; the others are in kubeconfigs."""
     rendered: list[Rendered] = []
-    for request in wanted_leaves(spec, node):
-        if not request.path or (request.path in kubelets) == control_plane:
-            continue
-        pair = pki.leaf(request.name, node.name)
-        rendered += (Rendered(request.certificate_path, pair.certificate_pem), _key(request.key_path, pair.key_pem))
+    for request in requests:
+        if request.path:
+            pair = pki.leaf(request.name, request.node)
+            rendered += (Rendered(request.certificate_path, pair.certificate_pem), _key(request.key_path, pair.key_pem))
     return tuple(rendered)
 
 

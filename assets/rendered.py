@@ -1,4 +1,4 @@
-"""What rendering an asset yields: a file's place on the node, its bytes and its mode; and the folders around it."""
+"""What rendering an asset yields: a file or folder of the node, with its content and its mode."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A file as it shall lie on a node, owned by root. A `secret` one holds a key or a token."""
+    """A file as it shall be on a node, owned by root. A `secret` one holds a key or a token."""
 
     path: str
     content: bytes
@@ -18,11 +18,6 @@ class Rendered:
         return f"Rendered({self.path!r}, {len(self.content)} bytes, {self.mode:04o})"
 
 
-def text(path: str, content: str, mode: int = 0o644, *, secret: bool = False) -> Rendered:
-    """A rendered text file, in UTF-8."""
-    return Rendered(path, content.encode(), mode, secret)
-
-
 @dataclass(frozen=True, slots=True)
 class Folder:
     """A directory on a node. In a `tree` programs write by themselves: all of it goes with the cluster."""
@@ -30,3 +25,8 @@ class Folder:
     path: str
     mode: int = 0o755
     tree: bool = False
+
+
+def text(path: str, content: str, mode: int = 0o644, *, secret: bool = False) -> Rendered:
+    """A rendered text file, in UTF-8."""
+    return Rendered(path, content.encode(), mode, secret)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from datetime import datetime, timedelta
 from hashlib import sha256
 from ipaddress import ip_address
@@ -21,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
-from assets.credentials.required import KeyPair, LeafRequest, SigningKey
+from assets.credentials.pki import KeyPair, LeafRequest, SigningKey
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
@@ -189,11 +188,6 @@ def load_key(pem: bytes) -> PrivateKey:
     if not isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
         raise ValueError("the key is neither EC nor RSA")
     return key
-
-
-def embedded(pem: bytes) -> str:
-    """PEM as a kubeconfig's `…-data` fields hold it."""
-    return b64encode(pem).decode()
 
 
 def _new_key(key_type: str) -> PrivateKey:

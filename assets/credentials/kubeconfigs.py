@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any
 
 from assets import paths
-from assets.credentials.issue import embedded
-from assets.credentials.required import ClusterPki, KeyPair, Leaf
+from assets.credentials.pki import ClusterPki, KeyPair, Leaf
 from assets.rendered import Rendered, text
 from assets.yaml_writer import document
 from kinstall.cluster import ClusterSpec, Node, ports
@@ -14,13 +14,13 @@ from kinstall.cluster import ClusterSpec, Node, ports
 
 def admin_conf(spec: ClusterSpec, pki: ClusterPki) -> Rendered:
     """The operator's kubeconfig; its group has rights once `objects.bootstrap_objects` are applied."""
-    return _embedded(paths.ADMIN_CONF, spec, pki, _shared(spec), "kubernetes-admin", pki.leaf(Leaf.ADMIN))
+    return __data(paths.ADMIN_CONF, spec, pki, _shared(spec), "kubernetes-admin", pki.leaf(Leaf.ADMIN))
 
 
 def super_admin_conf(spec: ClusterSpec, pki: ClusterPki) -> Rendered:
     """A kubeconfig that RBAC cannot refuse: for the operator's state folder, and for /run while the cluster is made."""
     user = "kubernetes-super-admin"
-    return _embedded(paths.SUPER_ADMIN_CONF, spec, pki, _shared(spec), user, pki.leaf(Leaf.SUPER_ADMIN))
+    return __data(paths.SUPER_ADMIN_CONF, spec, pki, _shared(spec), user, pki.leaf(Leaf.SUPER_ADMIN))
 
 
 def controller_manager_conf(spec: ClusterSpec, node: Node, pki: ClusterPki) -> Rendered:
@@ -33,7 +33,7 @@ def scheduler_conf(spec: ClusterSpec, node: Node, pki: ClusterPki) -> Rendered:
 
 def kube_proxy_conf(spec: ClusterSpec, node: Node, pki: ClusterPki) -> Rendered:
     pair = pki.leaf(Leaf.KUBE_PROXY, node.name)
-    return _embedded(paths.KUBE_PROXY_CONF, spec, pki, _shared(spec), "system:kube-proxy", pair)
+    return __data(paths.KUBE_PROXY_CONF, spec, pki, _shared(spec), "system:kube-proxy", pair)
 
 
 def kubelet_conf(spec: ClusterSpec, node: Node, pki: ClusterPki) -> Rendered:
@@ -56,11 +56,11 @@ def kubelet_conf(spec: ClusterSpec, node: Node, pki: ClusterPki) -> Rendered:
 def gateway_conf(spec: ClusterSpec, node: Node, pki: ClusterPki) -> Rendered:
     """What the plain-HTTP gateway of a control plane asks its API server with."""
     pair = pki.leaf(Leaf.GATEWAY, node.name)
-    return _embedded(paths.GATEWAY_CONF, spec, pki, _local(node), "kinstall-gateway", pair)
+    return __data(paths.GATEWAY_CONF, spec, pki, _local(node), "kinstall-gateway", pair)
 
 
 def _component(path: str, spec: ClusterSpec, node: Node, pki: ClusterPki, leaf: Leaf) -> Rendered:
-    return _embedded(path, spec, pki, _local(node), f"system:kube-{leaf}", pki.leaf(leaf, node.name))
+    return __data(path, spec, pki, _local(node), f"system:kube-{leaf}", pki.leaf(leaf, node.name))
 
 
 def _local(node: Node) -> str:
@@ -71,10 +71,10 @@ def _shared(spec: ClusterSpec) -> str:
     return f"https://{spec.endpoint}"
 
 
-def _embedded(path: str, spec: ClusterSpec, pki: ClusterPki, server: str, user: str, pair: KeyPair) -> Rendered:
+def __data(path: str, spec: ClusterSpec, pki: ClusterPki, server: str, user: str, pair: KeyPair) -> Rendered:
     credentials = {
-        "client-certificate-data": embedded(pair.certificate_pem),
-        "client-key-data": embedded(pair.key_pem),
+        "client-certificate-data": _data(pair.certificate_pem),
+        "client-key-data": _data(pair.key_pem),
     }
     return _rendered(path, spec, pki, server, user, credentials)
 
@@ -90,7 +90,7 @@ def _rendered(
         "clusters": [
             {
                 "name": cluster,
-                "cluster": {"certificate-authority-data": embedded(pki.ca.certificate_pem), "server": server},
+                "cluster": {"certificate-authority-data": _data(pki.ca.certificate_pem), "server": server},
             }
         ],
         "users": [{"name": user, "user": credentials}],
@@ -98,3 +98,8 @@ def _rendered(
         "current-context": context,
     }
     return text(path, document(config), 0o600, secret=True)
+
+
+def _data(pem: bytes) -> str:
+    """PEM as the `…-data` fields hold it."""
+    return b64encode(pem).decode()

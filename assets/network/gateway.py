@@ -16,7 +16,7 @@ from ipaddress import IPv4Network, collapse_addresses
 
 from assets import paths, units
 from assets.credentials.kubeconfigs import gateway_conf
-from assets.credentials.required import ClusterPki
+from assets.credentials.pki import ClusterPki
 from assets.rendered import Rendered, text
 from kinstall.cluster import ClusterSpec, Node, ports
 

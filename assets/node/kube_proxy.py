@@ -5,12 +5,31 @@ from __future__ import annotations
 from typing import Any
 
 from assets import paths, units
-from assets.control_plane.flags import flags
+from assets.credentials.kubeconfigs import kube_proxy_conf
+from assets.credentials.pki import Leaf, LeafRequest
+from assets.flags import KUBECONFIG, NODE_NAME, PODS, Flag
+from assets.node.daemon import Daemon
 from assets.rendered import Rendered, text
 from assets.yaml_writer import document
 from kinstall.cluster import ClusterSpec, Node, ports
 
 HEALTH_ADDRESS = f"0.0.0.0:{ports.KUBE_PROXY_HEALTH}"
+
+OWNED_FLAGS = {
+    "config": "components.kubeProxy.config is merged into kinstall's own file",
+    "hostname-override": NODE_NAME,
+    "cluster-cidr": PODS,
+    "proxy-mode": "networking.proxyMode decides",
+    "kubeconfig": KUBECONFIG,
+}
+
+
+def flags(node: Node) -> tuple[Flag, ...]:
+    return (Flag("config", paths.KUBE_PROXY_CONFIG, "everything else is in the file"),)
+
+
+def certificates(spec: ClusterSpec, node: Node) -> tuple[LeafRequest, ...]:
+    return (LeafRequest(Leaf.KUBE_PROXY, node.name, "system:kube-proxy", client=True),)
 
 
 def kube_proxy_config(spec: ClusterSpec, node: Node) -> Rendered:
@@ -38,8 +57,6 @@ def kube_proxy_config(spec: ClusterSpec, node: Node) -> Rendered:
 
 def kube_proxy_unit(spec: ClusterSpec, node: Node) -> Rendered:
     """The unit: it starts without an API server and without a Node object, and keeps trying."""
-    own = {"config": paths.KUBE_PROXY_CONFIG}
-    command = units.command_line((paths.KUBE_PROXY_BIN, *flags(own, spec.components_of(node).kube_proxy.extra_args)))
     return units.unit(
         paths.unit_file(paths.KUBE_PROXY_UNIT),
         {
@@ -51,7 +68,7 @@ def kube_proxy_unit(spec: ClusterSpec, node: Node) -> Rendered:
                 ("StartLimitIntervalSec", "0"),
             ),
             "Service": (
-                ("ExecStart", command),
+                ("ExecStart", KUBE_PROXY.command_line(spec, node)),
                 ("Restart", "always"),
                 ("RestartSec", "1"),
                 ("LimitNOFILE", "1048576"),
@@ -59,3 +76,24 @@ def kube_proxy_unit(spec: ClusterSpec, node: Node) -> Rendered:
             "Install": (("WantedBy", "multi-user.target"),),
         },
     )
+
+
+KUBE_PROXY = Daemon(
+    name="kube-proxy",
+    key="kubeProxy",
+    unit=paths.KUBE_PROXY_UNIT,
+    program=paths.KUBE_PROXY_BIN,
+    overrides=lambda components: components.kube_proxy,
+    flags=flags,
+    owned_flags=OWNED_FLAGS,
+    ports=(ports.KUBE_PROXY_HEALTH, ports.KUBE_PROXY_METRICS),
+    certificates=certificates,
+    kubeconfig=kube_proxy_conf,
+    files=lambda spec, node, inputs: (kube_proxy_config(spec, node), kube_proxy_unit(spec, node)),
+    restarts_with=(
+        paths.unit_file(paths.KUBE_PROXY_UNIT),
+        paths.KUBE_PROXY_CONFIG,
+        paths.KUBE_PROXY_CONF,
+        paths.KUBE_PROXY_BIN,
+    ),
+)

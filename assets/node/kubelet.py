@@ -1,16 +1,58 @@
-"""The kubelet: its configuration file and its unit."""
+"""The kubelet: runs the node's pods, the control plane's among them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from assets import paths, units
-from assets.control_plane.flags import flags
-from assets.credentials.required import Leaf
+from assets.credentials.kubeconfigs import kubelet_conf
+from assets.credentials.pki import Leaf, LeafRequest
+from assets.flags import ADDRESS, KUBECONFIG, NODE_NAME, Flag, refused
 from assets.inputs import NodeInputs
+from assets.node.daemon import Daemon
 from assets.rendered import Rendered, text
 from assets.yaml_writer import document
 from kinstall.cluster import ClusterSpec, Node, ports
+
+_SERVING, _CLIENT = f"{paths.PKI}/{Leaf.KUBELET_SERVING}", f"{paths.PKI}/{Leaf.KUBELET_CLIENT}"
+
+OWNED_FLAGS = {
+    "config": "components.kubelet.config is merged into kinstall's own file",
+    "hostname-override": NODE_NAME,
+    "node-ip": ADDRESS,
+    "node-labels": "nodes[].labels decides",
+    "register-with-taints": "nodes[].taints decides",
+    "container-runtime-endpoint": "containerd's socket is the only one; leave it out",
+    **refused(KUBECONFIG, "kubeconfig", "bootstrap-kubeconfig"),
+}
+
+
+def flags(node: Node) -> tuple[Flag, ...]:
+    """What its configuration file cannot say. Labels are not here: the kubelet exits on those of roles, so all are set
+    on the Node object."""
+    return (
+        Flag("config", paths.KUBELET_CONFIG, "everything else is in the file"),
+        Flag("kubeconfig", paths.KUBELET_CONF, "without one it would run without a cluster"),
+        Flag("hostname-override", node.name, "the Node object is named as in the answers, whatever the host is called"),
+        Flag("node-ip", node.internal_ip, "a node may have several addresses: nodeIP or address in the answers"),
+    )
+
+
+def certificates(spec: ClusterSpec, node: Node) -> tuple[LeafRequest, ...]:
+    user = f"system:node:{node.name}"
+    return (
+        LeafRequest(
+            Leaf.KUBELET_SERVING,
+            node.name,
+            user,
+            "system:nodes",
+            server=True,
+            dns_names=(node.name,),
+            addresses=(node.internal_ip,),
+            path=_SERVING,
+        ),
+        LeafRequest(Leaf.KUBELET_CLIENT, node.name, user, "system:nodes", client=True, path=_CLIENT),
+    )
 
 
 def kubelet_config(spec: ClusterSpec, node: Node, inputs: NodeInputs) -> Rendered:
@@ -42,8 +84,8 @@ def kubelet_config(spec: ClusterSpec, node: Node, inputs: NodeInputs) -> Rendere
         "serializeImagePulls": False,
         "maxParallelImagePulls": 4,
         "staticPodPath": paths.MANIFESTS,
-        "tlsCertFile": f"{paths.PKI}/{Leaf.KUBELET_SERVING}.crt",
-        "tlsPrivateKeyFile": f"{paths.PKI}/{Leaf.KUBELET_SERVING}.key",
+        "tlsCertFile": f"{_SERVING}.crt",
+        "tlsPrivateKeyFile": f"{_SERVING}.key",
         # The default, /usr/libexec/kubernetes, would be made by the kubelet and stay behind.
         "volumePluginDir": paths.VOLUME_PLUGINS,
     }
@@ -61,17 +103,9 @@ def kubelet_config(spec: ClusterSpec, node: Node, inputs: NodeInputs) -> Rendere
 
 
 def kubelet_unit(spec: ClusterSpec, node: Node) -> Rendered:
-    """The unit. Labels are not given here: the kubelet exits on node-role labels, so all are set on the Node object."""
-    own = {
-        "config": paths.KUBELET_CONFIG,
-        "kubeconfig": paths.KUBELET_CONF,
-        "hostname-override": node.name,
-        "node-ip": node.internal_ip,
-    }
-    command = units.command_line((paths.KUBELET_BIN, *flags(own, spec.components_of(node).kubelet.extra_args)))
-    # The kubelet prefers the certificate it rotated itself. Where ours was renewed after that (new authority, or a
-    # node that slept past the rotated one's end), the newer file shall win.
-    ours, rotated = f"{paths.PKI}/{Leaf.KUBELET_CLIENT}.crt", paths.KUBELET_CURRENT_CERT
+    # The kubelet prefers the certificate that it rotated itself. Where ours was renewed after that (a new CA, or a node
+    # that was off past the end of the rotated one), the newer file must win.
+    ours, rotated = f"{_CLIENT}.crt", paths.KUBELET_CURRENT_CERT
     return units.unit(
         paths.unit_file(paths.KUBELET_UNIT),
         {
@@ -86,10 +120,33 @@ def kubelet_unit(spec: ClusterSpec, node: Node) -> Rendered:
             ),
             "Service": (
                 ("ExecStartPre", f"/bin/sh -c 'if [ {ours} -nt {rotated} ]; then rm -f {rotated}; fi'"),
-                ("ExecStart", command),
+                ("ExecStart", KUBELET.command_line(spec, node)),
                 ("Restart", "always"),
                 ("RestartSec", "2"),
             ),
             "Install": (("WantedBy", "multi-user.target"),),
         },
     )
+
+
+KUBELET = Daemon(
+    name="kubelet",
+    key="kubelet",
+    unit=paths.KUBELET_UNIT,
+    program=paths.KUBELET_BIN,
+    overrides=lambda components: components.kubelet,
+    flags=flags,
+    owned_flags=OWNED_FLAGS,
+    ports=(ports.KUBELET, ports.KUBELET_HEALTH),
+    certificates=certificates,
+    kubeconfig=kubelet_conf,
+    files=lambda spec, node, inputs: (kubelet_config(spec, node, inputs), kubelet_unit(spec, node)),
+    restarts_with=(
+        paths.unit_file(paths.KUBELET_UNIT),
+        paths.KUBELET_CONFIG,
+        paths.KUBELET_CONF,
+        paths.CA_CERT,
+        *(f"{pair}.{half}" for pair in (_CLIENT, _SERVING) for half in ("crt", "key")),
+        paths.KUBELET_BIN,
+    ),
+)

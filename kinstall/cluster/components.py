@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from enum import StrEnum
 from functools import reduce
 from typing import Any
 
@@ -81,22 +82,26 @@ class OwnComponents(WorkerComponents):
     etcd: ComponentOverrides = answer("etcd", guide=(33,), since="0.2", default_factory=ComponentOverrides)
 
 
+class Layer(StrEnum):
+    """Where the answers can override a component: for all nodes, for a role, for one node."""
+
+    CLUSTER = "cluster"
+    ROLE = "role"
+    NODE = "node"
+
+
 @dataclass(frozen=True, slots=True)
 class Layered:
-    """One component's overrides on one node: those of all nodes, of its role, its own, each over those before it."""
+    """One component's overrides on one node, from general to special: each layer goes over those before it."""
 
-    layers: tuple[ComponentOverrides, ...]
-
-    @property
-    def extra_args(self) -> dict[str, str]:
-        return {flag: value for layer in self.layers for flag, value in layer.extra_args.items()}
+    layers: tuple[tuple[Layer, ComponentOverrides], ...]
 
     def over(self, config: ConfigMap) -> ConfigMap:
         """The configuration with all layers over it.
 
         They are applied one after the other: put together first, a `null` that shall remove a field would be lost.
         """
-        return reduce(merge_patch, (layer.config for layer in self.layers), config)
+        return reduce(merge_patch, (overrides.config for _, overrides in self.layers), config)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,24 +117,22 @@ class NodeComponents:
     containerd: ContainerdOverrides
 
 
-def layered(cluster: Components, *own: WorkerComponents) -> NodeComponents:
-    """The cluster's overrides with `own`, from general to special, over them."""
-    every: tuple[Components | WorkerComponents, ...] = (cluster, *own)
-    planes: tuple[Components | OwnComponents, ...] = (
-        cluster,
-        *(each for each in own if isinstance(each, OwnComponents)),
-    )
+def layered(cluster: Components, role: WorkerComponents, node: WorkerComponents) -> NodeComponents:
+    """The overrides of one node: the cluster's, with its role's and its own over them."""
+    every: dict[Layer, Components | WorkerComponents] = {Layer.CLUSTER: cluster, Layer.ROLE: role, Layer.NODE: node}
+    # The role of workers has no overrides for the control plane.
+    planes = {layer: each for layer, each in every.items() if isinstance(each, (Components, OwnComponents))}
     containerd = cluster.containerd
-    for each in own:
-        told = {field.name: getattr(each.containerd, field.name) for field in fields(each.containerd)}
-        containerd = replace(containerd, **{name: value for name, value in told.items() if value is not None})
+    for each in (role, node):
+        own = {field.name: getattr(each.containerd, field.name) for field in fields(each.containerd)}
+        containerd = replace(containerd, **{name: value for name, value in own.items() if value is not None})
     return NodeComponents(
-        kubelet=Layered(tuple(each.kubelet for each in every)),
-        kube_proxy=Layered(tuple(each.kube_proxy for each in every)),
-        kube_apiserver=Layered(tuple(each.kube_apiserver for each in planes)),
-        kube_controller_manager=Layered(tuple(each.kube_controller_manager for each in planes)),
-        kube_scheduler=Layered(tuple(each.kube_scheduler for each in planes)),
-        etcd=Layered(tuple(each.etcd for each in planes)),
+        kubelet=Layered(tuple((layer, each.kubelet) for layer, each in every.items())),
+        kube_proxy=Layered(tuple((layer, each.kube_proxy) for layer, each in every.items())),
+        kube_apiserver=Layered(tuple((layer, each.kube_apiserver) for layer, each in planes.items())),
+        kube_controller_manager=Layered(tuple((layer, each.kube_controller_manager) for layer, each in planes.items())),
+        kube_scheduler=Layered(tuple((layer, each.kube_scheduler) for layer, each in planes.items())),
+        etcd=Layered(tuple((layer, each.etcd) for layer, each in planes.items())),
         containerd=containerd,
     )
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from assets.credentials import issue
-from assets.credentials.required import KeyPair, Signer
+from assets.credentials.pki import KeyPair, Signer
 from assets.pod_network import manifest
 from kinstall import files
 from kinstall.answers.rules.security import own_authorities_of

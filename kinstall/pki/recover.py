@@ -14,7 +14,8 @@ from typing import Any
 import yaml
 
 from assets import paths
-from assets.credentials.required import KeyPair, Leaf, LeafRequest, wanted_leaves
+from assets.credentials.pki import KeyPair, Leaf, LeafRequest
+from assets.credentials.required import wanted_leaves
 from kinstall.cluster import ClusterSpec, Node
 from kinstall.engine.host import Host
 from kinstall.errors import KinstallError

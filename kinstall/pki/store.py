@@ -14,15 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from assets.credentials import issue
-from assets.credentials.required import (
-    CA_COMMON_NAMES,
-    ClusterPki,
-    KeyPair,
-    LeafRequest,
-    Signer,
-    SigningKey,
-    wanted_leaves,
-)
+from assets.credentials.pki import CA_COMMON_NAMES, ClusterPki, KeyPair, LeafRequest, Signer, SigningKey
+from assets.credentials.required import wanted_leaves
 from kinstall import files
 from kinstall.cluster import ClusterSpec
 from kinstall.errors import KinstallError

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from assets import paths
 from assets.addons.coredns import coredns_objects
 from assets.kubectl import ADMIN, APPLY
+from assets.node.kube_proxy import KUBE_PROXY
 from assets.rendered import Rendered
 from assets.yaml_writer import documents
 from kinstall.cluster import Node
@@ -36,16 +37,7 @@ def network(inputs: Inputs, node: Node, files: Mapping[str, tuple[Rendered, ...]
         "iptables": "iptables-save -t nat 2>/dev/null | grep -q KUBE-SERVICES",
     }[spec.networking.proxy_mode]
     return (
-        Unit(
-            paths.KUBE_PROXY_UNIT,
-            (
-                paths.unit_file(paths.KUBE_PROXY_UNIT),
-                paths.KUBE_PROXY_CONFIG,
-                paths.KUBE_PROXY_CONF,
-                paths.KUBE_PROXY_BIN,
-            ),
-            undo=cleanup.KUBE_PROXY,
-        ),
+        Unit(KUBE_PROXY.unit, KUBE_PROXY.restarts_with, undo=cleanup.KUBE_PROXY),
         # It looks for its own rules only once an hour: after somebody's `nft flush ruleset` it has to start anew. That
         # they lack the API's address for a while is no reason: so they do while the API server restarts.
         Script(

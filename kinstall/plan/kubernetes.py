@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from assets import catalog, objects, paths
+from assets import catalog, objects
 from assets.credentials import kubeconfigs
 from assets.kubectl import ADMIN, APPLY, KUBECTL
+from assets.node.kubelet import KUBELET
 from assets.yaml_writer import documents
 from kinstall.cluster import Node, ports
 from kinstall.diagnosis.explain import diagnose_program
@@ -15,18 +16,10 @@ from kinstall.plan.node_inputs import OBJECTS, RESTART, Files, Inputs, applied, 
 
 def kubelets(inputs: Inputs, node: Node, files: Files) -> tuple[Step, ...]:
     own = as_files((*files[catalog.KUBERNETES], *files[catalog.CONTROL_PLANE]))
-    kubelet = (
-        paths.unit_file(paths.KUBELET_UNIT),
-        paths.KUBELET_CONFIG,
-        paths.KUBELET_CONF,
-        paths.CA_CERT,
-        *sorted(file.path for file in own if file.path.startswith(f"{paths.PKI}/kubelet")),
-        paths.KUBELET_BIN,
-    )
     return (
         *folders(node, catalog.KUBERNETES, catalog.CONTROL_PLANE),
         *own,
-        Unit(paths.KUBELET_UNIT, kubelet, undo=cleanup.KUBELET),
+        Unit(KUBELET.unit, KUBELET.restarts_with, undo=cleanup.KUBELET),
     )
 
 

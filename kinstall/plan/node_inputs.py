@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from shlex import quote
 
 from assets import catalog, paths
-from assets.credentials.required import ClusterPki
+from assets.credentials.pki import ClusterPki
 from assets.inputs import MirrorAccess, NodeInputs
 from assets.kubectl import ADMIN, APPLY
 from assets.pod_network import pod_network

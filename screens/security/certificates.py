@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from assets.credentials.required import CA_COMMON_NAMES, LeafRequest, Signer, wanted_leaves
+from assets.credentials.pki import CA_COMMON_NAMES, LeafRequest, Signer
+from assets.credentials.required import wanted_leaves
 from kinstall.cluster import ClusterSpec
 
 

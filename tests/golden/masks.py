@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
-from assets.credentials.required import ClusterPki, KeyPair, SigningKey
+from assets.credentials.pki import ClusterPki, KeyPair, SigningKey
 from kinstall.cluster import ClusterSpec
 from kinstall.pki.store import ensure_pki
 

@@ -4,28 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from assets.control_plane.static_pods import COMPONENTS
+from assets.node import DAEMONS
 from assets.pod_network import pod_network
 from kinstall.cluster import ports as numbers
 from kinstall.cluster.subnets import within
 from kinstall.findings import Finding, Severity
 from kinstall.preflight.check import NodeView, check, error, ok, warning
 
-# Port → (what listens there, the names its process may have). Kubernetes' own list plus the health ports.
-CONTROL_PLANE_PORTS = {
-    numbers.API_SERVER: "kube-apiserver",
-    numbers.ETCD_CLIENT: "etcd",
-    numbers.ETCD_PEER: "etcd",
-    numbers.ETCD_METRICS: "etcd",
-    numbers.CONTROLLER_MANAGER: "kube-controller-manager",
-    numbers.SCHEDULER: "kube-scheduler",
-}
+# Port → what listens there. Kubernetes' own list plus the health ports.
+CONTROL_PLANE_PORTS = {port: each.name for each in COMPONENTS for port in each.ports}
 GATEWAY_PORTS = {numbers.GATEWAY: "kubectl"}
-NODE_PORTS = {
-    numbers.KUBELET: "kubelet",
-    numbers.KUBELET_HEALTH: "kubelet",
-    numbers.KUBE_PROXY_HEALTH: "kube-proxy",
-    numbers.KUBE_PROXY_METRICS: "kube-proxy",
-}
+NODE_PORTS = {port: each.name for each in DAEMONS for port in each.ports}
 
 
 def ports_of(view: NodeView) -> dict[int, str]:

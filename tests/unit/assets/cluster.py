@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from assets.catalog import rendered_for
-from assets.credentials.required import ClusterPki
+from assets.credentials.pki import ClusterPki
 from assets.inputs import NodeInputs
 from assets.rendered import Rendered
 from kinstall.cluster import CONTROL_PLANE, WORKER, ClusterSpec, Node

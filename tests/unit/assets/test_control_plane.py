@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from assets import paths
-from assets.control_plane.flags import flags
-from assets.control_plane.static_pods import CA_FOLDERS
-from assets.credentials.required import ClusterPki, Leaf, Signer
+from assets.credentials.pki import ClusterPki, Leaf, Signer
 from kinstall.cluster import CONTROL_PLANE, ClusterSpec, ComponentOverrides, Components, Node
+from kinstall.facts.model import CA_FOLDERS
 from kinstall.pki.store import ensure_pki
 from tests.unit.assets.cluster import NOW, SPEC, files_of, loaded, pki_in
 
@@ -86,16 +85,11 @@ def test_only_authority_folders_that_exist_are_mounted(pki: ClusterPki) -> None:
         return {volume["hostPath"]["path"] for volume in volumes} & set(CA_FOLDERS)
 
     assert folders() == set()
-    assert folders("/etc/ssl/certs", "/etc/pki/tls/certs") == {"/etc/ssl/certs", "/etc/pki/tls/certs"}
+    assert folders("/etc/ssl/certs", "/etc/pki") == {"/etc/ssl/certs", "/etc/pki"}
     for component in COMPONENTS:
         for volume in pod(SPEC, pki, component, ca_folders=CA_FOLDERS)["spec"]["volumes"]:
             created = volume["hostPath"]["type"].endswith("OrCreate")
             assert created == (volume["hostPath"]["path"] == paths.ETCD_DATA)
-
-
-def test_extra_args_override_and_add() -> None:
-    """An answer wins over kinstall's own flag, a new one is added, an empty value is still written."""
-    assert flags({"b": "1", "c": "2"}, {"a": "", "b": "3"}) == ("--a=", "--b=3", "--c=2")
 
 
 def test_extra_args_reach_their_component_only(pki: ClusterPki) -> None:

@@ -84,7 +84,8 @@ def test_a_node_keeps_its_pods_from_it(tmp_path: Path) -> None:
 
 def test_nothing_of_it_in_mode_https_and_on_workers() -> None:
     """No file, no certificate."""
-    from assets.credentials.required import Leaf, wanted_leaves
+    from assets.credentials.pki import Leaf
+    from assets.credentials.required import wanted_leaves
 
     http = spec("192.0.2.0/24")
     worker, plane = http.workers[0], http.control_planes[0]

@@ -9,7 +9,8 @@ import pytest
 from cryptography.x509 import load_pem_x509_certificate
 
 from assets.credentials import issue
-from assets.credentials.required import KeyPair, Leaf, LeafRequest, Signer, wanted_leaves
+from assets.credentials.pki import KeyPair, Leaf, LeafRequest, Signer
+from assets.credentials.required import wanted_leaves
 from kinstall.cluster import Security
 from tests.unit.assets.cluster import NOW, SPEC
 

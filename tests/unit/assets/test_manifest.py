@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from assets.control_plane.flags import controller_manager
+from assets.control_plane.controller_manager import CONTROLLER_MANAGER
 from assets.pod_network import POD_NETWORKS
 from assets.pod_network.manifest import Thing, Unusable, read
 from kinstall.cluster import Networking
@@ -105,6 +105,6 @@ def test_ranges_are_planned_or_allocated_and_never_both(name: str) -> None:
     """Where kinstall keeps the ways between nodes it gives the ranges; else the controller manager does."""
     networking = Networking(pod_network=name, node_cidr_mask_size=25)
     assert networking.plans_ranges == (POD_NETWORKS[name].keeper is not None)
-    command = controller_manager(replace(SPEC, networking=networking), SPEC.nodes[0])
+    command = [str(flag) for flag in CONTROLLER_MANAGER.flags(replace(SPEC, networking=networking), SPEC.nodes[0])]
     assert (f"--allocate-node-cidrs={'false' if networking.plans_ranges else 'true'}") in command
     assert ("--node-cidr-mask-size=25" in command) != networking.plans_ranges

@@ -10,7 +10,7 @@ import pytest
 
 from assets import catalog, paths, units
 from assets.container_runtime import containerd
-from assets.credentials.required import ClusterPki
+from assets.credentials.pki import ClusterPki
 from assets.inputs import MirrorAccess
 from assets.node import kernel
 from assets.yaml_writer import document
@@ -60,7 +60,7 @@ def test_the_same_inputs_give_the_same_bytes(pki: ClusterPki) -> None:
 def test_every_file_lies_in_a_group_once(pki: ClusterPki) -> None:
     """No path is rendered twice, and a manifest comes after all that its pod reads."""
     groups = catalog.rendered_for(SPEC, SPEC.nodes[0], pki, inputs_of("cp1"))
-    order = [file.path for group in catalog.GROUPS for file in groups[group]]
+    order = [file.path for group in groups.values() for file in group]
     assert len(order) == len(set(order))
     first_manifest = min(order.index(paths.manifest(name)) for name in ("etcd", "kube-apiserver"))
     assert all(path.startswith(paths.MANIFESTS) for path in order[first_manifest:])

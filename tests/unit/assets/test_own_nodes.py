@@ -8,7 +8,7 @@ import pytest
 from cryptography import x509
 
 from assets import paths
-from assets.credentials.required import ClusterPki, Leaf
+from assets.credentials.pki import ClusterPki, Leaf
 from assets.objects import node_labels
 from kinstall.cluster import (
     ClusterSpec,

@@ -11,7 +11,7 @@ from cryptography.x509 import load_pem_x509_certificate
 
 from assets.credentials import issue
 from assets.credentials.issue import ca_fingerprint
-from assets.credentials.required import Leaf, Signer
+from assets.credentials.pki import Leaf, Signer
 from kinstall.cluster import ClusterSpec, Networking, OwnAuthorities, OwnAuthority, Security
 from kinstall.errors import InvalidAnswers
 from kinstall.operations import operator_files

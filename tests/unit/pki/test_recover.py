@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from assets import paths
-from assets.credentials.required import Leaf
+from assets.credentials.pki import Leaf
 from kinstall.engine.host import Host
 from kinstall.errors import Unreachable
 from kinstall.pki.recover import recover_pki

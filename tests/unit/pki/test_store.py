@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.credentials.required import Leaf, Signer
+from assets.credentials.pki import Leaf, Signer
 from kinstall.cluster import WORKER, Node, Security
 from kinstall.pki.store import PkiMissing, PkiUnusable, ensure_pki, read_back
 from tests.unit.assets.cluster import NOW, SPEC

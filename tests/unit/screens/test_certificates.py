@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from assets.credentials.required import Leaf, Signer
+from assets.credentials.pki import Leaf, Signer
 from kinstall.answers.fields import keys_of
 from kinstall.cluster import Security
 from screens.draft.draft import Draft

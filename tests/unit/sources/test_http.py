@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from assets.credentials import issue
-from assets.credentials.required import Leaf, LeafRequest
+from assets.credentials.pki import Leaf, LeafRequest
 from kinstall.sources import http
 
 Reply = Callable[[BaseHTTPRequestHandler], None]
