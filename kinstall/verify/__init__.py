@@ -4,7 +4,7 @@
 changed something.
 """
 
-from kinstall.verify.readonly import read_only
+from kinstall.verify.look import read_only
 from kinstall.verify.results import CheckResult, any_failed, as_dict
 from kinstall.verify.with_pods import full
 

@@ -14,6 +14,8 @@ SPREAD, HOST = "spread", "host"
 CONTAINER = "agnhost"
 PORT = 8080
 SERVICE_PORT = 80
+LOG_LINE = "HTTP server"
+"""What agnhost's log says for certain."""
 WORKLOADS = (f"deployment/{SPREAD}", f"daemonset/{HOST}")
 
 _OWN = {"app.kubernetes.io/managed-by": "kinstall", "app.kubernetes.io/component": "verify"}

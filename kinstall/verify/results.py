@@ -23,18 +23,6 @@ class CheckResult:
     node: str = ""
 
 
-def passed(check: str, message: str, node: str = "", seconds: float = 0.0) -> CheckResult:
-    return CheckResult(check, Outcome.OK, message, seconds, node)
-
-
-def failed(check: str, message: str, node: str = "", seconds: float = 0.0) -> CheckResult:
-    return CheckResult(check, Outcome.FAILED, message, seconds, node)
-
-
-def skipped(check: str, message: str, node: str = "") -> CheckResult:
-    return CheckResult(check, Outcome.SKIPPED, message, 0.0, node)
-
-
 def as_dict(result: CheckResult) -> dict[str, Any]:
     """The result as JSON-ready data: check, outcome, message, seconds, node."""
     return {**asdict(result), "outcome": result.outcome.value, "seconds": round(result.seconds, 3)}

@@ -10,6 +10,7 @@ from assets.pod_network import Keeper, pod_network
 from kinstall.cluster import ClusterSpec
 from kinstall.verify import objects
 from kinstall.verify.ground import CheckPod
+from kinstall.verify.program import Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +22,18 @@ class Lost:
 
 
 def route_questions(lost: Iterable[Lost]) -> dict[str, list[str]]:
-    """Node → addresses of pods whose route from there is to be told: both ways of each pair."""
+    """Node → addresses of pods whose route from there is of interest: both ways of each pair."""
     asked: dict[str, list[str]] = {}
     for pair in lost:
         for here, there in ((pair.source, pair.target), (pair.target, pair.source)):
             if there.address not in asked.setdefault(here.node, []):
                 asked[here.node].append(there.address)
     return asked
+
+
+def route_call(addresses: Iterable[str]) -> Call:
+    """How a node sends packets to each address: `route ADDRESS TEXT` records."""
+    return Call("routes", ("print_routes", *addresses))
 
 
 def route_causes(spec: ClusterSpec, lost: Iterable[Lost], routes: Mapping[tuple[str, str], str]) -> dict[str, str]:

@@ -11,25 +11,27 @@ from kinstall.cluster import ClusterSpec
 from kinstall.engine.events import Outcome
 from kinstall.errors import Cancelled, TransportError
 from kinstall.transport.channel import Channel
-from kinstall.verify import manifest, objects, programs
-from kinstall.verify.answers import Answer, explained_by, groups, results_of
-from kinstall.verify.ground import FROM_HOST, PER_NODE, POD_TO_POD, Ground, commands, ground_of
-from kinstall.verify.objects import NODE_READY
-from kinstall.verify.programs import Record, of_kind
-from kinstall.verify.readonly import Look, look, run
-from kinstall.verify.results import CheckResult, failed, passed, skipped
-from kinstall.verify.routes import Lost, route_causes, route_questions
+from kinstall.verify import manifest, objects
+from kinstall.verify.check import ActiveCheck, Place, PodCheck, PodQuestion, PodView, skipped
+from kinstall.verify.checks import POD_CHECKS
+from kinstall.verify.checks.check_pods import CHECK_PODS
+from kinstall.verify.checks.clean_up import CLEAN_UP
+from kinstall.verify.checks.node_ready import NODE_READY
+from kinstall.verify.checks.pod_replaced import POD_REPLACED
+from kinstall.verify.checks.pod_to_pod import POD_TO_POD, lost
+from kinstall.verify.ground import CheckPod, Ground
+from kinstall.verify.look import Look, look
+from kinstall.verify.node import ask
+from kinstall.verify.program import DONE, WAIT, Call, program
+from kinstall.verify.records import Record, of_kind
+from kinstall.verify.results import CheckResult
+from kinstall.verify.routes import Lost, route_call, route_causes, route_questions
+from kinstall.verify.workspace import Workspace
 
-CHECK_PODS, REPLACED, CLEAN_UP, CONNECTION = "check pods", "pod replaced", "clean-up", "connection"
-PODS_SECONDS = 90.0
-HOPELESS_SECONDS = 20.0
-REPLACED_SECONDS = 40.0
-CLEAN_UP_SECONDS = (15, 30)
-RETRY_SECONDS = 2.0
-SLICE_SECONDS = 5
-"""A wait on the node lasts this long at most, so that a cancelled check ends soon."""
 STALE_SECONDS = 900.0
-_HOPELESS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerError", "CrashLoopBackOff")
+AT_ONCE = 6
+"""kubectl processes at a time: each costs 0.1 to 0.2 s of a core."""
+NO_POD = "no check pod is ready there"
 
 OnResult = Callable[[CheckResult], None]
 
@@ -45,8 +47,9 @@ def full(
     """Check everything, in seconds: see read_only() for the first part; then pods on every node are made and asked.
 
     `hosts`: node name → connected channel. `has_resolver`: whether CoreDNS forwards names to a resolver of the hosts.
-    `on_result` hears each result once, on the calling thread. `patience`: seconds that what is still starting
-    (after an installation, say) may take, and kube-proxies to learn of a service. An ill cluster is a failed result.
+    `on_result` gets each result once, on the calling thread. `patience`: seconds that what is still starting
+    (after an installation, say) may take, and kube-proxies to learn of a service. What is not healthy is a failed
+    result.
 
     Raises:
         Cancelled: `cancel` was set; what was made is removed first.
@@ -66,26 +69,24 @@ class _Full:
     ) -> None:
         self.spec, self.hosts, self.has_resolver = spec, hosts, has_resolver
         self.on_result, self.cancel = on_result, cancel
-        self.namespace = manifest.new_namespace()
         self.patience, self.patient_until = patience, time.monotonic() + patience
-        self.front = ""
         self.made: list[CheckResult] = []
-        self.ill: Sequence[CheckResult] = ()
+        self.unhealthy: Sequence[CheckResult] = ()
 
     def run(self) -> list[CheckResult]:
         seen = self._look()
         while seen.objects is None and seen.may_pass and self._patient(self.patient_until):
             seen = self._look()
-        # What is not well may still be starting: it is looked at again at the end, and meanwhile the rest is checked.
-        told = [each for each in seen.results if each.outcome is not Outcome.FAILED]
-        self.ill = [each for each in seen.results if each.outcome is Outcome.FAILED]
-        for result in told:
+        # What is not healthy may still be starting: it is looked at again at the end; meanwhile the rest is checked.
+        final = [each for each in seen.results if each.outcome is not Outcome.FAILED]
+        self.unhealthy = [each for each in seen.results if each.outcome is Outcome.FAILED]
+        for result in final:
             self.on_result(result)
         if seen.objects is None:
-            self._tell(skipped(CHECK_PODS, "the API does not answer"))
+            self._report(CHECK_PODS.result(skipped("the API does not answer")))
         else:
             self._with_pods(seen)
-        return [*self._settled(seen, told), *self.made]
+        return [*self._settled(seen, final), *self.made]
 
     def _look(self) -> Look:
         seen = look(self.spec, self.hosts)
@@ -100,151 +101,98 @@ class _Full:
         self._stop_if_cancelled()
         return True
 
-    def _settled(self, seen: Look, told: Sequence[CheckResult]) -> list[CheckResult]:
+    def _settled(self, seen: Look, final: Sequence[CheckResult]) -> list[CheckResult]:
         """The look's results in their order, after what was starting has had its time."""
-        if len(told) == len(seen.results):
-            return seen.results
+        if len(final) == len(seen.results):
+            return list(seen.results)
         again = self._look()
         while again.may_pass and self._patient(self.patient_until):
             again = self._look()
-        before = {(result.check, result.node): result for result in told}
-        final = [before.get((each.check, each.node), each) for each in again.results]
-        for result in final:
+        before = {(result.check, result.node): result for result in final}
+        settled = [before.get((each.check, each.node), each) for each in again.results]
+        for result in settled:
             if (result.check, result.node) not in before:
                 self.on_result(result)
-        return final
+        return settled
 
     def _with_pods(self, seen: Look) -> None:
-        self.front = seen.front
         stale = objects.stale_namespaces(seen.objects or (), manifest.PREFIX, seen.now, STALE_SECONDS)
+        down = frozenset(each.node for each in self.unhealthy if each.check == NODE_READY.name)
+        workspace = Workspace(self.spec, self.hosts, seen.front, self.cancel, stale, down)
         try:
-            self._checks(stale)
+            self._checks(workspace)
         except TransportError as error:
-            self._tell(failed(CONNECTION, error.what.removeprefix(f"{self.front}: "), self.front))
+            words = error.what.removeprefix(f"{seen.front}: ")
+            self._report(CheckResult("connection", Outcome.FAILED, words, node=seen.front))
         finally:
-            self._clean_up()
+            self._active(CLEAN_UP, workspace)
 
-    def _checks(self, stale: Sequence[str]) -> None:
-        started = time.monotonic()
-        created = self._on_front(programs.create_program(stale), manifest.manifest(self.spec, self.namespace))
-        if not _went_well(created, "created"):
-            self._tell(failed(CHECK_PODS, f"could not be created: {_words(created)}"))
+    def _checks(self, workspace: Workspace) -> None:
+        self._active(CHECK_PODS, workspace)
+        ground = workspace.ground
+        if ground is None:
             return
-        ground = self._wait_for_pods(started + PODS_SECONDS)
-        self._tell(_pods_result(self.spec, ground, time.monotonic() - started))
         if not ground.spread and not ground.host:
-            for check in PER_NODE:
-                self._tell(skipped(check, "no check pod is ready"))
+            for check in POD_CHECKS:
+                self._report(check.result(skipped("no check pod is ready")))
             return
-        results, lost = self._asked(ground)
-        causes = self._routes(lost)
-        for result in results:
-            why = causes.get(result.node, "") if result.check == POD_TO_POD else explained_by(result, self.ill)
-            self._tell(replace(result, message=f"{result.message}; {why}") if why else result)
-        self._replace(ground)
+        for result in self._asked(workspace, ground):
+            self._report(result)
+        self._active(POD_REPLACED, workspace)
 
-    def _asked(self, ground: Ground) -> tuple[list[CheckResult], list[Lost]]:
-        """What the pods on `ground` answer; those that ask for services again while patience lasts."""
-        wanted = commands(self.spec, ground, has_resolver=self.has_resolver)
-        answers: dict[tuple[str, str], Answer] = {}
+    def _asked(self, workspace: Workspace, ground: Ground) -> list[CheckResult]:
+        """The results of every check with pods, node after node; what reaches no service asks again while patience
+        lasts."""
+        commands = commands_of(self.spec, ground, has_resolver=self.has_resolver)
+        views: dict[tuple[str, str], PodView] = {}
         until = time.monotonic() + self.patience
         while True:
-            told = groups(self._on_front(programs.pods_program(self.namespace, wanted)))
-            answers |= {(each.head.field(1), each.head.field(2)): each for each in told}
-            results, lost = results_of(self.spec, ground, list(answers.values()), has_resolver=self.has_resolver)
+            records = workspace.ask(pods_calls(workspace.namespace, commands))
+            views |= views_of(PodQuestion(self.spec, ground, "", self.has_resolver), records)
+            pairs = [(check, self._result(check, node.name, views)) for node in self.spec.nodes for check in POD_CHECKS]
             # A kube-proxy that lost the API server for a while asks it for new services only up to half a minute after
-            # it is back (client-go's reflector doubles its delay up to 30 s). One that is ill learns nothing.
+            # it is back (client-go's reflector doubles its delay up to 30 s). One that is down learns nothing.
             late = {
-                each.node
-                for each in results
-                if each.check in FROM_HOST and each.outcome is Outcome.FAILED and not explained_by(each, self.ill)
+                result.node
+                for check, result in pairs
+                if check.place is Place.HOST
+                and result.outcome is Outcome.FAILED
+                and not _behind(check, result, self.unhealthy)
             }
             if not late or not self._patient(until):
-                return results, lost
-            wanted = [each for each in wanted if each[0] == "host" and each[1] in late]
+                break
+            commands = [each for each in commands if each[0] == "host" and each[1] in late]
+        routes = self._routes([pair for (kind, _), view in views.items() if kind == "pod" for pair in lost(view)])
+        return [self._explained(check, result, routes) for check, result in pairs]
 
-    def _wait_for_pods(self, deadline: float) -> Ground:
-        """The pods once all are ready, or as they stand at the deadline or when waiting is of no use."""
-        hopeless_at = time.monotonic() + HOPELESS_SECONDS
-        while True:
-            found = self._waited()
-            ground = ground_of(self.spec, found)
-            now = time.monotonic()
-            down = {each.node for each in self.ill if each.check == NODE_READY}
-            hopeless = all(node in down or _is_hopeless(why) for node, why in ground.reasons.items())
-            if not ground.reasons or now > deadline or (hopeless and now > hopeless_at):
-                return ground
-            self.cancel.wait(0.2)
-            self._stop_if_cancelled()
+    def _result(self, check: PodCheck, node: str, views: Mapping[tuple[str, str], PodView]) -> CheckResult:
+        view = views.get((_COMMAND[check.place], node))
+        if view is None:
+            return check.result(skipped(NO_POD), node)
+        if check.place in (Place.POD, Place.HOST) and not view.began:
+            return check.result(skipped("kubectl exec does not work there"), node)
+        return check.result(check.judge(view), node)
 
-    def _waited(self) -> list[objects.Object]:
-        told = self._on_front(programs.wait_program(self.namespace, manifest.WORKLOADS, SLICE_SECONDS))
-        return objects.items("".join(each.text for each in of_kind(told, "objects"))) or []
+    def _explained(self, check: PodCheck, result: CheckResult, routes: Mapping[str, str]) -> CheckResult:
+        why = routes.get(result.node, "") if check is POD_TO_POD else _behind(check, result, self.unhealthy)
+        failed = result.outcome is Outcome.FAILED
+        return replace(result, message=f"{result.message}; {why}") if why and failed else result
 
-    def _routes(self, lost: Sequence[Lost]) -> dict[str, str]:
+    def _routes(self, pairs: Sequence[Lost]) -> dict[str, str]:
         routes: dict[tuple[str, str], str] = {}
-        for node, addresses in route_questions(lost).items():
+        for node, addresses in route_questions(pairs).items():
             if node in self.hosts:
                 try:
-                    told = run(self.hosts[node], programs.route_program(addresses))
+                    records = ask(self.hosts[node], program([route_call(addresses)]))
                 except TransportError:
                     continue
-                routes |= {(node, each.field(1)): each.field(2) for each in of_kind(told, "route")}
-        return route_causes(self.spec, lost, routes)
+                routes |= {(node, each.field(1)): each.field(2) for each in of_kind(records, "route")}
+        return route_causes(self.spec, pairs, routes)
 
-    def _replace(self, ground: Ground) -> None:
-        """Delete the last node's pod and see another one take its place."""
-        if not ground.spread:
-            self._tell(skipped(REPLACED, "no check pod of the Deployment is ready"))
-            return
-        self._stop_if_cancelled()
-        started = time.monotonic()
-        victim = list(ground.spread.values())[-1]
-        deleted = self._on_front(programs.delete_pod_program(self.namespace, victim.name))
-        if not _went_well(deleted, "deleted"):
-            self._tell(failed(REPLACED, f"{victim.name} could not be deleted: {_words(deleted)}", victim.node))
-            return
-        while True:
-            now = ground_of(self.spec, self._waited())
-            successor = now.spread.get(victim.node)
-            seconds = time.monotonic() - started
-            if successor and successor.name != victim.name:
-                message = f"{successor.name} took the place of {victim.name}"
-                self._tell(passed(REPLACED, message, victim.node, seconds))
-                return
-            if seconds > REPLACED_SECONDS:
-                why = now.reasons.get(victim.node, "no new pod was made")
-                self._tell(failed(REPLACED, f"{victim.name} was deleted; {why}", victim.node, seconds))
-                return
-            self.cancel.wait(0.2)
-            self._stop_if_cancelled()
+    def _active(self, check: ActiveCheck, workspace: Workspace) -> None:
+        self._report(check.result(check.run(workspace)))
 
-    def _clean_up(self) -> None:
-        """Remove the namespace, through another control plane or once more where the first try fails."""
-        started = time.monotonic()
-        others = [node.name for node in self.spec.control_planes if node.name in self.hosts and node.name != self.front]
-        why = ""
-        for turn, front in enumerate([self.front, *others, self.front]):
-            if turn:
-                time.sleep(RETRY_SECONDS)
-            try:
-                removed = run(self.hosts[front], programs.remove_program(self.namespace, *CLEAN_UP_SECONDS))
-            except TransportError as error:
-                why = error.what
-                continue
-            if _went_well(removed, "removed"):
-                self._tell(passed(CLEAN_UP, f"namespace {self.namespace} is gone", seconds=time.monotonic() - started))
-                return
-            why = _words(removed)
-        mend = f"`kubectl delete namespace {self.namespace}` removes it"
-        self._tell(failed(CLEAN_UP, f"{why}; {mend}", seconds=time.monotonic() - started))
-
-    def _on_front(self, program: str, payload: bytes = b"") -> tuple[Record, ...]:
-        told = run(self.hosts[self.front], program, payload)
-        self._stop_if_cancelled()
-        return told
-
-    def _tell(self, result: CheckResult) -> None:
+    def _report(self, result: CheckResult) -> None:
         self.made.append(result)
         self.on_result(result)
 
@@ -253,26 +201,80 @@ class _Full:
             raise Cancelled("verify was stopped", "the cluster was left as it is; `kinstall verify` starts again")
 
 
-def _pods_result(spec: ClusterSpec, ground: Ground, seconds: float) -> CheckResult:
-    if not ground.reasons:
-        return passed(CHECK_PODS, f"ready on {len(spec.nodes)} of {len(spec.nodes)} nodes", seconds=seconds)
-    nodes: dict[str, list[str]] = {}
+_COMMAND = {Place.POD: "pod", Place.HOST: "host", Place.EXEC: "pod", Place.LOGS: "logs"}
+"""Whose output a check judges."""
+
+Command = tuple[str, str, tuple[str, ...]]
+"""(kind, node, words after `kubectl -n NAMESPACE`)"""
+
+
+def commands_of(spec: ClusterSpec, ground: Ground, *, has_resolver: bool) -> list[Command]:
+    """An exec into each pod, and the logs of one per node."""
+    commands: list[Command] = []
     for node in spec.nodes:
-        if node.name in ground.reasons:
-            nodes.setdefault(ground.reasons[node.name], []).append(node.name)
-    why = " | ".join(f"{', '.join(names)}: {why}" for why, names in nodes.items())
-    return failed(CHECK_PODS, why, seconds=seconds)
+        question = PodQuestion(spec, ground, node.name, has_resolver)
+        pod, host = ground.spread.get(node.name), ground.host.get(node.name)
+        if pod:
+            commands.append(("pod", node.name, _exec(pod, pod_program(question, Place.POD))))
+            commands.append(("logs", node.name, ("logs", pod.name, "--limit-bytes=4000")))
+        if host:
+            commands.append(("host", node.name, _exec(host, pod_program(question, Place.HOST))))
+    return commands
 
 
-def _is_hopeless(why: str) -> bool:
-    return any(word in why for word in _HOPELESS)
+def _exec(pod: CheckPod, script: str) -> tuple[str, ...]:
+    return ("exec", pod.name, "-c", manifest.CONTAINER, "--", "sh", "-c", script)
 
 
-def _went_well(records: Sequence[Record], kind: str) -> bool:
-    return any(each.kind == kind and each.field(1) == "0" for each in records)
+def pod_program(question: PodQuestion, place: Place) -> str:
+    """What a check pod runs: what may run at once, then the rest one after the other."""
+    calls = [call for check in POD_CHECKS if check.place is place for call in check.asks(question)]
+    together, others = [c for c in calls if c.at_once], [c for c in calls if not c.at_once]
+    begin, end = Call("inside_pod", ("report", "inside")), Call("inside_pod", ("exit", "0"))
+    return program([begin, *together, WAIT, *others, end])
 
 
-def _words(records: Sequence[Record]) -> str:
-    """What kubectl said, in one line."""
-    said = objects.flat(" ".join(each.text for each in records))
-    return said or "the program on the node ended early"
+def pods_calls(namespace: str, commands: Sequence[Command]) -> list[Call]:
+    """Some at once; `result kind node status began ended` records, each followed by what the command printed."""
+    calls = [Call("kubectl", ("begin_work",))]
+    for index, (_, _, words) in enumerate(commands):
+        calls.append(Call("kubectl", ("at_once", str(index), "-n", namespace, *words), at_once=True))
+        if index % AT_ONCE == AT_ONCE - 1:
+            calls += [WAIT, Call("prelude", ("report", "tick"))]  # a program that is silent for long counts as lost
+    results = [
+        Call("kubectl", ("print_result", str(index), kind, node)) for index, (kind, node, _) in enumerate(commands)
+    ]
+    return [*calls, WAIT, *results, DONE]
+
+
+def views_of(question: PodQuestion, records: Sequence[Record]) -> dict[tuple[str, str], PodView]:
+    """(kind, node) → the answer: a pod's records follow the one of the command that ran in it."""
+    heads: list[Record] = []
+    tails: list[list[Record]] = []
+    for record in records:
+        if record.kind == "result":
+            heads.append(record)
+            tails.append([])
+        elif heads:
+            tails[-1].append(record)
+    return {
+        (head.field(1), head.field(2)): PodView(
+            question.spec, question.ground, head.field(2), question.has_resolver, head, tuple(tail)
+        )
+        for head, tail in zip(heads, tails, strict=True)
+    }
+
+
+def _behind(check: PodCheck, result: CheckResult, unhealthy: Sequence[CheckResult]) -> str:
+    """Which failed results of the look are behind a failed one: kube-proxy's for services, CoreDNS's for names."""
+    if result.outcome is not Outcome.FAILED:
+        return ""
+    behind = []
+    for each in unhealthy:
+        if each.check not in check.rests_on:
+            continue
+        if not each.node:
+            behind.append(f"{each.check} is not healthy")
+        elif each.node == result.node or f"{each.node}: " in result.message:
+            behind.append(f"{each.check} on {each.node} is not healthy")
+    return f"{' and '.join(behind)}: see there" if behind else ""

@@ -27,7 +27,7 @@ from kinstall.cluster import (
     WorkerComponents,
 )
 from kinstall.cluster.immutable import identity, immutable_changes, moved_nodes
-from kinstall.verify.readonly import proxy_health_url
+from kinstall.verify.checks.kube_proxy import health_url
 from tests.unit.assets.cluster import SPEC, files_of, loaded, pki_in
 
 
@@ -128,8 +128,8 @@ def test_kube_proxys_health_is_asked_where_that_node_has_it() -> None:
     """A node's own port is its own."""
     own = OwnComponents(kube_proxy=configured({"healthzBindAddress": "127.0.0.1:9"}))
     spec = with_node(SPEC, "w1", components=own)
-    assert proxy_health_url(spec, spec.node("w1")) == "http://127.0.0.1:9/healthz"
-    assert proxy_health_url(spec, spec.node("w2")) == "http://127.0.0.1:10256/healthz"
+    assert health_url(spec, spec.node("w1")) == "http://127.0.0.1:9/healthz"
+    assert health_url(spec, spec.node("w2")) == "http://127.0.0.1:10256/healthz"
 
 
 def two_addresses(spec: ClusterSpec) -> ClusterSpec:

@@ -1,4 +1,4 @@
-"""A cluster for verify's tests: it answers verify's programs as nodes do, and can be ill in many ways."""
+"""A cluster for verify's tests: it answers verify's programs as nodes do, and can be unhealthy in many ways."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def check_pods(turn: int = 0) -> list[dict[str, Any]]:
 
 @dataclass
 class FakeCluster:
-    """Shared by the channels of all nodes; every field is something a test can make ill."""
+    """Shared by the channels of all nodes; every field is something a test can make unhealthy."""
 
     objects: list[dict[str, Any]] = field(default_factory=healthy_objects)
     pods: Callable[[int], list[dict[str, Any]]] = check_pods
@@ -107,7 +107,7 @@ class FakeCluster:
 
 
 class FakeChannel:
-    """Answers one node's programs, told apart by the commands in them."""
+    """Answers one node's programs, told apart by the calls in them."""
 
     def __init__(self, name: str, cluster: FakeCluster) -> None:
         self.node = name
@@ -143,9 +143,9 @@ class FakeChannel:
             if unit.startswith(f"{self.node}/"):
                 told += [f"{RS}words\t{unit.partition('/')[2]}", self.cluster.words]
         told += [f"{RS}healthz\t10.00\t10.01", *self.cluster.health.split("\n")]
-        for check, url in re.findall(r"^api '(.+)' (https://\S+)$", program, re.MULTILINE):
+        for check, url in re.findall(r"^call_api '(.+)' (https://\S+) ", program, re.MULTILINE):
             told += [f"{RS}api\t{check}\t{url}\t10.00\t10.02", *self.cluster.api.split("\n")]
-        if "get nodes" in program:
+        if "list_objects nodes" in program:
             status = 0 if self.cluster.api.endswith("200") else 1
             listed = json.dumps({"items": self.cluster.objects}, indent=1) if status == 0 else ""
             told += [f"{RS}snapshot\t{status}\t1800000000", *listed.split("\n"), f"{RS}errors"]
@@ -160,7 +160,7 @@ class FakeChannel:
             "message": "no such volume",
             "involvedObject": {"uid": "coredns-a"},
         }
-        return [f"{RS}events", json.dumps({"items": [event]}), f"{RS}said\tcoredns-a", "plugin/loop: Loop detected"]
+        return [f"{RS}events", json.dumps({"items": [event]}), f"{RS}log\tcoredns-a", "plugin/loop: Loop detected"]
 
     def _create(self, program: str) -> list[str]:
         return ["namespace/x created", f"{RS}created\t{self.cluster.create_status}"]
@@ -170,8 +170,8 @@ class FakeChannel:
 
     def _pods(self, program: str) -> list[str]:
         told = []
-        for index, words in re.findall(r"^one (\d+) (\w+ \S+)", program, re.MULTILINE):
-            kind, where = re.findall(rf'say "result\t(\w+)\t(\w+)\t\$r"; cat \$w/{index};', program)[0]
+        for index, words in re.findall(r"^at_once (\d+) -n \S+ (\w+ \S+)", program, re.MULTILINE):
+            kind, where = re.findall(rf"^print_result {index} (\w+) (\w+)$", program, re.MULTILINE)[0]
             told.append(f"{RS}result\t{kind}\t{where}\t0\t10.0\t10.3")
             told += self.cluster.inside(kind, where) or healthy_inside(kind, where)
             assert words.split()[0] == ("logs" if kind == "logs" else "exec")
@@ -190,14 +190,14 @@ class FakeChannel:
 
 
 _KINDS = {
-    "say units": "look",
-    "create -f -": "create",
-    "rollout status": "wait",
-    "one() {": "pods",
-    "delete namespace": "remove",
-    "delete pod": "delete",
-    "route get": "route",
-    "get events": "causes",
+    "\nprint_units ": "look",
+    "\ncreate_objects": "create",
+    "\nwait_for ": "wait",
+    "\nbegin_work\n": "pods",
+    "\nremove_namespace ": "remove",
+    "\ndelete_pod ": "delete",
+    "\nprint_routes ": "route",
+    "\nprint_warnings ": "causes",
 }
 
 

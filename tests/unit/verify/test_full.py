@@ -13,8 +13,9 @@ from kinstall.cluster import Downloads, Images, Mirror, Networking
 from kinstall.engine.events import Outcome
 from kinstall.errors import Cancelled
 from kinstall.verify import CheckResult, full, manifest
-from kinstall.verify.ground import ground_of, outside_name
-from kinstall.verify.programs import parse
+from kinstall.verify.checks.dns_outside import outside_name
+from kinstall.verify.ground import ground_of
+from kinstall.verify.records import parse
 from kinstall.verify.routes import Lost, route_causes, route_questions
 from tests.unit.verify.cluster import RS, SPEC, FakeCluster, check_pods, coredns, healthy_inside, healthy_objects, pod
 
@@ -118,8 +119,8 @@ def test_dns_failures_say_what_was_answered() -> None:
     told = failures(results)
     assert told["DNS inside", "cp1"].endswith("communications error to 10.96.0.10#53: connection refused")
     assert "CoreDNS says 10.96.0.9, not 10.96.0.1" in told["DNS inside", "w1"]
-    assert results["DNS outside", "cp1"].message == "the resolver answers, and knows no x.example"
-    assert told["service account", "cp1"] == "the check pod told nothing"
+    assert results["DNS outside", "cp1"].message == "the resolver answers, and does not know x.example"
+    assert told["service account", "cp1"] == "the check pod did not answer"
 
 
 def test_a_service_that_fails_where_kube_proxy_is_down_points_there() -> None:
@@ -130,7 +131,7 @@ def test_a_service_that_fails_where_kube_proxy_is_down_points_there() -> None:
         return [ill if line.startswith(f"{RS}NodePort\tw1") else line for line in healthy_inside(kind, where)]
 
     told = failures(run(FakeCluster(inside=inside, units={"w1/kube-proxy.service": "inactive"})))
-    assert told["NodePort", "cp1"] == "w1: Failed to connect; kube-proxy of w1 is ill: see there"
+    assert told["NodePort", "cp1"] == "w1: Failed to connect; kube-proxy on w1 is not healthy: see there"
     assert set(told) == {("kube-proxy", "w1"), *(("NodePort", name) for name in ("cp1", "w1", "w2"))}
 
 
@@ -153,7 +154,7 @@ def test_a_node_whose_pod_does_not_start_is_told_with_the_cause_and_the_others_a
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The image that cannot be pulled is named; the other nodes' checks still run and pass."""
-    monkeypatch.setattr("kinstall.verify.with_pods.HOPELESS_SECONDS", 0.0)
+    monkeypatch.setattr("kinstall.verify.checks.check_pods.HOPELESS_SECONDS", 0.0)
 
     def pods(turn: int) -> list[dict[str, Any]]:
         found = [each for each in check_pods(turn) if each.get("spec", {}).get("nodeName") != "w2"]
@@ -163,7 +164,7 @@ def test_a_node_whose_pod_does_not_start_is_told_with_the_cause_and_the_others_a
         ill["status"]["containerStatuses"][0]["state"] = {"waiting": waiting}
         return [*found, ill]
 
-    monkeypatch.setattr("kinstall.verify.with_pods.REPLACED_SECONDS", 0.0)
+    monkeypatch.setattr("kinstall.verify.checks.pod_replaced.REPLACED_SECONDS", 0.0)
     results = run(FakeCluster(pods=pods))
     told = failures(results)
     assert told["check pods", ""] == "w2: main: ImagePullBackOff: no such host"
@@ -174,8 +175,8 @@ def test_a_node_whose_pod_does_not_start_is_told_with_the_cause_and_the_others_a
 
 def test_a_node_that_is_down_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its pod will not become ready while its containerd is stopped: the wait ends early, and says what is wrong."""
-    monkeypatch.setattr("kinstall.verify.with_pods.HOPELESS_SECONDS", 0.0)
-    monkeypatch.setattr("kinstall.verify.with_pods.REPLACED_SECONDS", 0.0)
+    monkeypatch.setattr("kinstall.verify.checks.check_pods.HOPELESS_SECONDS", 0.0)
+    monkeypatch.setattr("kinstall.verify.checks.pod_replaced.REPLACED_SECONDS", 0.0)
 
     def pods(turn: int) -> list[dict[str, Any]]:
         return [each for each in check_pods(turn) if each.get("spec", {}).get("nodeName") != "w2"]
@@ -270,7 +271,7 @@ def test_a_control_plane_that_goes_away_is_a_failure_and_the_clean_up_tries_agai
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The connection breaks in the middle and comes back: the namespace is removed at the second try."""
-    monkeypatch.setattr("kinstall.verify.with_pods.RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("kinstall.verify.checks.clean_up.RETRY_SECONDS", 0.0)
     cluster = FakeCluster()
     tries: list[str] = []
 
@@ -287,7 +288,7 @@ def test_a_control_plane_that_goes_away_is_a_failure_and_the_clean_up_tries_agai
 
 def test_a_namespace_that_stays_is_told_with_the_way_to_remove_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The operator is never left with an object he does not know of."""
-    monkeypatch.setattr("kinstall.verify.with_pods.RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("kinstall.verify.checks.clean_up.RETRY_SECONDS", 0.0)
     told = failures(run(FakeCluster(removed_status=1)))
     assert "kubectl delete namespace kinstall-verify-" in told["clean-up", ""]
 

@@ -9,9 +9,10 @@ import pytest
 from kinstall.cluster import ClusterSpec, ComponentOverrides, Components
 from kinstall.engine.events import Outcome
 from kinstall.verify import CheckResult, any_failed, as_dict, read_only
+from kinstall.verify.checks.kube_proxy import health_url
+from kinstall.verify.look import look
 from kinstall.verify.objects import items, kubectl_said, pod_cause, stale_namespaces
-from kinstall.verify.programs import parse
-from kinstall.verify.readonly import look, proxy_health_url
+from kinstall.verify.records import parse
 from tests.unit.verify.cluster import RS, SPEC, FakeCluster, coredns, healthy_objects, pod
 
 
@@ -43,7 +44,7 @@ def test_what_is_still_starting_is_looked_at_again(monkeypatch: pytest.MonkeyPat
     """A static pod that the kubelet has not told of yet passes at the second look; without patience it fails."""
     starting = [*healthy_objects(), pod("late", ready=False)]
     cluster = FakeCluster(objects=starting)
-    monkeypatch.setattr("kinstall.verify.readonly.time.sleep", lambda _: setattr(cluster, "objects", healthy_objects()))
+    monkeypatch.setattr("kinstall.verify.look.time.sleep", lambda _: setattr(cluster, "objects", healthy_objects()))
     assert any_failed(read_only(SPEC, cluster.channels()))
     assert not any_failed(read_only(SPEC, cluster.channels(), patience=60))
 
@@ -130,7 +131,7 @@ def test_an_api_server_that_is_not_ready_names_its_bad_checks() -> None:
     told = failures(FakeCluster(api="[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed\n500"))
     assert told["API readyz", "cp1"] == "https://10.0.0.1:6443/readyz: etcd failed"
     assert told["CoreDNS", ""] == "the server is gone"
-    assert told["node Ready", "w1"] == "the API does not tell"
+    assert told["node Ready", "w1"] == "the API does not answer"
 
 
 def test_an_api_that_does_not_listen_is_told_in_curls_words() -> None:
@@ -185,7 +186,7 @@ def test_kube_proxys_health_is_asked_where_the_answers_put_it(address: str, url:
     """An operator's own healthzBindAddress is followed."""
     overrides = ComponentOverrides(config={"healthzBindAddress": address})
     spec: ClusterSpec = replace(SPEC, components=Components(kube_proxy=overrides))
-    assert proxy_health_url(spec, spec.nodes[0]) == url
+    assert health_url(spec, spec.nodes[0]) == url
 
 
 def test_records_keep_the_lines_after_them_and_odd_separators_within() -> None:
