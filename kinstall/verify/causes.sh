@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2034,SC2154
 # print_warnings NAMESPACE: its warning events as JSON.
 print_warnings() {
   report events

@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2034,SC2154
 # In a check pod there are sh, curl and dig.
 # fetch CHECK TARGET TRIES URL. Refusals are quick and may pass; two time-outs are enough.
 fetch() {

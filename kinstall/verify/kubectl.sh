@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2034,SC2154
 # Set before: kubectl, kubeconfig, folder (kinstall's own below /run). kubectl keeps a cache below its home: not in
 # root's.
 umask 077

@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2034,SC2154
 # list_objects TYPES: has kubectl list objects in the background; print_objects prints them.
 list_objects() {
   begin_work

@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2034,SC2154
 # wait_for NAMESPACE SECONDS WORKLOAD…: until they are rolled out; then its pods, services and events as JSON.
 wait_for() {
   namespace=$1 seconds=$2; shift 2

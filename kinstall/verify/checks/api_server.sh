@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2034,SC2154
 # call_api CHECK URL CA CLIENT: with curl, which takes a tenth of kubectl's time, where the node has it. The client's
 # certificate and key are CLIENT.crt and CLIENT.key, for API servers that refuse the anonymous.
 call_api() {

@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2034,SC2154
 # remove_namespace NAMESPACE SECONDS MORE_SECONDS: with all that is in it, and wait until it is gone. Its controller
 # begins 5 s after the namespace was deleted; pods that are gone by then cost it no second turn. A pod on a node that is
 # down never says that it ended: after SECONDS it is removed without that, and its kubelet ends what is left of it once

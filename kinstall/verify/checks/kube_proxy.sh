@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2034,SC2154
 # call_kube_proxy URL: its health check's answer, and the HTTP status on the last line.
 call_kube_proxy() {
   read_uptime; began=$uptime

@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2034,SC2154
 # call_with_token ADDRESS: the API at this address with the pod's token. The name is given its address: whether names
 # resolve is another check. The token goes through a pipe: every process of the node can read arguments.
 call_with_token() {
