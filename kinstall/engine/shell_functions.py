@@ -16,9 +16,9 @@ EXIT_STOPPED = 76
 _COMMENTS = re.compile(r"^ *#.*\n|^\n", re.MULTILINE)
 
 
-def functions(name: str) -> str:
-    """The text of NAME.sh, without comments and empty lines: it goes to every node with every program."""
-    return _COMMENTS.sub("", files("kinstall.engine").joinpath(f"{name}.sh").read_text(encoding="utf-8"))
+def functions(name: str, package: str = "kinstall.engine") -> str:
+    """The text of a package's NAME.sh, without comments and empty lines: it goes to nodes with every program."""
+    return _COMMENTS.sub("", files(package).joinpath(f"{name}.sh").read_text(encoding="utf-8"))
 
 
 HEAD = (

@@ -13,6 +13,7 @@ from typing import Any
 
 from assets.kubectl import ADMIN
 from kinstall.cluster.subnets import is_address
+from kinstall.plan.taints import taints_in
 from kinstall.transport.channel import Channel
 
 _PROGRAM = f"{ADMIN} --request-timeout=5s get nodes --show-managed-fields -o json 2>/dev/null\n"
@@ -23,17 +24,21 @@ _MOST = 64 << 20
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _VERSION = re.compile(r"v(\d{1,4}\.\d{1,4}\.\d{1,4})([-+][A-Za-z0-9.+-]{1,64})?")
 _MANAGER = "kinstall"
+_TAINTS = "kinstall/taints"
+"""The annotation of versions that kept no note on the control planes (`kinstall.plan.taints`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiNode:
     """A Node object. `address`: the internal one that it registered with; `version`: its kubelet's, as `1.36.1`; both
-    are "" where it does not say so yet. `managed`: kinstall has applied it."""
+    are "" where it does not say so yet. `managed`: kinstall has applied it. `taints`: those that earlier versions noted
+    there as kinstall's, which a kubelet could have changed."""
 
     name: str
     address: str = ""
     version: str = ""
     managed: bool = False
+    taints: tuple[str, ...] = ()
 
 
 def ask_api(channel: Channel) -> tuple[ApiNode, ...]:
@@ -77,6 +82,7 @@ def _nodes(items: list[Any]) -> Iterator[ApiNode]:
             address=_address(status.get("addresses")),
             version=version[1] if version else "",
             managed=any(_dict(each).get("manager") == _MANAGER for each in managers),
+            taints=taints_in(str(_dict(metadata.get("annotations")).get(_TAINTS, ""))),
         )
 
 

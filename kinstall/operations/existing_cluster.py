@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from kinstall.answers import load
@@ -44,12 +45,10 @@ def living_cluster(own: Mapping[str, Mapping[str, Any]], replies: Mapping[str, N
     )
 
 
-def with_api_nodes(cluster: LivingCluster, nodes: Mapping[str, ApiNode]) -> LivingCluster:
+def with_api_nodes(cluster: LivingCluster, nodes: Iterable[ApiNode]) -> LivingCluster:
     """The same with the nodes that kinstall set up and only the API names."""
-    known = {name: Member(address=node.address, version=node.version) for name, node in nodes.items() if node.managed}
-    return LivingCluster(
-        members={**known, **cluster.members}, etcd_members=cluster.etcd_members, answering=cluster.answering
-    )
+    known = {node.name: Member(address=node.address, version=node.version) for node in nodes if node.managed}
+    return replace(cluster, members={**known, **cluster.members})
 
 
 def refuse_changes(

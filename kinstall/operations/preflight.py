@@ -16,6 +16,7 @@ from kinstall.operations.api_nodes import ApiNode, ask_api
 from kinstall.operations.existing_cluster import living_cluster, own_records, refuse_changes, with_api_nodes
 from kinstall.operations.options import Options
 from kinstall.operations.session import NodeReply, Session, ask
+from kinstall.plan import taints
 from kinstall.plan.living_cluster import LivingCluster, leader
 from kinstall.preflight.judge import check_cluster, check_node, check_peers
 from kinstall.state.folder import StateFolder
@@ -87,10 +88,11 @@ def require_preflight(session: Session, options: Options) -> PreflightResult:
     own = own_records(session.spec, records, known_fingerprint(options.state))
     cluster = living_cluster(own, result.replies)
     # A workstation that has seen the cluster before knows its nodes; any other has to ask.
-    nodes = {} if options.state.read_nodes() else _api_nodes(session, cluster)
-    refuse_changes(session.spec, options.state, own, {name: n.address for name, n in nodes.items() if n.managed})
+    nodes = () if options.state.read_nodes() else _api_nodes(session, cluster)
+    refuse_changes(session.spec, options.state, own, {each.name: each.address for each in nodes if each.managed})
     refuse_errors(result.findings)
-    return replace(result, cluster=with_api_nodes(cluster, nodes))
+    cluster = with_api_nodes(cluster, nodes)
+    return replace(result, cluster=replace(cluster, taints=_taints(session, cluster, nodes)))
 
 
 def refuse_errors(findings: Iterable[Finding]) -> None:
@@ -114,12 +116,28 @@ def _own_mtu(spec: ClusterSpec, name: str, reply: NodeReply) -> int:
     return held[0].mtu if held and reply.facts.uid == 0 else 0
 
 
-def _api_nodes(session: Session, cluster: LivingCluster) -> dict[str, ApiNode]:
-    """Node name → its object, as the API has it; empty where no control plane of the cluster answers."""
+def _api_nodes(session: Session, cluster: LivingCluster) -> tuple[ApiNode, ...]:
+    """The cluster's Node objects; none where no control plane of it answers."""
     node = leader(session.spec, cluster)
     if node is None or node.name not in cluster.members:
-        return {}
-    return {each.name: each for each in ask_api(session.channels[node.name])}
+        return ()
+    return ask_api(session.channels[node.name])
+
+
+def _taints(session: Session, cluster: LivingCluster, nodes: Sequence[ApiNode]) -> dict[str, tuple[str, ...]]:
+    """The taints that kinstall has set: what all control planes of the cluster have noted. Where none has a note, an
+    earlier version has set them up, and the Node objects say it (`nodes`, asked for where they are empty)."""
+    planes = [node.name for node in session.spec.control_planes if node.name in cluster.members]
+    notes = [session.hosts[name].read([taints.PATH]) for name in planes if name in cluster.answering]
+    contents = [note[taints.PATH] for note in notes if taints.PATH in note]
+    if not contents:
+        every = nodes or _api_nodes(session, cluster)
+        return {each.name: each.taints for each in every if each.taints}
+    found: dict[str, tuple[str, ...]] = {}
+    for content in contents:
+        for name, own in taints.parse(content).items():
+            found[name] = tuple(dict.fromkeys((*found.get(name, ()), *own)))
+    return found
 
 
 def known_fingerprint(state: StateFolder) -> str:

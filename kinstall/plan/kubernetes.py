@@ -25,7 +25,7 @@ def kubelets(inputs: Inputs, node: Node, files: Files) -> tuple[Step, ...]:
 
 def control_plane(inputs: Inputs, node: Node, files: Files) -> tuple[Step, ...]:
     """A control plane is there once its API server answers; the leader then brings the cluster's first objects."""
-    return _cluster_objects(inputs) if node == inputs.leader else (_api_answers(),)
+    return _cluster_objects(inputs) if node == inputs.leader else (taints.copy(inputs.spec), _api_answers())
 
 
 def _api_answers() -> Wait:
@@ -42,9 +42,11 @@ def _cluster_objects(inputs: Inputs) -> tuple[Step, ...]:
     spec = inputs.spec
     wanted = (*objects.bootstrap_objects(), *objects.node_objects(spec, dict(inputs.pod_cidrs)))
     document = documents(wanted).encode()
+    taint_note, taint_script = taints.steps(spec, inputs.cluster)
     super_admin = kubeconfigs.super_admin_conf(spec, inputs.pki).content
     return (
         File(OBJECTS, document, 0o600),
+        taint_note,
         _api_answers(),
         Script(
             "cluster objects",
@@ -55,6 +57,6 @@ def _cluster_objects(inputs: Inputs) -> tuple[Step, ...]:
             files=(("super-admin.conf", super_admin),),
             patience=RESTART,
         ),
-        taints.step(spec),
+        taint_script,
         *operator_manifest.objects(inputs.own_network),
     )

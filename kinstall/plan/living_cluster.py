@@ -21,12 +21,14 @@ class LivingCluster:
     """Empty where there is no cluster yet, and where nobody asked.
 
     `members`: node name → what its record, the state folder or the API knows of it. `etcd_members`: names of the nodes
-    that run etcd. `answering`: nodes that answered in this run.
+    that run etcd. `answering`: nodes that answered in this run. `taints`: node name → those that kinstall has set,
+    each as KEY=VALUE:EFFECT.
     """
 
     members: Mapping[str, Member] = field(default_factory=dict)
     etcd_members: frozenset[str] = frozenset()
     answering: frozenset[str] = frozenset()
+    taints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def leader(spec: ClusterSpec, cluster: LivingCluster, leaving: Collection[str] = ()) -> Node | None:

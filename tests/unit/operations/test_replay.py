@@ -255,6 +255,26 @@ def test_a_workstation_that_never_saw_the_cluster_asks_its_api_for_the_nodes(wor
     assert "w1 was set up at 10.90.0.12" in refused.value.problems[1].message
 
 
+def test_taints_are_noted_where_no_kubelet_can_write(world: World) -> None:
+    """What an earlier version noted on the Node objects is read once, where the control plane has no note yet; of it
+    only what is a taint. From then on the Node objects are not asked."""
+    world.replay()
+    control_plane, path = world.disks["cp1"], "/var/lib/kinstall/taints"
+    role = "node-role.kubernetes.io/control-plane=:NoSchedule"
+    assert control_plane.contents[path].decode() == f"cp1 {role}\n"
+    del control_plane.contents[path], control_plane.paths[path]
+    before = api_node("w1", "10.90.0.12")
+    before["metadata"]["annotations"] = {"kinstall/taints": "old=:NoExecute --kubeconfig=/tmp/evil"}
+    world.api = [api_node("cp1", "10.90.0.11"), before]
+    world.replay()
+    assert control_plane.contents[path].decode() == f"cp1 {role}\nw1 old=:NoExecute\n"
+    assert any("get nodes" in program for program in world.programs["cp1"])
+    before["metadata"]["annotations"] = {"kinstall/taints": "forged=:NoExecute"}
+    world.replay()
+    assert "forged" not in control_plane.contents[path].decode()
+    assert not any("get nodes" in program for program in world.programs["cp1"])
+
+
 def test_a_living_clusters_keys_are_never_made_anew(world: World) -> None:
     """With a lost state folder the run is refused, and the remedy names the way back."""
     world.replay()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,33 +13,32 @@ import pytest
 
 from assets import paths
 from kinstall.cluster import CONTROL_PLANE, WORKER, ClusterSpec, Node, Taint
+from kinstall.engine.steps import File, Script
 from kinstall.plan import taints
+from kinstall.plan.living_cluster import LivingCluster
 
 ADDRESSES = {"cp1": "10.90.0.11", "w1": "10.90.0.12", "w11": "10.90.0.13"}
 ROLE = "node-role.kubernetes.io/control-plane=:NoSchedule"
 BATCH = Taint(key="only", value="batch", effect="PreferNoSchedule")
 
-# nodes: name → {"taints": [...], "ours": the annotation}. A file `kill` beside it holds how many changes are made until
-# whatever calls is killed.
+# nodes: name → its taints. A file `kill` beside it holds how many changes are made until whatever calls is killed.
 KUBECTL = """\
 import json, os, pathlib, sys
 store = pathlib.Path(sys.argv[1])
 nodes = json.loads(store.read_text())
 words = [word for word in sys.argv[2:] if not word.startswith("--")]
-def told(taint): return taint.split("=")[0], taint.rpartition(":")[2]
+def key(taint): return taint.split("=")[0], taint.rpartition(":")[2]
 match words:
     case ["get", "nodes", "-o", _]:
-        for name, node in nodes.items():
-            print(f"\\n{name} [{node['ours']}] {''.join(t + ' ' for t in node['taints'])}")
+        for name, taints in nodes.items():
+            print(f"\\n{name} {''.join(t + ' ' for t in taints)}")
     case ["taint", "node", name, *wanted]:
-        kept, node = nodes[name]["taints"], nodes[name]
-        gone = [told(w[:-1]) for w in wanted if w.endswith("-")]
+        kept = nodes[name]
+        gone = [key(w[:-1]) for w in wanted if w.endswith("-")]
         come = [w for w in wanted if not w.endswith("-")]
-        if set(gone) & {told(w) for w in come}: sys.exit("can not both modify and remove")
-        if not {*gone} <= {told(t) for t in kept}: sys.exit("taint not found")
-        node["taints"] = [t for t in kept if told(t) not in [*gone, *(told(w) for w in come)]] + come
-    case ["annotate", "node", name, value]:
-        nodes[name]["ours"] = value.partition("=")[2]
+        if set(gone) & {key(w) for w in come}: sys.exit("can not both modify and remove")
+        if not {*gone} <= {key(t) for t in kept}: sys.exit("taint not found")
+        nodes[name] = [t for t in kept if key(t) not in [*gone, *(key(w) for w in come)]] + come
     case _:
         sys.exit(f"unknown: {words}")
 store.write_text(json.dumps(nodes))
@@ -50,35 +50,49 @@ if words[0] != "get" and kill.exists():
 
 
 class Api:
-    """Nodes that the fake kubectl below `folder` shows and changes."""
+    """Nodes that the fake kubectl below `folder` shows and changes, and the note of the taints set by kinstall."""
 
     def __init__(self, folder: Path) -> None:
-        self.store, self.program = folder / "nodes.json", folder / "kubectl"
-        self.store.write_text(json.dumps({name: {"taints": [], "ours": ""} for name in ADDRESSES}))
+        self.store, self.program, self.note = folder / "nodes.json", folder / "kubectl", folder / "taints"
+        self.shell = ["sh"]
+        self.store.write_text(json.dumps({name: [] for name in ADDRESSES}))
         (folder / "kubectl.py").write_text(KUBECTL)
         self.program.write_text(f'#!/bin/sh\nexec {sys.executable} -IS {folder}/kubectl.py {self.store} "$@"\n')
         self.program.chmod(0o755)
 
     def put(self, node: str, *wanted: str) -> None:
         nodes = json.loads(self.store.read_text())
-        nodes[node]["taints"] += wanted
+        nodes[node] += wanted
         self.store.write_text(json.dumps(nodes))
 
     def taints(self, node: str) -> list[str]:
-        found: list[str] = json.loads(self.store.read_text())[node]["taints"]
+        found: list[str] = json.loads(self.store.read_text())[node]
         return found
 
     def sh(self, code: str) -> subprocess.CompletedProcess[str]:
-        code = code.replace(paths.KUBECTL_BIN, str(self.program))
-        return subprocess.run(["sh", "-c", f"set -e\n{code}"], capture_output=True, text=True, check=False)
+        code = code.replace(paths.KUBECTL_BIN, str(self.program)).replace(taints.PATH, str(self.note))
+        return subprocess.run([*self.shell, "-c", f"set -e\n{code}"], capture_output=True, text=True, check=False)
+
+    def steps(self, spec: ClusterSpec) -> tuple[File, Script]:
+        """Planned from what the control plane has noted."""
+        noted = taints.parse(self.note.read_bytes()) if self.note.exists() else {}
+        return taints.steps(spec, LivingCluster(taints=noted))
 
     def fits(self, spec: ClusterSpec) -> bool:
-        return self.sh(taints.step(spec).check).returncode == 0
+        file, script = self.steps(spec)
+        noted = self.note.read_bytes() if self.note.exists() else None
+        return noted == file.content and self.sh(script.check).returncode == 0
+
+    def run(self, spec: ClusterSpec) -> subprocess.CompletedProcess[str]:
+        """The note is written first, as files are, then the script runs."""
+        file, script = self.steps(spec)
+        self.note.write_bytes(file.content)
+        return self.sh(script.run)
 
     def bring(self, spec: ClusterSpec) -> None:
         """Run the step, as a replay does where its check fails; it must hold then."""
         assert not self.fits(spec)
-        ran = self.sh(taints.step(spec).run)
+        ran = self.run(spec)
         assert (ran.returncode, ran.stderr) == (0, ""), ran
         assert self.fits(spec)
 
@@ -118,8 +132,8 @@ def test_another_value_replaces_and_another_effect_is_another_taint(api: Api) ->
 
 
 def test_what_the_kubelet_set_or_somebody_took_away(api: Api) -> None:
-    """A Node that registered with its taints only needs the note that they are ours; a removed one is set again; one
-    that is gone already when it is no longer wanted is no failure."""
+    """A Node that registered with its taints only needs the note that they are kinstall's; one that somebody removed is
+    set again; one that is gone already when it is no longer wanted does no harm."""
     api.put("cp1", ROLE)
     api.bring(cluster())
     assert api.taints("cp1") == [ROLE]
@@ -130,14 +144,22 @@ def test_what_the_kubelet_set_or_somebody_took_away(api: Api) -> None:
     assert api.taints("cp1") == []
 
 
-@pytest.mark.parametrize("after", range(1, 9))
+def test_what_somebody_changed_is_no_longer_kinstalls(api: Api) -> None:
+    """Another value than the one that was set: it stays when the answers drop the taint."""
+    api.bring(cluster(w1=(BATCH,)))
+    api.sh(f"{paths.KUBECTL_BIN} taint node w1 only=theirs:PreferNoSchedule")
+    api.bring(cluster())
+    assert api.taints("w1") == ["only=theirs:PreferNoSchedule"]
+
+
+@pytest.mark.parametrize("after", range(1, 4))
 def test_killed_in_the_middle_it_forgets_no_taint(api: Api, after: int) -> None:
     """Killed after any of its calls, and the taints dropped from the answers before the next run: none stays."""
     api.bring(cluster(w1=(BATCH,)))
     (api.store.parent / "kill").write_text(str(after))
     both = (replace(BATCH, value="night"), Taint(key="x", effect="NoSchedule"))
-    ran = api.sh(taints.step(cluster(cp1=(BATCH,), w1=both, w11=(BATCH,))).run)
-    assert ran.returncode == -9, "it makes eight calls"
+    ran = api.run(cluster(cp1=(BATCH,), w1=both, w11=(BATCH,)))
+    assert ran.returncode == -9, "it makes three calls"
     (api.store.parent / "kill").unlink()
     api.put("w11", "theirs=:NoSchedule")
     api.bring(cluster(cp1=()))
@@ -161,10 +183,38 @@ def test_a_node_that_is_not_there_is_named_where_it_shall_have_taints(api: Api) 
     del kept["w1"]
     api.store.write_text(json.dumps(kept))
     assert api.fits(cluster())
-    ran = api.sh(taints.step(cluster(w1=(BATCH,))).run)
+    ran = api.run(cluster(w1=(BATCH,)))
     assert ran.returncode != 0
     assert "there is no Node w1" in ran.stdout
     api.store.write_text("{}")
     nobody = cluster(cp1=())
     assert not api.fits(nobody), "an API that names no Node is not believed"
-    assert api.sh(taints.step(nobody).run).returncode != 0
+    assert api.run(nobody).returncode != 0
+
+
+def test_only_taints_are_read_from_a_note() -> None:
+    """Neither options, nor code, nor anything else that is not KEY=VALUE:EFFECT becomes a word of kubectl's."""
+    lines = (
+        "w1 only=batch:PreferNoSchedule --kubeconfig=/tmp/evil only=x:Never $(id) `id`=:NoSchedule x=;id:NoSchedule",
+        "w2 example.com/a=:NoExecute a=b:NoSchedule- example.com/a=:NoExecute -a=:NoExecute",
+        "--all a=b:NoSchedule",
+        "W1;id a=b:NoSchedule",
+        "w3",
+        "",
+        "\xff",
+    )
+    noted = taints.parse("\n".join(lines).encode("latin-1"))
+    assert noted == {"w1": ("only=batch:PreferNoSchedule",), "w2": ("example.com/a=:NoExecute",), "w3": ()}
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash --posix", "busybox sh"])
+def test_the_step_runs_in_every_shell(shell: str, api: Api) -> None:
+    """Setting, replacing and removing, with what another put there left alone."""
+    if shutil.which(shell.split()[0]) is None:
+        pytest.skip(f"no {shell} here")
+    api.shell = shell.split()
+    api.put("w1", "theirs=:NoSchedule")
+    api.bring(cluster(w1=(BATCH,), w11=(BATCH,)))
+    api.bring(cluster(w1=(replace(BATCH, value="night"),)))
+    assert api.taints("w1") == ["theirs=:NoSchedule", "only=night:PreferNoSchedule"]
+    assert (api.taints("w11"), api.taints("cp1")) == ([], [ROLE])
