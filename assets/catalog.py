@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from assets import paths
+from assets.api_endpoint import api_endpoint
 from assets.container_runtime import container_runtime
 from assets.control_plane.static_pods import COMPONENTS, static_pods
 from assets.credentials.kubeconfigs import admin_conf
@@ -42,6 +43,7 @@ def rendered_for(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInp
         *_pairs(node_leaves(spec, node), pki),
         *(each.kubeconfig(spec, node, pki) for each in DAEMONS),
         *(file for each in DAEMONS for file in each.files(spec, node, inputs)),
+        *api_endpoint(spec).files(spec, node),
     )
     return {
         RUNTIME: runtime,

@@ -1,20 +1,24 @@
-"""CoreDNS: the cluster's names. Objects for `kubectl apply`."""
+"""CoreDNS: the cluster's names."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from assets import paths
+from assets.addons.shape import Addon, AddonInputs, Deployment
 from assets.objects import Object
 from kinstall.cluster import CONTROL_PLANE_TAINT, ClusterSpec
 
 NAMESPACE = "kube-system"
+_NAME = "coredns"
+_REPLICAS = 2
 _LABELS = {"k8s-app": "kube-dns"}
 _RBAC = "rbac.authorization.k8s.io"
 
 
-def coredns_objects(spec: ClusterSpec, image: str, has_resolver: bool) -> tuple[Object, ...]:
-    """All of CoreDNS. Without a nameserver on the hosts (`has_resolver`) it serves the cluster's own names only: with
-    nowhere to forward to it would not start."""
+def _objects(spec: ClusterSpec, inputs: AddonInputs) -> tuple[Object, ...]:
+    """All of CoreDNS. Without a name server on the hosts it serves the cluster's own names only: with nowhere to
+    forward to it would not start."""
     return (
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _metadata("coredns")},
         _role(),
@@ -23,10 +27,10 @@ def coredns_objects(spec: ClusterSpec, image: str, has_resolver: bool) -> tuple[
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": _metadata("coredns"),
-            "data": {"Corefile": corefile(spec.networking.dns_domain, has_resolver)},
+            "data": {"Corefile": corefile(spec.networking.dns_domain, inputs.has_resolver)},
         },
         _service(spec.networking.dns_service_ip),
-        _deployment(image),
+        _deployment(inputs.images.coredns),
     )
 
 
@@ -113,9 +117,9 @@ def _deployment(image: str) -> Object:
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": _metadata("coredns"),
+        "metadata": _metadata(_NAME),
         "spec": {
-            "replicas": 2,
+            "replicas": _REPLICAS,
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}},
             "selector": {"matchLabels": _LABELS},
             "template": {"metadata": {"labels": _LABELS}, "spec": _pod(image)},
@@ -148,7 +152,7 @@ def _pod(image: str) -> dict[str, Any]:
 
 def _container(image: str) -> dict[str, Any]:
     return {
-        "name": "coredns",
+        "name": _NAME,
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "args": ["-conf", "/etc/coredns/Corefile"],
@@ -174,3 +178,12 @@ def _container(image: str) -> dict[str, Any]:
         },
         "volumeMounts": [{"name": "config", "mountPath": "/etc/coredns", "readOnly": True}],
     }
+
+
+ADDON = Addon(
+    name="CoreDNS",
+    file=f"{paths.CONF}/coredns.yaml",
+    objects=_objects,
+    images=lambda images: (images.coredns,),
+    deployment=Deployment(_NAME, _REPLICAS, containers=(_NAME,)),
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from assets import paths
+from assets.api_endpoint import api_endpoint
 from assets.control_plane.pod import PKI_MOUNT, Component, Probe, Probes, pems
 from assets.credentials.pki import ClusterPki, Leaf, LeafRequest, Signer
 from assets.flags import ADDRESS, FILE, SERVICES, Flag, refused
@@ -90,7 +91,7 @@ def certificates(spec: ClusterSpec, node: Node) -> tuple[LeafRequest, ...]:
 
 def _serving(spec: ClusterSpec, node: Node) -> LeafRequest:
     domain = spec.networking.dns_domain
-    given = (spec.endpoint_host, *spec.security.extra_sans)
+    given = (*api_endpoint(spec).certificate_names(spec), *spec.security.extra_sans)
     names = (
         node.name,
         "kubernetes",

@@ -6,6 +6,7 @@ from base64 import b64encode
 from typing import Any
 
 from assets import paths
+from assets.api_endpoint import api_endpoint
 from assets.credentials.pki import ClusterPki, KeyPair, Leaf
 from assets.rendered import Rendered, text
 from assets.yaml_writer import document
@@ -14,13 +15,13 @@ from kinstall.cluster import ClusterSpec, Node, ports
 
 def admin_conf(spec: ClusterSpec, pki: ClusterPki) -> Rendered:
     """The operator's kubeconfig; its group has rights once `objects.bootstrap_objects` are applied."""
-    return __data(paths.ADMIN_CONF, spec, pki, _shared(spec), "kubernetes-admin", pki.leaf(Leaf.ADMIN))
+    return _embedded(paths.ADMIN_CONF, spec, pki, _from_outside(spec), "kubernetes-admin", pki.leaf(Leaf.ADMIN))
 
 
 def super_admin_conf(spec: ClusterSpec, pki: ClusterPki) -> Rendered:
     """A kubeconfig that RBAC cannot refuse: for the operator's state folder, and for /run while the cluster is made."""
     user = "kubernetes-super-admin"
-    return __data(paths.SUPER_ADMIN_CONF, spec, pki, _shared(spec), user, pki.leaf(Leaf.SUPER_ADMIN))
+    return _embedded(paths.SUPER_ADMIN_CONF, spec, pki, _from_outside(spec), user, pki.leaf(Leaf.SUPER_ADMIN))
 
 
 def controller_manager_conf(spec: ClusterSpec, node: Node, pki: ClusterPki) -> Rendered:
@@ -33,7 +34,7 @@ def scheduler_conf(spec: ClusterSpec, node: Node, pki: ClusterPki) -> Rendered:
 
 def kube_proxy_conf(spec: ClusterSpec, node: Node, pki: ClusterPki) -> Rendered:
     pair = pki.leaf(Leaf.KUBE_PROXY, node.name)
-    return __data(paths.KUBE_PROXY_CONF, spec, pki, _shared(spec), "system:kube-proxy", pair)
+    return _embedded(paths.KUBE_PROXY_CONF, spec, pki, _from_node(spec, node), "system:kube-proxy", pair)
 
 
 def kubelet_conf(spec: ClusterSpec, node: Node, pki: ClusterPki) -> Rendered:
@@ -45,7 +46,7 @@ def kubelet_conf(spec: ClusterSpec, node: Node, pki: ClusterPki) -> Rendered:
     connections, just when the cluster comes up (client-go's certificate manager, `getCurrentCertificateOrBootstrap`).
     A control plane's kubelet uses its own API server, which is never newer or older than the node.
     """
-    server = _local(node) if node.is_control_plane else _shared(spec)
+    server = _local(node) if node.is_control_plane else _from_node(spec, node)
     user = {
         "client-certificate": f"{paths.PKI}/{Leaf.KUBELET_CLIENT}.crt",
         "client-key": f"{paths.PKI}/{Leaf.KUBELET_CLIENT}.key",
@@ -56,22 +57,26 @@ def kubelet_conf(spec: ClusterSpec, node: Node, pki: ClusterPki) -> Rendered:
 def gateway_conf(spec: ClusterSpec, node: Node, pki: ClusterPki) -> Rendered:
     """What the plain-HTTP gateway of a control plane asks its API server with."""
     pair = pki.leaf(Leaf.GATEWAY, node.name)
-    return __data(paths.GATEWAY_CONF, spec, pki, _local(node), "kinstall-gateway", pair)
+    return _embedded(paths.GATEWAY_CONF, spec, pki, _local(node), "kinstall-gateway", pair)
 
 
 def _component(path: str, spec: ClusterSpec, node: Node, pki: ClusterPki, leaf: Leaf) -> Rendered:
-    return __data(path, spec, pki, _local(node), f"system:kube-{leaf}", pki.leaf(leaf, node.name))
+    return _embedded(path, spec, pki, _local(node), f"system:kube-{leaf}", pki.leaf(leaf, node.name))
 
 
 def _local(node: Node) -> str:
     return f"https://{node.internal_ip}:{ports.API_SERVER}"
 
 
-def _shared(spec: ClusterSpec) -> str:
+def _from_node(spec: ClusterSpec, node: Node) -> str:
+    return f"https://{api_endpoint(spec).from_node(spec, node)}"
+
+
+def _from_outside(spec: ClusterSpec) -> str:
     return f"https://{spec.endpoint}"
 
 
-def __data(path: str, spec: ClusterSpec, pki: ClusterPki, server: str, user: str, pair: KeyPair) -> Rendered:
+def _embedded(path: str, spec: ClusterSpec, pki: ClusterPki, server: str, user: str, pair: KeyPair) -> Rendered:
     credentials = {
         "client-certificate-data": _data(pair.certificate_pem),
         "client-key-data": _data(pair.key_pem),

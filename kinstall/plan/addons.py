@@ -1,21 +1,21 @@
-"""Phases network and addons: kube-proxy once the API is there, CoreDNS once services can be reached."""
+"""Phases network and addons: kube-proxy once the API answers, add-ons once services can be reached."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from assets import paths
-from assets.addons.coredns import coredns_objects
+from assets.addons import ADDONS, Addon, AddonInputs
 from assets.kubectl import ADMIN, APPLY
 from assets.node.kube_proxy import KUBE_PROXY
 from assets.rendered import Rendered
 from assets.yaml_writer import documents
-from kinstall.cluster import Node
+from kinstall.cluster import ClusterSpec, Node
 from kinstall.cluster.release_files import image_refs
 from kinstall.diagnosis.explain import diagnose_program
 from kinstall.engine.steps import File, Script, Step, Unit, Wait
 from kinstall.plan import cleanup, gateway, operator_manifest
-from kinstall.plan.node_inputs import COREDNS, RESTART, Inputs, applied
+from kinstall.plan.node_inputs import RESTART, Inputs, applied
 
 # Within its first seconds kube-proxy may still be about to write its rules.
 _JUST_STARTED = f"""\
@@ -57,25 +57,35 @@ def network(inputs: Inputs, node: Node, files: Mapping[str, tuple[Rendered, ...]
 
 
 def addons(inputs: Inputs) -> tuple[Step, ...]:
-    spec = inputs.spec
-    has_resolver = all(inputs.profiles[node.name].has_resolver for node in spec.nodes)
-    document = documents(coredns_objects(spec, image_refs(spec).coredns, has_resolver)).encode()
-    deployment = f"{ADMIN} -n kube-system get deployment coredns -o jsonpath='{{.status.availableReplicas}}'"
+    """On the first control plane, one add-on after the other."""
+    has_resolver = all(inputs.profiles[node.name].has_resolver for node in inputs.spec.nodes)
+    beside = AddonInputs(images=image_refs(inputs.spec), has_resolver=has_resolver)
     return (
         *operator_manifest.available(inputs.own_network),
-        File(COREDNS, document, 0o600),
+        *(step for addon in ADDONS for step in _addon(inputs.spec, addon, beside)),
+    )
+
+
+def _addon(spec: ClusterSpec, addon: Addon, beside: AddonInputs) -> tuple[Step, ...]:
+    steps = (
+        File(addon.file, documents(addon.objects(spec, beside)).encode(), 0o600),
         Script(
-            "CoreDNS",
-            check=applied(COREDNS),
-            run=f"{ADMIN} {APPLY} -f {COREDNS}",
-            inputs=(COREDNS,),
+            addon.name,
+            check=applied(addon.file),
+            run=f"{ADMIN} {APPLY} -f {addon.file}",
+            inputs=(addon.file,),
             patience=RESTART,
         ),
-        Wait(
-            "CoreDNS answers",
-            check=f'[ "$({deployment})" = 2 ]',
-            timeout=180,
-            diagnose=diagnose_program((), ("coredns",), api=True),
-            interval=0.5,
-        ),
     )
+    if not addon.deployment:
+        return steps
+    get = f"{ADMIN} -n kube-system get deployment {addon.deployment.name}"
+    available = f"{get} -o jsonpath='{{.status.availableReplicas}}'"
+    answers = Wait(
+        f"{addon.name} answers",
+        check=f'[ "$({available})" = {addon.deployment.replicas} ]',
+        timeout=180,
+        diagnose=diagnose_program((), addon.deployment.containers, api=True),
+        interval=0.5,
+    )
+    return (*steps, answers)

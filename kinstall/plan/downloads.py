@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from assets import catalog, paths
+from assets.addons import ADDONS
 from assets.container_runtime import container_runtime, containerd
+from assets.control_plane.static_pods import COMPONENTS
 from kinstall.cluster import Node
 from kinstall.cluster.release_files import Place, ReleaseFile, image_refs, release_files
 from kinstall.engine.steps import Directory, Download, Image, ImageStore, Script, Step, Unit
@@ -62,10 +64,11 @@ def runtime(inputs: Inputs, node: Node, files: Files) -> tuple[Step, ...]:
 def images(inputs: Inputs, node: Node, files: Files) -> tuple[Step, ...]:
     refs = image_refs(inputs.spec)
     store = ImageStore(**asdict(container_runtime(inputs.spec).images))
-    wanted = [refs.pause, refs.coredns]
-    if node.is_control_plane:
-        wanted = [refs.pause, refs.etcd, refs.kube_apiserver, refs.kube_controller_manager, refs.kube_scheduler]
-        wanted += [refs.coredns]
+    wanted = [
+        refs.pause,
+        *(component.image(refs) for component in COMPONENTS if node.is_control_plane),
+        *(image for addon in ADDONS for image in addon.images(refs)),
+    ]
     if inputs.spec.images.source == "archives":
         # Verify's pods pull theirs where there is a registry to pull from.
         archives = inputs.profiles[node.name].archives

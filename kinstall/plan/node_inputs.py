@@ -21,7 +21,6 @@ from kinstall.plan.living_cluster import LivingCluster, leader
 
 IDENTITY = f"{STATE}/cluster.json"
 OBJECTS = f"{paths.CONF}/objects.yaml"
-COREDNS = f"{paths.CONF}/coredns.yaml"
 
 RESTART = 90
 """Seconds: after its manifest changed the kubelet starts the API server anew, at a moment that nobody else knows."""

@@ -5,14 +5,16 @@ from typing import Any
 import pytest
 import yaml
 
-from assets.addons.coredns import coredns_objects, corefile
+from assets.addons import ADDONS, Addon, AddonInputs
+from assets.addons.coredns import ADDON as COREDNS
+from assets.addons.coredns import corefile
 from assets.objects import bootstrap_objects, node_objects, taint_arguments
 from assets.yaml_writer import documents
-from tests.unit.assets.cluster import CIDRS, SPEC
+from tests.unit.assets.cluster import CIDRS, IMAGES, SPEC
 
 
 def by_kind(has_resolver: bool = True) -> dict[str, Any]:
-    stream = documents(coredns_objects(SPEC, "registry.example/coredns:v1", has_resolver))
+    stream = documents(COREDNS.objects(SPEC, AddonInputs(images=IMAGES, has_resolver=has_resolver)))
     return {each["kind"]: each for each in yaml.safe_load_all(stream)}
 
 
@@ -62,3 +64,26 @@ def test_coredns_runs_before_any_worker_is_there() -> None:
     assert container["securityContext"]["capabilities"] == {"add": ["NET_BIND_SERVICE"], "drop": ["ALL"]}
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert container["readinessProbe"]["periodSeconds"] == 1
+
+
+@pytest.mark.parametrize("addon", ADDONS, ids=lambda addon: str(addon.name))
+def test_an_addon_pulls_what_it_runs_and_waits_for_what_it_applies(addon: Addon) -> None:
+    """Its images are on the nodes beforehand; the Deployment that is waited for is among its objects, with as many
+    replicas and the containers whose last words a failure shows."""
+    objects = addon.objects(SPEC, AddonInputs(images=IMAGES, has_resolver=True))
+    assert objects
+    for each in objects:
+        assert each["apiVersion"] and each["kind"] and each["metadata"]["name"]
+    pods = [each["spec"]["template"]["spec"] for each in objects if "template" in each.get("spec", {})]
+    assert {container["image"] for pod in pods for container in pod["containers"]} == set(addon.images(IMAGES))
+    if addon.deployment:
+        waited = [e for e in objects if (e["kind"], e["metadata"]["name"]) == ("Deployment", addon.deployment.name)]
+        assert [each["metadata"]["namespace"] for each in waited] == ["kube-system"]
+        assert waited[0]["spec"]["replicas"] == addon.deployment.replicas
+        containers = {each["name"] for each in waited[0]["spec"]["template"]["spec"]["containers"]}
+        assert set(addon.deployment.containers) == containers
+
+
+def test_addons_do_not_share_a_name_or_a_file() -> None:
+    """Their steps would have the same names, and one would overwrite the other's objects."""
+    assert len({addon.name for addon in ADDONS}) == len({addon.file for addon in ADDONS}) == len(ADDONS) > 0
