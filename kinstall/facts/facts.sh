@@ -63,7 +63,8 @@ for path in /etc/kubernetes/*.conf /etc/kubernetes/manifests/* /etc/kubernetes/p
   /usr/bin/kubelet /usr/bin/kubeadm /usr/bin/containerd /usr/bin/dockerd /usr/bin/crio /usr/sbin/crio \
   /usr/local/bin/kubelet /usr/local/bin/kube-proxy /usr/local/bin/containerd /usr/local/bin/dockerd \
   /usr/local/bin/k3s /usr/local/bin/crio /snap/bin/docker /snap/bin/microk8s \
-  /etc/ssl/certs /etc/pki /etc/ca-certificates /usr/share/ca-certificates /usr/local/share/ca-certificates; do
+  /etc/ssl/certs /etc/pki/ca-trust /etc/pki/tls/certs \
+  /etc/ca-certificates /usr/share/ca-certificates /usr/local/share/ca-certificates; do
   [ -e "$path" ] && echo "path $path"
 done
 

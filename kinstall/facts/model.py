@@ -122,11 +122,14 @@ _address = cache(parse_address)
 
 CA_FOLDERS = (
     "/etc/ssl/certs",
-    "/etc/pki",
+    # Of RHEL's /etc/pki only what holds certificates: private keys are in it too.
+    "/etc/pki/ca-trust",
+    "/etc/pki/tls/certs",
     "/etc/ca-certificates",
     "/usr/share/ca-certificates",
     "/usr/local/share/ca-certificates",
 )
+"""Where distributions keep the certificate authorities of the world; /etc/ssl/certs links into the others."""
 
 
 @cache

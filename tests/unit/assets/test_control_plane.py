@@ -85,11 +85,17 @@ def test_only_authority_folders_that_exist_are_mounted(pki: ClusterPki) -> None:
         return {volume["hostPath"]["path"] for volume in volumes} & set(CA_FOLDERS)
 
     assert folders() == set()
-    assert folders("/etc/ssl/certs", "/etc/pki") == {"/etc/ssl/certs", "/etc/pki"}
+    assert folders("/etc/ssl/certs", "/etc/pki/ca-trust") == {"/etc/ssl/certs", "/etc/pki/ca-trust"}
     for component in COMPONENTS:
         for volume in pod(SPEC, pki, component, ca_folders=CA_FOLDERS)["spec"]["volumes"]:
             created = volume["hostPath"]["type"].endswith("OrCreate")
             assert created == (volume["hostPath"]["path"] == paths.ETCD_DATA)
+
+
+def test_no_private_keys_of_the_host_are_mounted() -> None:
+    """RHEL keeps them in /etc/pki beside the authorities, Debian in /etc/ssl."""
+    for keys in ("/etc/pki/tls/private", "/etc/pki/nssdb", "/etc/pki/rpm-gpg", "/etc/ssl/private"):
+        assert [folder for folder in CA_FOLDERS if f"{keys}/".startswith(f"{folder}/")] == []
 
 
 def test_extra_args_reach_their_component_only(pki: ClusterPki) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kinstall.facts.model import NodeFacts, UnreadableFacts, facts_program, parse
+from kinstall.facts.model import CA_FOLDERS, NodeFacts, UnreadableFacts, facts_program, parse
 from kinstall.facts.parse import Link, Listener, Space, SystemdUnit
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -182,6 +182,12 @@ def test_program_runs_here(shell: tuple[str, ...]) -> None:
     assert facts.cpus > 0 and facts.memory > 0 and facts.kernel_version > (3, 0)
     assert abs(facts.clock - time.time()) < 20
     assert seconds < 5, f"it took {seconds:.1f} s"
+
+
+def test_the_program_looks_for_every_folder_of_authorities() -> None:
+    """A folder that is not looked for would never be mounted."""
+    words = facts_program().replace(";", " ").split()
+    assert [folder for folder in CA_FOLDERS if folder not in words] == []
 
 
 def test_program_copes_without_tools() -> None:
