@@ -1,5 +1,5 @@
 # Prints what preflight wants to know of a node. Changes nothing, starts few processes (each costs a millisecond or
-# more), and copes with whatever is missing: no line is better than a wrong one. kinstall/facts/model.py reads the lines.
+# more), and copes with whatever is missing: no line is better than a wrong one. kinstall/facts/parse.py reads the lines.
 # In braces, so that a shell that reads the program from its standard input has read all of it first.
 {
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin

@@ -1,37 +1,79 @@
-"""Facts of a node: one POSIX sh program that prints them (`facts.sh`) and the parser of what it prints.
-
-The program needs root to see everything, takes about 50 ms and changes nothing. Parsing is pure.
-"""
+"""What a node is: its facts as records. Pure; `parse.py` makes them out of what `facts.sh` prints."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-from kinstall.cluster.subnets import Interface, parse_address
-from kinstall.errors import EXIT_PREFLIGHT, KinstallError
-from kinstall.facts import parse as read
-from kinstall.facts.parse import Link, Listener, Mount, Route, Space, SystemdUnit
-
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-"""What `uname -m` says → what release files are named after."""
-
-RESOLVED_CONF = "/run/systemd/resolve/resolv.conf"
+from kinstall.cluster.subnets import Interface, Range, parse_address
 
 
-class UnreadableFacts(KinstallError):
-    """The node's answer was not that of the facts program, or broke off."""
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A network interface; `mac` is empty where it has none."""
 
-    exit_code = EXIT_PREFLIGHT
+    name: str
+    mac: str
+    mtu: int
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An IPv4 route of any table that leads somewhere; `via` is empty where the destination is on the link."""
+
+    destination: Range
+    device: str = ""
+    via: str = ""
+    table: str = "main"
+
+    def __str__(self) -> str:
+        to = "default" if self.destination.prefixlen == 0 else str(self.destination)
+        return f"{to}{f' via {self.via}' if self.via else ''}{f' dev {self.device}' if self.device else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A listening socket; `process` is empty where it is not known."""
+
+    protocol: str
+    address: str
+    port: int
+    process: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    path: str
+    type: str
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A mounted file system: size and what root may still write, in bytes."""
+
+    path: str
+    size: int
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
+class SystemdUnit:
+    """A unit that systemd knows; units that it does not know have no record."""
+
+    name: str
+    active: bool
+    enabled: bool
+    path: str
+    drop_ins: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeFacts:
-    """What a node said of itself. Numbers that it did not tell are 0, texts empty."""
+    """What a node reports of itself. Numbers that it does not know are 0, texts empty."""
 
     clock: float  # seconds since the epoch; 0: unknown
     uid: int
@@ -74,6 +116,12 @@ class NodeFacts:
     selinux_enforcing: bool
     recorded: bool  # whether kinstall's record of changes has entries
     cluster: Mapping[str, Any] | None  # /var/lib/kinstall/cluster.json
+    lines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Key or path of a small file → its lines as printed. What a single check needs has no field of its own."""
+
+    def value(self, key: str) -> str:
+        """The first line of a key or a small file; empty where the node has none."""
+        return next(iter(self.lines.get(key, ())), "").strip()
 
     @property
     def kernel_version(self) -> tuple[int, int]:
@@ -130,78 +178,3 @@ CA_FOLDERS = (
     "/usr/local/share/ca-certificates",
 )
 """Where distributions keep the certificate authorities of the world; /etc/ssl/certs links into the others."""
-
-
-@cache
-def facts_program() -> str:
-    """The sh program to run as root; it reads nothing from its standard input."""
-    return files("kinstall.facts").joinpath("facts.sh").read_text(encoding="utf-8")
-
-
-def parse(lines: Iterable[str]) -> NodeFacts:
-    """The facts out of the program's output lines; what came before its first line is skipped.
-
-    Raises:
-        UnreadableFacts: the first or the last line is missing.
-    """
-    sections, complete = read.sections(lines)
-    if not complete:
-        raise UnreadableFacts(
-            "the node did not answer the question for its facts completely",
-            "look at what its login shell prints and whether it starts /bin/sh, then try again",
-        )
-
-    def section(name: str) -> list[str]:
-        return sections.get(name, [])
-
-    plain = read.Plain(section(""))
-    small = read.small_files(section("files"))
-    release = dict(read.assignment(line) for line in small.get("/etc/os-release", ()) if "=" in line)
-    units = read.units(section("units"))
-    resolved = units.get("systemd-resolved.service")
-    resolv_conf = RESOLVED_CONF if resolved and resolved.active and RESOLVED_CONF in small else "/etc/resolv.conf"
-    cgroup_version, controllers = read.cgroups(small)
-    chains, drops = read.chains(section("chains"))
-    return NodeFacts(
-        clock=read.number(plain.one("clock")),
-        uid=int(read.number(plain.one("uid"), -1)),
-        hostname=read.first(small, "/proc/sys/kernel/hostname"),
-        machine_id=read.first(small, "/etc/machine-id"),
-        product_uuid=read.first(small, "/sys/class/dmi/id/product_uuid").lower(),
-        architecture=ARCHITECTURES.get(plain.one("architecture"), plain.one("architecture")),
-        kernel=plain.one("kernel"),
-        os_id=release.get("ID", ""),
-        os_version=release.get("VERSION_ID", ""),
-        os_name=release.get("PRETTY_NAME", ""),
-        init=read.first(small, "/proc/1/comm"),
-        systemd_version=int(read.number(read.match(r"systemd (\d+)", plain.one("systemd")))),
-        virtualisation=plain.one("virtualisation"),
-        cgroup_version=cgroup_version,
-        controllers=controllers,
-        cpus=read.cpus(read.first(small, "/sys/devices/system/cpu/online")),
-        memory=int(read.number(read.match(r"(\d+) kB", read.first(small, "/proc/meminfo")))) // 1024,
-        swaps=tuple(line.split()[0] for line in small.get("/proc/swaps", [])[1:] if line.split()),
-        tools=frozenset(plain.one("tools").split()),
-        nft_version=tuple(int(part) for part in re.findall(r"\d+", read.match(r"v([\d.]+)", plain.one("nft")))),
-        nft_usable="usable" in section("chains"),
-        modules=dict(read.pair(text) for text in plain.all("module")),
-        module_tree=plain.one("modules") or "none",
-        sysctls=read.sysctls(plain.all("sysctl"), section("mounts")),
-        links=tuple(read.links(section("links"))),
-        addresses=tuple(read.addresses(section("addresses"))),
-        routes=tuple(read.routes(section("routes"))),
-        listeners=tuple(read.listeners(section("listening"))),
-        mounts=tuple(read.mounts(section("mounts"))),
-        spaces=tuple(read.spaces(section("space"))),
-        units=units,
-        paths=tuple(plain.all("path")),
-        chains=chains,
-        drop_policies=drops,
-        proxies=dict(read.assignment(text) for text in plain.all("proxy") if "=" in text),
-        nameservers=tuple(read.nameservers(small.get(resolv_conf, ()))),
-        resolv_conf=resolv_conf,
-        ufw="ENABLED=yes" in small.get("/etc/ufw/ufw.conf", ()),
-        selinux_enforcing=read.first(small, "/sys/fs/selinux/enforce") == "1",
-        recorded=plain.one("recorded") == "yes",
-        cluster=read.cluster(small.get("/var/lib/kinstall/cluster.json", ())),
-    )

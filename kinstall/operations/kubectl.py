@@ -9,7 +9,7 @@ from pathlib import Path
 from kinstall.cluster import ClusterSpec
 from kinstall.cluster.release_files import Place, release_files
 from kinstall.errors import KinstallError
-from kinstall.facts.model import ARCHITECTURES
+from kinstall.facts.parse import ARCHITECTURES
 from kinstall.sources.checksums import resolve
 from kinstall.sources.download import copy_file, fetch_file
 from kinstall.sources.from_disk import operators_file

@@ -11,7 +11,7 @@ from kinstall import connectivity, verify
 from kinstall.cluster import ClusterSpec, Node
 from kinstall.connectivity import Matrix, Want
 from kinstall.engine.host import Host, ShellHost
-from kinstall.facts.model import facts_program, parse
+from kinstall.facts.parse import facts_program, parse
 from kinstall.operations.kubectl import fetch_kubectl
 from kinstall.operations.session import NodeReply
 from kinstall.secrets import Secrets

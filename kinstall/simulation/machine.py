@@ -20,8 +20,7 @@ from kinstall.cluster.subnets import (
     smallest_range,
     subnet_around,
 )
-from kinstall.facts.model import NodeFacts
-from kinstall.facts.parse import Link, Mount, Route, Space, SystemdUnit
+from kinstall.facts.model import Link, Mount, NodeFacts, Route, Space, SystemdUnit
 from kinstall.plan.node_inputs import IDENTITY
 from kinstall.preflight.checks.software import TOOLS
 from kinstall.simulation.host import Disk

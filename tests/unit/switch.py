@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kinstall.cluster import CONTROL_PLANE, WORKER, ClusterSpec, Node
 from kinstall.connectivity.program import LISTEN_SECONDS
-from kinstall.facts.model import parse
+from kinstall.facts.parse import parse
 from kinstall.transport.ssh.channel import SshChannel
 from tests.unit.sshd import Farm, Sshd
 

@@ -12,8 +12,7 @@ from kinstall.cluster.check_names import CHECK_NAMES
 from kinstall.connectivity import Matrix, Port, Reached, Result, Want, wanted
 from kinstall.connectivity.program import Call, calls, listen_program
 from kinstall.connectivity.results import listening, read
-from kinstall.facts.model import NodeFacts
-from kinstall.facts.parse import Listener
+from kinstall.facts.model import Listener, NodeFacts
 from kinstall.findings import Finding, Severity
 from kinstall.preflight.judge import check_peers
 from kinstall.terminal.connectivity import show_preflight

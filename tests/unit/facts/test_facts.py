@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kinstall.facts.model import CA_FOLDERS, NodeFacts, UnreadableFacts, facts_program, parse
-from kinstall.facts.parse import Link, Listener, Space, SystemdUnit
+from kinstall.facts.model import CA_FOLDERS, Link, Listener, NodeFacts, Space, SystemdUnit
+from kinstall.facts.parse import UnreadableFacts, facts_program, parse
 
 RECORDED = Path(__file__).parent / "recorded"
 

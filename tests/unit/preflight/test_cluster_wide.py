@@ -7,7 +7,8 @@ import pytest
 
 from kinstall.cluster import CONTROL_PLANE, WORKER, ClusterSpec, Node, Preflight
 from kinstall.cluster.check_names import CHECK_NAMES
-from kinstall.facts.model import NodeFacts, parse
+from kinstall.facts.model import NodeFacts
+from kinstall.facts.parse import parse
 from kinstall.findings import Finding, Severity
 from kinstall.preflight.checks import CLUSTER_CHECKS, NODE_CHECKS, PEER_CHECKS
 from kinstall.preflight.judge import as_table, check_cluster, errors

@@ -18,8 +18,8 @@ from kinstall.cluster import (
     Node,
     Preflight,
 )
-from kinstall.facts.model import NodeFacts, parse
-from kinstall.facts.parse import Link, Listener, Mount, Route, Space, SystemdUnit
+from kinstall.facts.model import Link, Listener, Mount, NodeFacts, Route, Space, SystemdUnit
+from kinstall.facts.parse import parse
 from kinstall.findings import Finding, Severity
 from kinstall.preflight.checks import NODE_CHECKS
 from kinstall.preflight.judge import check_node
