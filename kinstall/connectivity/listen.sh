@@ -1,4 +1,4 @@
-# Listens on what the cluster will listen on, until its input ends: that is when the operator has seen enough, or the
+# Listens on what the cluster will listen on, until its input ends: that is when the operator has had enough, or the
 # connection is gone. Nothing but systemd and coreutils is needed. A listener is systemd-socket-activate, which turns
 # into `sleep` at the first connection: the kernel goes on answering, and nobody has to accept anything. On the ports
 # in `fill` a line is read from each connection, however long it is, and answered. Set before: ip, hex (the address as

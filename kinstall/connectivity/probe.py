@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from kinstall.connectivity.program import LISTEN_SECONDS, Call, calls, connect_program, listen_program
-from kinstall.connectivity.required import Port, Want
-from kinstall.connectivity.results import Listening, Matrix, listening, read
+from kinstall.connectivity.required import Connection, Port
+from kinstall.connectivity.results import Listening, Matrix, read_listening, read_matrix
 from kinstall.errors import KinstallError
 from kinstall.transport.channel import Channel
 
@@ -36,9 +36,9 @@ class _Listener:
 
     def _run(self) -> None:
         try:
-            self._channel.execute(self._program, self._input(), self._hear, timeout=_SILENCE)
+            self._channel.execute(self._program, self._input(), self._add, timeout=_SILENCE)
         except KinstallError:
-            pass  # what a lost node did not say is told as not asked
+            pass  # a lost node counts as not tried
         finally:
             self.ready.set()
 
@@ -46,76 +46,79 @@ class _Listener:
         self._enough.wait(LISTEN_SECONDS)
         yield from ()
 
-    def _hear(self, line: str) -> None:
+    def _add(self, line: str) -> None:
         self.lines.append(line)
         if line == "ready":
             self.ready.set()
 
 
-def ask(
-    wants: Sequence[Want], channels: Mapping[str, Channel], addresses: Mapping[str, str], mtus: Mapping[str, int]
+def try_all(
+    connections: Sequence[Connection],
+    channels: Mapping[str, Channel],
+    addresses: Mapping[str, str],
+    mtus: Mapping[str, int],
 ) -> Matrix:
-    """Try everything wanted. `addresses`: node → the address its peers use; `mtus`: of the interfaces that have them.
+    """Try all connections. `addresses`: node → the address its peers use; `mtus`: of the interfaces that have them.
 
-    A node that is lost on the way is told as not asked; nothing is raised.
+    What a node that is lost on the way had to try counts as not tried; nothing is raised.
     """
     token = f"kinstall-{os.urandom(6).hex()}"
     ports: dict[str, set[Port]] = defaultdict(set)
-    for want in wants:
-        ports[want.target].add(want.port)
+    for connection in connections:
+        ports[connection.target].add(connection.port)
     listeners = {name: _Listener(channels[name], listen_program(addresses[name], each)) for name, each in ports.items()}
     try:
         for listener in listeners.values():
             listener.ready.wait(_READY_SECONDS)
-        heard = {name: listening(tuple(listener.lines)) for name, listener in listeners.items()}
-        said: dict[str, list[str]] = {want.source: [] for want in wants}
+        listening = {name: read_listening(tuple(listener.lines)) for name, listener in listeners.items()}
+        output: dict[str, list[str]] = {connection.source: [] for connection in connections}
 
-        def told() -> Matrix:
+        def matrix() -> Matrix:
             received = {name: tuple(listener.lines) for name, listener in listeners.items()}
-            return read(wants, addresses, mtus, heard, received, said, token)
+            return read_matrix(connections, addresses, mtus, listening, received, output, token)
 
-        _connect(_calls(wants, addresses, heard), said, channels, mtus, token)
-        if again := [each.want for each in told().blocked]:
-            # A busy machine is no firewall: what is said to be blocked was so twice.
-            _connect(_calls(again, addresses, heard), said, channels, mtus, token)
+        _connect(_calls(connections, addresses, listening), output, channels, mtus, token)
+        if again := [each.connection for each in matrix().blocked]:
+            # A busy machine is no firewall: what counts as blocked was so twice.
+            _connect(_calls(again, addresses, listening), output, channels, mtus, token)
     finally:
         for listener in listeners.values():
             listener.stop()
         for listener in listeners.values():
             listener.join()
-    return told()
+    return matrix()
 
 
 def _calls(
-    wants: Sequence[Want], addresses: Mapping[str, str], heard: Mapping[str, Listening]
+    connections: Sequence[Connection], addresses: Mapping[str, str], listening: Mapping[str, Listening]
 ) -> dict[str, list[Call]]:
     """What each node tries: whatever is listened on, and full packets on one port per pair that is only for us."""
-    found: dict[str, list[Call]] = {want.source: [] for want in wants}
+    tried: dict[str, list[Call]] = {connection.source: [] for connection in connections}
     filled: set[tuple[str, str]] = set()
-    for want in wants:
-        there, key = heard[want.target], (want.port.protocol, want.port.number)
-        pair = (want.source, want.target)
-        large = want.port.fills and key in there.own and pair not in filled
+    for connection in connections:
+        there, key = listening[connection.target], (connection.port.protocol, connection.port.number)
+        pair = (connection.source, connection.target)
+        large = connection.port.fills and key in there.own and pair not in filled
         if large:
             filled.add(pair)
         if key in there.ports:
-            found[want.source].append(Call(addresses[want.target], want.port, large))
-    return found
+            tried[connection.source].append(Call(addresses[connection.target], connection.port, large))
+    return tried
 
 
 def _connect(
     tried: Mapping[str, Sequence[Call]],
-    said: Mapping[str, list[str]],
+    output: Mapping[str, list[str]],
     channels: Mapping[str, Channel],
     mtus: Mapping[str, int],
     token: str,
 ) -> None:
-    """Run the connecting programs of all nodes at once; their lines go to `said`."""
+    """Run the connecting programs of all nodes at once; their lines go to `output`."""
 
     def run(name: str) -> None:
         try:
             program, sent = connect_program(name, token), [calls(tried[name], mtus[name])]
-            channels[name].execute(program, sent, said[name].append, timeout=_SILENCE)
+            channels[name].execute(program, sent, output[name].append, timeout=_SILENCE)
         except KinstallError:
             pass  # as above
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from ipaddress import IPv4Address
 from shlex import quote
 
+from kinstall.cluster.subnets import parse_address
 from kinstall.connectivity.required import TCP, UDP, Port
 
 LISTEN_SECONDS = 40
@@ -68,7 +68,7 @@ def calls(wanted: Iterable[Call], mtu: int) -> bytes:
 
 def _hex(address: str) -> str:
     """An IPv4 address as /proc/net/tcp has it on the usual little-endian machines."""
-    return IPv4Address(address).packed[::-1].hex().upper()
+    return parse_address(address).packed[::-1].hex().upper()
 
 
 @cache

@@ -26,7 +26,7 @@ class Port:
 
 
 @dataclass(frozen=True, slots=True)
-class Want:
+class Connection:
     """`source` and `target` are node names; `needed`: without it the cluster does not work."""
 
     source: str
@@ -35,18 +35,20 @@ class Want:
     needed: bool
 
 
-def wanted(spec: ClusterSpec, facts: Mapping[str, NodeFacts], new: Collection[str] | None = None) -> tuple[Want, ...]:
+def required_connections(
+    spec: ClusterSpec, facts: Mapping[str, NodeFacts], new: Collection[str] | None = None
+) -> tuple[Connection, ...]:
     """Everything between the nodes of `facts`; with `new` only what begins or ends at one of these."""
     nodes = [node for node in spec.nodes if node.name in facts]
     sample, chosen = _sample(facts), None if new is None else frozenset(new)
-    # Looked up, not made anew: a thousand nodes have a million ways between them.
+    # Looked up, not made again: a thousand nodes have a million ways between them.
     pairs = {
         (source, target): tuple(_between(spec, source, target, sample))
         for source in (True, False)
         for target in (True, False)
     }
     return tuple(
-        Want(source.name, target.name, port, needed)
+        Connection(source.name, target.name, port, needed)
         for source in nodes
         for target in nodes
         if source is not target and (chosen is None or source.name in chosen or target.name in chosen)

@@ -1,4 +1,4 @@
-"""What the programs of the matrix said → what came of every want. Pure."""
+"""What the programs of the matrix print → what came of every connection. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from kinstall.connectivity.required import UDP, Want
+from kinstall.connectivity.required import UDP, Connection
 
 
 class Result(StrEnum):
@@ -20,10 +20,10 @@ class Result(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
-    """What came of one want; `why` says it for what was not asked."""
+class Attempt:
+    """What came of one connection; `why`: the reason for one that was not tried."""
 
-    want: Want
+    connection: Connection
     result: Result
     why: str = ""
 
@@ -33,17 +33,17 @@ class Matrix:
     """All of it. `paths`: (source, target) → bytes that the way there bears, where the kernel learned of fewer than
     `mtus`, those of the nodes' own interfaces."""
 
-    reached: tuple[Reached, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
     paths: Mapping[tuple[str, str], int] = field(default_factory=dict)
     mtus: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def blocked(self) -> tuple[Reached, ...]:
-        return tuple(each for each in self.reached if each.result not in (Result.OPEN, Result.UNKNOWN))
+    def blocked(self) -> tuple[Attempt, ...]:
+        return tuple(each for each in self.attempts if each.result not in (Result.OPEN, Result.UNKNOWN))
 
     @property
-    def unknown(self) -> tuple[Reached, ...]:
-        return tuple(each for each in self.reached if each.result is Result.UNKNOWN)
+    def unknown(self) -> tuple[Attempt, ...]:
+        return tuple(each for each in self.attempts if each.result is Result.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,8 @@ _COMPLAINT = re.compile(r"/dev/(tcp|udp)/([\d.]+)/(\d+): (.+)$")
 _ROUTE = re.compile(r"route ([\d.]+) .*\bmtu (?:lock )?(\d+)")
 
 
-def listening(lines: Iterable[str]) -> Listening:
-    """What listen.sh said until it was ready."""
+def read_listening(lines: Iterable[str]) -> Listening:
+    """What listen.sh printed until it was ready."""
     ports: dict[str, set[tuple[str, int]]] = {"listens": set(), "own": set()}
     missing = ""
     for line in lines:
@@ -74,8 +74,8 @@ def listening(lines: Iterable[str]) -> Listening:
 
 
 @dataclass(slots=True)
-class _Said:
-    """What connect.sh said on one node: (protocol, address, port) → result; address → MTU of the way there."""
+class _Connected:
+    """What connect.sh printed on one node: (protocol, address, port) → result; address → MTU of the way there."""
 
     results: dict[tuple[str, str, int], Result] = field(default_factory=dict)
     paths: dict[str, int] = field(default_factory=dict)
@@ -85,78 +85,81 @@ class _Said:
 _WORDS = {"open": Result.OPEN, "lost": Result.TOO_LARGE, "refused": Result.REFUSED}
 
 
-def _said(lines: Iterable[str]) -> _Said:
-    said = _Said()
+def _connected(lines: Iterable[str]) -> _Connected:
+    found = _Connected()
     for line in lines:
         match line.split():
             case ["tcp" | "udp", address, port, word] if word in _WORDS:
-                said.results[line[:3], address, int(port)] = _WORDS[word]
+                found.results[line[:3], address, int(port)] = _WORDS[word]
             case ["missing", program]:
-                said.missing = f"there is no {program} on it"
+                found.missing = f"there is no {program} on it"
             case ["end"]:
-                said.missing = ""
+                found.missing = ""
             case _:
                 if complaint := _COMPLAINT.search(line):
                     protocol, address, port, why = complaint.groups()
                     bad = Result.UNREACHABLE if why in _UNREACHABLE else Result.REFUSED
                     # A connection that timed out by itself got no answer either.
                     result = Result.DROPPED if why == "Connection timed out" else bad
-                    said.results[protocol, address, int(port)] = result
+                    found.results[protocol, address, int(port)] = result
                 elif route := _ROUTE.match(line):
-                    said.paths[route[1]] = int(route[2])
-    return said
+                    found.paths[route[1]] = int(route[2])
+    return found
 
 
-def read(
-    wants: Iterable[Want],
+def read_matrix(
+    connections: Iterable[Connection],
     addresses: Mapping[str, str],
     mtus: Mapping[str, int],
     listeners: Mapping[str, Listening],
     received: Mapping[str, Sequence[str]],
-    said: Mapping[str, Sequence[str]],
+    output: Mapping[str, Sequence[str]],
     token: str,
 ) -> Matrix:
-    """`addresses`: node → the address its peers use. `received`: node → lines of listen.sh, `said`: of connect.sh.
+    """`addresses`: node → the address its peers use. `received`: node → lines of listen.sh, `output`: of connect.sh.
 
-    What is said later of the same way counts.
+    Of several results of the same connection the last one counts.
     """
-    told = {name: _said(lines) for name, lines in said.items()}
+    outcomes = {name: _connected(lines) for name, lines in output.items()}
     datagrams = {
         (words[1], target, words[2])
         for target, lines in received.items()
         for line in lines
         if len(words := line.split()) == 3 and words[0] == token
     }
-    reached = []
-    for want in wants:
-        here, there = told.get(want.source), listeners.get(want.target)
+    attempts = []
+    for connection in connections:
+        source, target, port = connection.source, connection.target, connection.port
+        here, there = outcomes.get(source), listeners.get(target)
         if here is None or here.missing:
-            reached.append(Reached(want, Result.UNKNOWN, f"{want.source}: {here.missing if here else 'no answer'}"))
-        elif there is None or (want.port.protocol, want.port.number) not in there.ports:
-            missing = there.missing if there else ""
-            why = f"{want.target}: {missing or f'{want.port.number}/{want.port.protocol} cannot be listened on'}"
-            reached.append(Reached(want, Result.UNKNOWN, why))
+            why = here.missing if here else "no answer"
+            attempts.append(Attempt(connection, Result.UNKNOWN, f"{source}: {why}"))
+        elif there is None or (port.protocol, port.number) not in there.ports:
+            why = there.missing if there and there.missing else f"{port.number}/{port.protocol} cannot be listened on"
+            attempts.append(Attempt(connection, Result.UNKNOWN, f"{target}: {why}"))
         else:
-            key = (want.port.protocol, addresses[want.target], want.port.number)
+            key = (port.protocol, addresses[target], port.number)
             result = here.results.get(key, Result.DROPPED)
-            if want.port.protocol == UDP:
-                own = (UDP, want.port.number) in there.own
-                result = _datagrams(want, datagrams, here.results.get(key), own=own)
-            reached.append(Reached(want, result))
-    pairs = {(want.source, want.target) for want in wants}
+            if port.protocol == UDP:
+                own = (UDP, port.number) in there.own
+                result = _datagrams(connection, datagrams, here.results.get(key), own=own)
+            attempts.append(Attempt(connection, result))
+    pairs = {(connection.source, connection.target) for connection in connections}
     paths = {
         (source, target): mtu
         for source, target in pairs
-        if source in told and (mtu := told[source].paths.get(addresses[target], 0)) and mtu < mtus[source]
+        if source in outcomes and (mtu := outcomes[source].paths.get(addresses[target], 0)) and mtu < mtus[source]
     }
-    return Matrix(tuple(reached), paths, dict(mtus))
+    return Matrix(tuple(attempts), paths, dict(mtus))
 
 
-def _datagrams(want: Want, arrived: set[tuple[str, str, str]], told: Result | None, *, own: bool) -> Result:
-    """Only the receiver knows what arrived. Where the kernel or a daemon receives them, nobody tells."""
+def _datagrams(
+    connection: Connection, arrived: set[tuple[str, str, str]], reported: Result | None, *, own: bool
+) -> Result:
+    """Only the receiver knows what arrived. Where the kernel or a daemon receives them, nobody reports it."""
     if not own:
-        return told or Result.UNKNOWN
-    small, large = ((want.source, want.target, size) in arrived for size in ("small", "large"))
+        return reported or Result.UNKNOWN
+    small, large = ((connection.source, connection.target, size) in arrived for size in ("small", "large"))
     if large:
         return Result.OPEN
-    return Result.TOO_LARGE if small else told or Result.DROPPED
+    return Result.TOO_LARGE if small else reported or Result.DROPPED

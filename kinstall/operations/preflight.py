@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from assets.credentials.issue import ca_fingerprint
 from kinstall.cluster import ClusterSpec
-from kinstall.connectivity import Matrix, wanted
+from kinstall.connectivity import Matrix, required_connections
 from kinstall.errors import PreflightFailed
 from kinstall.findings import Finding, Severity
 from kinstall.operations import operator_files
@@ -106,8 +106,8 @@ def _reach(session: Session, replies: dict[str, NodeReply], *, only_new: bool) -
     mtus = {name: mtu for name, each in replies.items() if (mtu := _own_mtu(session.spec, name, each))}
     facts = {name: replies[name].facts for name in mtus}
     new = {name for name, each in facts.items() if each.cluster is None} if only_new else None
-    wants = wanted(session.spec, facts, new)
-    return session.reach(wants, mtus) if wants else Matrix()
+    connections = required_connections(session.spec, facts, new)
+    return session.reach(connections, mtus) if connections else Matrix()
 
 
 def _own_mtu(spec: ClusterSpec, name: str, reply: NodeReply) -> int:

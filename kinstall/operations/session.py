@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from kinstall.cluster import ClusterSpec
-from kinstall.connectivity import Matrix, Want
+from kinstall.connectivity import Connection, Matrix
 from kinstall.engine.host import Host
 from kinstall.engine.run import for_each
 from kinstall.errors import Cancelled, HostKeyChanged, HostKeyUnknown, KinstallError
@@ -52,7 +52,7 @@ class Session(Protocol):
     def sources(self, archs: Iterable[str]) -> Sources:
         """What this machine contributes, looked at once per session."""
 
-    def reach(self, wants: Sequence[Want], mtus: Mapping[str, int]) -> Matrix:
+    def reach(self, connections: Sequence[Connection], mtus: Mapping[str, int]) -> Matrix:
         """Try every way between nodes; `mtus` are those of their own interfaces. Nodes that are lost are not asked."""
 
     def checksums(self, url: str) -> str:

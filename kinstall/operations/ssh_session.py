@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from kinstall import connectivity, verify
 from kinstall.cluster import ClusterSpec, Node
-from kinstall.connectivity import Matrix, Want
+from kinstall.connectivity import Connection, Matrix
 from kinstall.engine.host import Host, ShellHost
 from kinstall.facts.parse import facts_program, parse
 from kinstall.operations.kubectl import fetch_kubectl
@@ -79,9 +79,9 @@ class SshSession:
             self.depot.add(self._sources.paths)
         return self._sources
 
-    def reach(self, wants: Sequence[Want], mtus: Mapping[str, int]) -> Matrix:
+    def reach(self, connections: Sequence[Connection], mtus: Mapping[str, int]) -> Matrix:
         addresses = {node.name: node.internal_ip for node in self.spec.nodes}
-        return connectivity.ask(wants, self.channels, addresses, mtus)
+        return connectivity.try_all(connections, self.channels, addresses, mtus)
 
     def checksums(self, url: str) -> str:
         return http.text_over_tls(url)

@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from kinstall.cluster import ClusterSpec
 from kinstall.cluster.subnets import Range
-from kinstall.connectivity import Matrix, Want
+from kinstall.connectivity import Connection, Matrix
 from kinstall.engine.host import Host
 from kinstall.operations.session import NodeReply
 from kinstall.plan.phase_names import PHASES
@@ -118,7 +118,7 @@ class SimulatedSession:
     def sources(self, archs: Iterable[str]) -> Sources:
         return placeholders(self.spec, archs)
 
-    def reach(self, wants: Sequence[Want], mtus: Mapping[str, int]) -> Matrix:
+    def reach(self, connections: Sequence[Connection], mtus: Mapping[str, int]) -> Matrix:
         """There is nothing between hosts that are made up: no way is tried, and none is called open."""
         return Matrix()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TextIO
 
-from kinstall.connectivity import Matrix, Reached
+from kinstall.connectivity import Attempt, Matrix
 from kinstall.findings import Finding
 from kinstall.terminal.tables import findings_json, show_findings, show_json, show_table
 
@@ -13,7 +13,7 @@ from kinstall.terminal.tables import findings_json, show_findings, show_json, sh
 def matrix_json(matrix: Matrix) -> dict[str, Any]:
     """`{"tried": n, "blocked": [way, …], "notAsked": [way, …]}`, a way with its direction, port and result."""
     return {
-        "tried": len(matrix.reached) - len(matrix.unknown),
+        "tried": len(matrix.attempts) - len(matrix.unknown),
         "blocked": [_way(each) for each in matrix.blocked],
         "notAsked": [_way(each) for each in matrix.unknown],
     }
@@ -28,8 +28,8 @@ def show_preflight(
     show_findings(findings, stream, everything=everything)
     together: dict[tuple[str, str, str], list[str]] = {}
     for each in matrix.blocked:
-        key = (each.want.target, str(each.want.port), each.result.value)
-        together.setdefault(key, []).append(each.want.source)
+        key = (each.connection.target, str(each.connection.port), each.result.value)
+        together.setdefault(key, []).append(each.connection.source)
     if together:
         rows = [(", ".join(names), target, port, result) for (target, port, result), names in together.items()]
         stream.write("\n")
@@ -37,15 +37,15 @@ def show_preflight(
     return None
 
 
-def _way(each: Reached) -> dict[str, Any]:
-    port = each.want.port
+def _way(each: Attempt) -> dict[str, Any]:
+    port = each.connection.port
     told = {
-        "from": each.want.source,
-        "to": each.want.target,
+        "from": each.connection.source,
+        "to": each.connection.target,
         "port": port.number,
         "protocol": port.protocol,
         "what": port.what,
-        "needed": each.want.needed,
+        "needed": each.connection.needed,
         "result": each.result.value,
     }
     return {**told, "why": each.why} if each.why else told

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Network
 
 from assets.pod_network import Keeper, pod_network
 from kinstall.cluster import ClusterSpec
+from kinstall.cluster.subnets import parse_address, subnet_around
 from kinstall.verify import objects
 from kinstall.verify.ground import CheckPod
 from kinstall.verify.program import Call
@@ -61,7 +61,7 @@ def route_causes(spec: ClusterSpec, lost: Iterable[Lost], routes: Mapping[tuple[
 
 def _hop(spec: ClusterSpec, keeper: Keeper, pod: CheckPod) -> str:
     """The gateway of the route to a pod."""
-    pods = IPv4Network(f"{pod.address}/{spec.networking.node_cidr_mask_size}", strict=False)
+    pods = subnet_around(parse_address(pod.address), spec.networking.node_cidr_mask_size)
     return keeper.hop(spec.node(pod.node).internal_ip, str(pods))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from assets.pod_network import pod_network
 from kinstall.cluster import ClusterSpec
 from kinstall.connectivity.required import Port
-from kinstall.connectivity.results import Matrix, Reached, Result
+from kinstall.connectivity.results import Attempt, Matrix, Result
 from kinstall.findings import Finding, Severity
 from kinstall.preflight.check import ClusterView, check, error, ok, warning
 
@@ -23,7 +23,7 @@ def peers(view: ClusterView) -> Iterator[Finding]:
     matrix = view.matrix
     sources: dict[_Key, dict[Port, list[str]]] = defaultdict(lambda: defaultdict(list))
     for each in matrix.blocked:
-        want = each.want
+        want = each.connection
         needed = want.needed or each.result is Result.TOO_LARGE
         sources[want.target, each.result, needed][want.port].append(want.source)
     for key, by_port in sources.items():
@@ -34,15 +34,17 @@ def peers(view: ClusterView) -> Iterator[Finding]:
             yield _blocked(matrix, key, names, ports)
     yield from _narrow(view.spec, matrix)
     yield from _not_asked(matrix.unknown)
-    if matrix.reached and not matrix.blocked:
-        asked = len({(each.want.source, each.want.target) for each in matrix.reached if each.result is Result.OPEN})
+    if matrix.attempts and not matrix.blocked:
+        asked = len(
+            {(each.connection.source, each.connection.target) for each in matrix.attempts if each.result is Result.OPEN}
+        )
         ways = "1 way between nodes is" if asked == 1 else f"{asked} ways between nodes are"
         yield ok(f"{ways} open for what the cluster needs")
 
 
 def _blocked(matrix: Matrix, key: _Key, names: tuple[str, ...], ports: list[Port]) -> Finding:
     target, result, needed = key
-    others = {each.want.source for each in matrix.reached if each.want.target == target}
+    others = {each.connection.source for each in matrix.attempts if each.connection.target == target}
     whom = "every other node" if len(names) > 2 and set(names) == others else _some(names)
     finding = error if needed else warning
     if result is Result.TOO_LARGE:
@@ -77,7 +79,7 @@ def _narrow(spec: ClusterSpec, matrix: Matrix) -> Iterator[Finding]:
         )
 
 
-def _not_asked(unknown: Collection[Reached]) -> Iterator[Finding]:
+def _not_asked(unknown: Collection[Attempt]) -> Iterator[Finding]:
     if reasons := list(dict.fromkeys(each.why for each in unknown if each.why)):
         yield warning(
             f"not every way between nodes was tried: {'; '.join(reasons[:_NAMED])}{' …' if reasons[_NAMED:] else ''}",

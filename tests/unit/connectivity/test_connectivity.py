@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from kinstall.cluster import CONTROL_PLANE, WORKER, ClusterSpec, Networking, Node, Preflight
 from kinstall.cluster.check_names import CHECK_NAMES
-from kinstall.connectivity import Matrix, Port, Reached, Result, Want, wanted
+from kinstall.connectivity import Attempt, Connection, Matrix, Port, Result, required_connections
 from kinstall.connectivity.program import Call, calls, listen_program
-from kinstall.connectivity.results import listening, read
+from kinstall.connectivity.results import read_listening, read_matrix
 from kinstall.facts.model import Listener, NodeFacts
 from kinstall.findings import Finding, Severity
 from kinstall.preflight.judge import check_peers
@@ -33,45 +33,45 @@ def all_of(spec: ClusterSpec) -> dict[str, NodeFacts]:
     return {node.name: FACTS for node in spec.nodes}
 
 
-def ways(wants: tuple[Want, ...], *, needed: bool) -> set[str]:
-    return {f"{each.source} {each.target} {each.port.number}" for each in wants if each.needed is needed}
+def ways(connections: tuple[Connection, ...], *, needed: bool) -> set[str]:
+    return {f"{each.source} {each.target} {each.port.number}" for each in connections if each.needed is needed}
 
 
 def test_who_has_to_reach_whom() -> None:
     """The API from everywhere, kubelets from the control plane, the overlay between all; the rest is only used."""
-    wants = wanted(OVERLAY, all_of(OVERLAY))
-    assert ways(wants, needed=True) == {
+    connections = required_connections(OVERLAY, all_of(OVERLAY))
+    assert ways(connections, needed=True) == {
         "w1 cp1 6443", "w2 cp1 6443", "cp1 w1 10250", "cp1 w2 10250",
         *(f"{a} {b} 8472" for a in ("cp1", "w1", "w2") for b in ("cp1", "w1", "w2") if a != b),
     }  # fmt: skip
-    assert {"w1 w2 10250", "w1 cp1 10256", "w2 w1 32767"} <= ways(wants, needed=False)
-    assert not any(each.port.protocol == "udp" for each in wanted(SPEC, all_of(SPEC)))
+    assert {"w1 w2 10250", "w1 cp1 10256", "w2 w1 32767"} <= ways(connections, needed=False)
+    assert not any(each.port.protocol == "udp" for each in required_connections(SPEC, all_of(SPEC)))
 
 
 def test_etcd_members_reach_one_another() -> None:
     """Two control planes: 2379 and 2380 between them, and to no worker."""
     second = replace(SPEC.nodes[1], role=CONTROL_PLANE)
-    wants = wanted(replace(SPEC, nodes=(SPEC.nodes[0], second, SPEC.nodes[2])), all_of(SPEC))
-    etcd = {(each.source, each.target) for each in wants if each.port.number in (2379, 2380)}
+    connections = required_connections(replace(SPEC, nodes=(SPEC.nodes[0], second, SPEC.nodes[2])), all_of(SPEC))
+    etcd = {(each.source, each.target) for each in connections if each.port.number in (2379, 2380)}
     assert etcd == {("cp1", "w1"), ("w1", "cp1")}
 
 
 def test_only_what_begins_or_ends_at_a_new_node() -> None:
     """A second replay tries nothing, a third node only its own ways; nodes without facts take no part."""
     facts = all_of(SPEC)
-    assert wanted(SPEC, facts, set()) == ()
-    assert {frozenset((w.source, w.target)) for w in wanted(SPEC, facts, {"w2"})} == {
+    assert required_connections(SPEC, facts, set()) == ()
+    assert {frozenset((w.source, w.target)) for w in required_connections(SPEC, facts, {"w2"})} == {
         frozenset(("cp1", "w2")), frozenset(("w1", "w2")),
     }  # fmt: skip
-    assert {w.target for w in wanted(SPEC, {"cp1": FACTS, "w1": FACTS})} == {"cp1", "w1"}
+    assert {w.target for w in required_connections(SPEC, {"cp1": FACTS, "w1": FACTS})} == {"cp1", "w1"}
 
 
 def test_the_sample_of_node_ports_is_free_everywhere() -> None:
     """A port that some node listens on already is not taken for it."""
     listener = Listener("tcp", "0.0.0.0", 32767, "nc")
     facts = all_of(SPEC) | {"w2": replace(FACTS, listeners=(listener,))}
-    assert 32766 in {each.port.number for each in wanted(SPEC, facts)}
-    assert 32767 not in {each.port.number for each in wanted(SPEC, facts)}
+    assert 32766 in {each.port.number for each in required_connections(SPEC, facts)}
+    assert 32767 not in {each.port.number for each in required_connections(SPEC, facts)}
 
 
 def test_what_is_sent_fills_a_packet() -> None:
@@ -98,10 +98,10 @@ LISTENS = ("listens tcp 6443", "listens tcp 10250", "listens udp 8472", "own tcp
 
 def results(said: list[str], *, received: tuple[str, ...] = (), listens: tuple[str, ...] = LISTENS) -> list[Result]:
     """What came of w1's ways to cp1: API, kubelet, overlay."""
-    wants = [Want("w1", "cp1", port, True) for port in (API, KUBELET, VXLAN)]
-    heard = {"cp1": listening(listens)}
-    matrix = read(wants, ADDRESSES, MTUS, heard, {"cp1": received}, {"w1": said}, "kin-1")
-    return [each.result for each in matrix.reached]
+    connections = [Connection("w1", "cp1", port, True) for port in (API, KUBELET, VXLAN)]
+    heard = {"cp1": read_listening(listens)}
+    matrix = read_matrix(connections, ADDRESSES, MTUS, heard, {"cp1": received}, {"w1": said}, "kin-1")
+    return [each.result for each in matrix.attempts]
 
 
 def test_words_become_results() -> None:
@@ -141,21 +141,21 @@ def test_what_was_not_asked_is_not_called_blocked() -> None:
 
 def test_a_path_that_bears_less_is_learned() -> None:
     """`ip route get` tells what ICMP has told the kernel; what is not less than the interface's is no news."""
-    wants = [Want("w1", target, KUBELET, False) for target in ("cp1", "w2")]
+    connections = [Connection("w1", target, KUBELET, False) for target in ("cp1", "w2")]
     said = ["route 10.90.0.11 via 10.9.0.1 dev eth0 src 10.90.0.12 uid 0 \\    cache expires 590sec mtu 1400 ",
             "route 10.90.0.13 dev eth0 src 10.90.0.12 \\    cache mtu 1500", "end"]  # fmt: skip
-    matrix = read(wants, ADDRESSES, MTUS, {}, {}, {"w1": said}, "kin-1")
+    matrix = read_matrix(connections, ADDRESSES, MTUS, {}, {}, {"w1": said}, "kin-1")
     assert matrix.paths == {("w1", "cp1"): 1400}
 
 
 def found(
-    *reached: Reached, spec: ClusterSpec = SPEC, paths: dict[tuple[str, str], int] | None = None
+    *reached: Attempt, spec: ClusterSpec = SPEC, paths: dict[tuple[str, str], int] | None = None
 ) -> list[Finding]:
     return check_peers(spec, Matrix(reached, paths or {}, MTUS))
 
 
-def way(source: str, target: str, port: Port, result: Result, *, needed: bool = True) -> Reached:
-    return Reached(Want(source, target, port, needed), result)
+def way(source: str, target: str, port: Port, result: Result, *, needed: bool = True) -> Attempt:
+    return Attempt(Connection(source, target, port, needed), result)
 
 
 def test_what_is_alike_is_one_finding() -> None:
@@ -196,7 +196,8 @@ def test_every_other_node_and_unreachable() -> None:
 def test_not_asked_is_said_once_per_reason() -> None:
     """A node without bash is named, and what would have been tried is not called good."""
     reached = tuple(
-        Reached(Want("w1", to, KUBELET, True), Result.UNKNOWN, "w1: there is no bash on it") for to in ("cp1", "w2")
+        Attempt(Connection("w1", to, KUBELET, True), Result.UNKNOWN, "w1: there is no bash on it")
+        for to in ("cp1", "w2")
     )
     warning, ok = found(*reached, way("w2", "w1", KUBELET, Result.OPEN))
     assert warning.message == "not every way between nodes was tried: w1: there is no bash on it"
@@ -217,7 +218,7 @@ MATRIX = Matrix(
         way("cp1", "w1", KUBELET, Result.DROPPED),
         way("w2", "w1", KUBELET, Result.DROPPED, needed=False),
         way("w1", "cp1", API, Result.REFUSED),
-        Reached(Want("w2", "cp1", VXLAN, True), Result.UNKNOWN, "w2: no answer"),
+        Attempt(Connection("w2", "cp1", VXLAN, True), Result.UNKNOWN, "w2: no answer"),
         way("w2", "cp1", API, Result.OPEN),
     )
 )

@@ -14,7 +14,7 @@ from dataclasses import replace
 import pytest
 
 from kinstall.cluster import Networking
-from kinstall.connectivity import Matrix, Result, ask, wanted
+from kinstall.connectivity import Matrix, Result, required_connections, try_all
 from kinstall.connectivity.probe import _Listener
 from kinstall.connectivity.program import listen_program
 from kinstall.connectivity.required import Port
@@ -50,10 +50,10 @@ def switch(joined: Switch) -> Iterator[Switch]:
 
 def asked(switch: Switch, channels: dict[str, SshChannel]) -> Matrix:
     spec = replace(switch.spec, networking=Networking(pod_network="overlay"))
-    wants = wanted(spec, dict.fromkeys(switch.names, FACTS))
+    connections = required_connections(spec, dict.fromkeys(switch.names, FACTS))
     addresses = {node.name: node.internal_ip for node in spec.nodes}
     try:
-        return ask(wants, channels, addresses, dict.fromkeys(switch.names, 1500))
+        return try_all(connections, channels, addresses, dict.fromkeys(switch.names, 1500))
     finally:
         for channel in channels.values():
             channel.close()
@@ -65,7 +65,8 @@ def tried(switch: Switch) -> Matrix:
 
 def blocked(matrix: Matrix) -> set[str]:
     return {
-        f"{each.want.source} → {each.want.target} {each.want.port.number}: {each.result}" for each in matrix.blocked
+        f"{each.connection.source} → {each.connection.target} {each.connection.port.number}: {each.result}"
+        for each in matrix.blocked
     }
 
 
@@ -78,7 +79,7 @@ def test_all_open_and_nothing_left(switch: Switch) -> None:
     before, begun = listening(switch), time.monotonic()
     matrix = tried(switch)
     assert time.monotonic() - begun < 15
-    assert {each.result for each in matrix.reached} == {Result.OPEN} and len(matrix.reached) == 26
+    assert {each.result for each in matrix.attempts} == {Result.OPEN} and len(matrix.attempts) == 26
     assert matrix.paths == {}
     assert switch.settled()
     assert listening(switch) == before
@@ -136,7 +137,9 @@ def test_who_listens_already_is_only_connected_to(switch: Switch) -> None:
         switch.filter("n1", *LOSES_LARGE)
         matrix = tried(switch)
         assert daemon.stdout.readline() == "b''\n"
-    sample = next(each.want.port.number for each in matrix.reached if each.want.port.what == "NodePort services")
+    sample = next(
+        each.connection.port.number for each in matrix.attempts if each.connection.port.what == "NodePort services"
+    )
     tcp = {way for way in blocked(matrix) if "8472" not in way}
     assert tcp == {f"n0 → n1 {sample}: too large", f"n2 → n1 {sample}: too large"}
 
@@ -160,6 +163,8 @@ def test_a_node_that_is_lost_is_not_called_blocked(switch: Switch) -> None:
     channels = switch.channels()
     channels["n2"].close()
     matrix = asked(switch, channels)
-    results = {each.result for each in matrix.reached if "n2" not in (each.want.source, each.want.target)}
+    results = {each.result for each in matrix.attempts if "n2" not in (each.connection.source, each.connection.target)}
     assert results == {Result.OPEN}
-    assert {each.result for each in matrix.reached if "n2" in (each.want.source, each.want.target)} == {Result.UNKNOWN}
+    assert {each.result for each in matrix.attempts if "n2" in (each.connection.source, each.connection.target)} == {
+        Result.UNKNOWN
+    }

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kinstall.cluster import CONTROL_PLANE, WORKER, ClusterSpec, Node
-from kinstall.connectivity import Matrix, Reached, Result, Want
+from kinstall.connectivity import Attempt, Connection, Matrix, Result
 from kinstall.errors import PreflightFailed
 from kinstall.operations.options import Options
 from kinstall.operations.plan import plan_only
@@ -36,9 +36,9 @@ class Between:
         self.tried: list[set[frozenset[str]]] = []
         self.result = Result.OPEN
 
-    def reach(self, session: SimulatedSession, wants: Sequence[Want], mtus: Mapping[str, int]) -> Matrix:
-        self.tried.append({frozenset((want.source, want.target)) for want in wants})
-        told = (Reached(want, self.result if want.target == "w1" else Result.OPEN) for want in wants)
+    def reach(self, session: SimulatedSession, connections: Sequence[Connection], mtus: Mapping[str, int]) -> Matrix:
+        self.tried.append({frozenset((want.source, want.target)) for want in connections})
+        told = (Attempt(want, self.result if want.target == "w1" else Result.OPEN) for want in connections)
         return Matrix(tuple(told), {}, mtus)
 
 
@@ -73,7 +73,7 @@ def test_preflight_tries_every_way_also_of_a_living_cluster(between: Between, op
     result = preflight(between.world.session(SPEC), options.state)
     blocked = [each.node for each in result.findings if each.check == "peers" and each.severity == "error"]
     assert blocked == ["w1"]
-    assert {each.want.source for each in result.matrix.blocked} == {"cp1"}
+    assert {each.connection.source for each in result.matrix.blocked} == {"cp1"}
 
 
 def test_a_blocked_way_ends_a_first_replay_before_anything_is_changed(between: Between, options: Options) -> None:
