@@ -1,7 +1,7 @@
 """YAML text → plain data with the line of every value. PyYAML does the parsing; what it would guess at is not guessed.
 
-Only what every YAML reader takes for the same value becomes a number, a boolean or null. Text without quotes that some
-take for something else (`no`, `1e3`, `0644`, `2026-01-01`, `12:30`) becomes `Unclear`, and whoever reads it says so.
+Only what every YAML reader reads as the same value becomes a number, a boolean or null. Text without quotes that some
+read as something else (`no`, `1e3`, `0644`, `2026-01-01`, `12:30`) becomes `Unclear`, a problem wherever it is used.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 @dataclass(frozen=True, slots=True)
 class Unclear:
-    """Text without quotes that some YAML readers take for text and others for something else."""
+    """Text without quotes that some YAML readers read as text and others as something else."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
-    """In the place of a value whose tag read() was told to leave out, an encrypted one for example."""
+    """In place of a value whose tag read() hides, an encrypted one for example."""
 
 
 @dataclass(slots=True)
 class Document:
-    """What a YAML text says. `lines`: written path → 1-based line; `texts`: written path → a scalar as it stands."""
+    """What a YAML text says. `lines`: written path → 1-based line; `texts`: written path → a scalar's own text."""
 
     data: Any = None
     lines: dict[str, int] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Document:
 
 
 class Unreadable(Exception):
-    """The text is no YAML that can be read; `problem` says why."""
+    """The text cannot be read as YAML; `problem` says why."""
 
     def __init__(self, message: str, remedy: str = "", line: int = 0) -> None:
         super().__init__(message)
@@ -70,7 +70,7 @@ class _Loader(yaml.SafeLoader):
         if self.count > MAX_VALUES:
             raise Unreadable(f"more than {MAX_VALUES} values", "an answers file has a few hundred lines", line)
         if self.depth >= MAX_DEPTH:
-            raise Unreadable(f"nested more than {MAX_DEPTH} levels deep", "no key of an answers file is", line)
+            raise Unreadable(f"nested more than {MAX_DEPTH} levels deep", "an answers file needs only a few", line)
         self.depth += 1
         try:
             return super().compose_node(parent, index)
@@ -78,7 +78,7 @@ class _Loader(yaml.SafeLoader):
             self.depth -= 1
 
 
-# What YAML 1.2 takes for numbers and PyYAML, which follows 1.1, for text.
+# What YAML 1.2 reads as numbers and PyYAML, which follows 1.1, as text.
 _Loader.add_implicit_resolver(
     f"{_TAG}float", re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$"), list("-+.0123456789")
 )
@@ -86,7 +86,7 @@ _Loader.add_implicit_resolver(f"{_TAG}int", re.compile(r"0o[0-7]+$"), ["0"])
 
 
 def is_plain_text(text: str) -> bool:
-    """Whether every YAML reader takes `text` without quotes for that text."""
+    """Whether every YAML reader reads `text` without quotes as that text."""
     resolvers = _Loader.yaml_implicit_resolvers
     candidates = resolvers.get(text[:1], []) + resolvers.get(None, [])
     return not any(pattern.match(text) for _, pattern in candidates)
@@ -113,11 +113,11 @@ def read(text: str, *, hide: frozenset[str] = frozenset()) -> Document:
             loader.dispose()
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise Unreadable("a character that YAML does not allow", "remove it or type it anew", line) from None
+        raise Unreadable("a character that YAML does not allow", "remove it, or type it again", line) from None
     except yaml.MarkedYAMLError as error:
         raise _explained(error) from None
     except RecursionError:
-        raise Unreadable("nested too deep", "no key of an answers file is") from None
+        raise Unreadable("nested too deep", "an answers file needs only a few levels") from None
     document = Document()
     if node is not None:
         document.data = _Reader(document, hide).value(node, ())
@@ -139,20 +139,20 @@ def _explained(error: yaml.MarkedYAMLError) -> Unreadable:
     if "quoted scalar" in (error.context or "") and "end of stream" in problem:
         return Unreadable("a quote that is never closed", "close it", start)
     if "could not find expected ':'" in problem:
-        return Unreadable("a line that is no `key: value`", "a colon and a space belong between them", start or end)
+        return Unreadable("a line that is not `key: value`", "write a colon and a space between them", start or end)
     if "mapping values are not allowed" in problem:
         return Unreadable(
-            "a colon where none can stand", "check the indentation; a value with `: ` in it belongs in quotes", end
+            "a colon in the wrong place", "check the indentation; a value that contains `: ` needs quotes", end
         )
     if "<block end>" in problem:
-        return Unreadable("the indentation does not fit what stands above", "align the lines of one mapping", end)
+        return Unreadable("the indentation does not match the lines above", "align the lines of one mapping", end)
     if "undefined alias" in problem:
         return Unreadable(
             "an alias (*name) without an anchor (&name) before it",
-            "a value that begins with * belongs in quotes", end or start,
+            "a value that begins with * needs quotes", end or start,
         )  # fmt: skip
     if "duplicate anchor" in problem:
-        return Unreadable("an anchor (&name) that was used before", "name each anchor once", end or start)
+        return Unreadable("an anchor (&name) that is already defined", "define each anchor once", end or start)
     if "cannot start any token" in problem:
         return Unreadable("a value that begins with a character YAML reserves", "put the value in quotes", end)
     return Unreadable(f"not valid YAML: {_QUOTED.sub(_short, problem)}", line=end or start)
@@ -176,7 +176,7 @@ class _Reader:
         line = node.start_mark.line + 1
         # Composing did not expand aliases; a bomb goes off here, and a node inside itself never ends.
         if self._count > MAX_VALUES or len(path) > MAX_DEPTH:
-            raise Unreadable("aliases that expand to far too much", "write the values out", line)
+            raise Unreadable("aliases that expand to too many values", "write the values out", line)
         self._document.lines.setdefault(written(path), line)
         if node.tag in self._hide:
             return Hidden()
@@ -204,14 +204,14 @@ class _Reader:
             return float(text)
         if node.tag.startswith(_TAG) and kind in {"bool", "int", "float", "timestamp", "value", "merge"}:
             return Unclear(text)
-        raise Unreadable("a YAML tag (!…)", "a value that begins with ! belongs in quotes", node.start_mark.line + 1)
+        raise Unreadable("a YAML tag (!…)", "a value that begins with ! needs quotes", node.start_mark.line + 1)
 
     def _mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1
             if not isinstance(key_node, ScalarNode):
-                self._problem(path, line, "a list or mapping as a key", "keys are text")
+                self._problem(path, line, "a list or mapping as a key", "write the key as text")
                 continue
             key: str = key_node.value
             here = (*path, key)
@@ -220,10 +220,12 @@ class _Reader:
                 continue
             if key in found:
                 first = self._document.lines[written(here)]
-                self._problem(here, line, f"stands here twice, first in line {first}", "keep one of them")
+                self._problem(here, line, f"is listed twice, first in line {first}", "keep one of them")
                 continue
             if key_node.tag != f"{_TAG}str":
-                self._problem(here, line, f"{key} without quotes is no text to every reader", "write it in quotes")
+                self._problem(
+                    here, line, f"{key} without quotes is not text to every YAML reader", "write it in quotes"
+                )
             self._document.lines[written(here)] = line
             found[key] = self.value(value_node, here)
         return found

@@ -1,6 +1,6 @@
 """How kinstall/cluster's records look in an answers file: the keys' names, types and help, read off the dataclasses.
 
-The one declaration is kinstall/cluster's; the parser, the JSON Schema, the dump and the reference page all come
+The declaration is kinstall/cluster's; the parser, the JSON Schema, the dump and the reference page all come
 through here.
 """
 
@@ -98,23 +98,23 @@ def _key(each: Field[Any], hint: Any) -> Key:
     if optional:
         (hint,) = (part for part in get_args(hint) if part is not NoneType)
     default = each.default if each.default_factory is MISSING else each.default_factory()
-    told, name = each.metadata, each.metadata["key"] or _camel(each.name)
+    metadata, name = each.metadata, each.metadata["key"] or _camel(each.name)
     return Key(
         name=name,
         attribute=each.name,
         type=hint,
         optional=optional,
-        help=told["help"],
-        choices=told["choices"],
-        items=told["items"],
-        secret=told["secret"],
-        since=told["since"],
-        guide=told["guide"],
+        help=metadata["help"],
+        choices=metadata["choices"],
+        items=metadata["items"],
+        secret=metadata["secret"],
+        since=metadata["since"],
+        guide=metadata["guide"],
         default=default,
-        label=told["label"] or label_of(name),
-        more=told["more"],
-        screen=told["screen"],
-        group=told["group"],
+        label=metadata["label"] or label_of(name),
+        more=metadata["more"],
+        screen=metadata["screen"],
+        group=metadata["group"],
     )
 
 
@@ -163,7 +163,7 @@ def type_name(of: Any) -> str:
 
 
 def is_secret(path: Path) -> bool:
-    """Whether the field at `path` may hold what someone took for a secret's place."""
+    """Whether someone may have written a secret into the field at `path`."""
     record: Any = ClusterSpec
     for part in path:
         if is_record(record) and isinstance(part, str):
@@ -207,8 +207,7 @@ def _describe(record: type, prefix: str) -> Iterator[KeyDoc]:
         path = f"{prefix}{key.name}"
         nested = is_record(key.type)
         default = None if key.required or nested else key.default
-        told = (key.choices, key.help, key.required, key.since, key.guide)
-        yield KeyDoc(path, type_name(key.type), default, *told)
+        yield KeyDoc(path, type_name(key.type), default, key.choices, key.help, key.required, key.since, key.guide)
         inner = key.type if nested else element(key.type)
         if is_record(inner):
             yield from _describe(inner, path + ("." if nested else "[]." if is_list(key.type) else ".NAME."))

@@ -1,4 +1,4 @@
-"""answers.yaml ⇄ ClusterSpec. Everything that is wrong with a file is said at once, with its line and a way out."""
+"""answers.yaml ⇄ ClusterSpec. Everything that is wrong with a file is reported at once, with its line and a remedy."""
 
 from __future__ import annotations
 
@@ -68,10 +68,10 @@ def parse(text: str, source: str = "answers.yaml") -> ClusterSpec:
 
 
 def read(text: str, source: str = "answers.yaml") -> Document:
-    """The text as plain data with its lines, whatever it says in detail.
+    """The text as plain data with its lines, without any judgement of its content.
 
     Raises:
-        InvalidAnswers: it is no YAML, or not a mapping
+        InvalidAnswers: it is not YAML, or not a mapping
     """
     try:
         parsed = document.read(text)
@@ -96,10 +96,11 @@ class Examined:
 
 def examine(parsed: Document) -> Examined:
     """The spec of a document that holds a mapping, and everything that is wrong with it."""
-    found = structure(parsed)
-    problems = [*parsed.problems, *found.problems, *rules.check(found.spec, found.broken)]
+    structured = structure(parsed)
+    checked = rules.check(structured.spec, structured.broken)
+    problems = [*parsed.problems, *structured.problems, *checked]
     located = dict.fromkeys(_located(problem, parsed.lines) for problem in problems)
-    return Examined(found.spec, tuple(sorted(located, key=lambda problem: problem.line)), found.broken)
+    return Examined(structured.spec, tuple(sorted(located, key=lambda problem: problem.line)), structured.broken)
 
 
 def dump(spec: ClusterSpec, *, show_defaults: bool = False) -> str:
@@ -108,7 +109,7 @@ def dump(spec: ClusterSpec, *, show_defaults: bool = False) -> str:
 
 
 def as_text(data: Any) -> str:
-    """Plain data as YAML that read() takes for the same data, also where it is Unclear."""
+    """Plain data as YAML that read() reads as the same data, also where it is Unclear."""
     return yaml.dump(
         data,
         Dumper=_Dumper,
@@ -139,7 +140,7 @@ def _plain(value: Any, show_defaults: bool) -> Any:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes whatever yamltext would not take for text; never writes aliases."""
+    """Quotes everything that document.read() would not read as text; never writes aliases."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -151,7 +152,7 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
 
 
 def _unclear(dumper: yaml.SafeDumper, value: document.Unclear) -> yaml.ScalarNode:
-    """As it stood: without quotes and without a tag."""
+    """As it was written: without quotes and without a tag."""
     tag = dumper.resolve(yaml.ScalarNode, value.text, (True, False))  # type: ignore[no-untyped-call]
     return yaml.ScalarNode(tag, value.text)
 

@@ -12,7 +12,7 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schema() -> dict[str, Any]:
-    """The schema as JSON-ready data. Editors complete and check with it; what it cannot say, `kinstall plan` does."""
+    """The schema as JSON-ready data. Editors complete and check with it; `kinstall plan` checks the rest."""
     definitions: dict[str, Any] = {}
     top = _record(ClusterSpec, definitions)
     return {
@@ -26,13 +26,13 @@ def schema() -> dict[str, Any]:
 
 def _record(record: type, definitions: dict[str, Any]) -> dict[str, Any]:
     keys = keys_of(record)
-    found: dict[str, Any] = {
+    schema: dict[str, Any] = {
         "type": "object",
         "additionalProperties": False,
         "properties": {key.name: _property(key, definitions) for key in keys},
     }
     required = [key.name for key in keys if key.required]
-    return {**found, "required": required} if required else found
+    return {**schema, "required": required} if required else schema
 
 
 def _property(key: Key, definitions: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Plain data → ClusterSpec with cattrs, telling everything that does not fit.
+"""Plain data → ClusterSpec with cattrs, with a problem for everything that does not fit.
 
-cattrs stops where something does not fit, with all errors of that level. Each is told, replaced by a placeholder or
-taken out, and the data structured again: so a spec results in any case, and the rules can look at the rest of it.
+cattrs stops where something does not fit, with all errors of that level. Each becomes a problem, its value is replaced
+by a placeholder or removed, and the data is structured again: there is always a spec, and the rules can check the rest.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def structure(document: Document) -> Structured:
                     broken.append(place)
                     if not any(place.startswith((f"{outer}.", f"{outer}[")) for outer in broken):
                         problems.append(_problem(path, cause, document))
-                _mend(data, path, cause)
+                _replace(data, path, cause)
             continue
         return Structured(spec, tuple(problems), frozenset(broken))
 
@@ -67,7 +67,7 @@ class _Mismatch(ValueError):
 
 
 class _NoChoice(_Mismatch):
-    """Text that is none of the field's choices."""
+    """Text that is not one of the field's choices."""
 
     def __init__(self, choices: tuple[str, ...], got: str) -> None:
         super().__init__(" or ".join(choices), choices[0], got)
@@ -87,7 +87,7 @@ class _Unknown(Exception):
 
 
 class _Inner(ValueError):
-    """Values inside a free mapping that do not fit, with their places in it."""
+    """Unclear values inside a free mapping, with their places in it."""
 
     def __init__(self, places: list[tuple[Path, _Mismatch]]) -> None:
         super().__init__(places)
@@ -201,7 +201,7 @@ def _leaves(error: BaseException, path: Path) -> Iterator[tuple[Path, Exception]
         raise error
 
 
-def _mend(data: Any, path: Path, cause: Exception) -> None:
+def _replace(data: Any, path: Path, cause: Exception) -> None:
     *parents, last = path
     for part in parents:
         data = data[part]
@@ -219,10 +219,10 @@ def _problem(path: Path, cause: Exception, document: Document) -> Problem:
     assert isinstance(cause, _Mismatch)  # noqa: S101 (the only other kind that _leaves yields)
     if isinstance(cause, _Missing):
         parent = document.lines.get(written(path[:-1]), 1)
-        return Problem(place, "is missing", f"give it: {cause.wanted}", parent)
+        return Problem(place, "is missing", f"write {cause.wanted}", parent)
     if is_secret(path):
         return Problem(
-            place, "the value is no text", "write env:NAME, file:PATH or prompt: for a secret, a path for a file", line
+            place, "the value is not text", "write env:NAME, file:PATH or prompt: for a secret, a path for a file", line
         )
     hidden = _SECRET_NAME.search(str(path[-1]))
     shown = "" if hidden else document.texts.get(place, "")
@@ -230,24 +230,24 @@ def _problem(path: Path, cause: Exception, document: Document) -> Problem:
 
 
 def _mismatch(cause: _Mismatch, shown: str) -> tuple[str, str]:
-    """(what is wrong, how to mend it); `shown` is the scalar as it stands in the file, or empty."""
+    """(what is wrong, how to fix it); `shown` is the scalar as it is written in the file, or empty."""
     got, wanted = cause.got, cause.wanted
     if isinstance(cause, _NoChoice):
-        return f"{got} is none of the choices", f"write {wanted}"
+        return f"{got} is not one of the choices", f"write {wanted}"
     value = shown or "the value"
     if got is None:
-        return "has no value", f"give it {wanted}, or leave the line out" if wanted else "write null if that is meant"
+        return "has no value", f"write {wanted}, or leave the line out" if wanted else "write null if you mean it"
     if isinstance(got, (dict, list)):
-        return f"{wanted} belongs here, not {'a mapping' if isinstance(got, dict) else 'a list'}", ""
+        return f"expected {wanted}, not {'a mapping' if isinstance(got, dict) else 'a list'}", ""
     if not wanted:
-        meant = "write it in quotes, or, if that is meant, as true, false or a decimal number"
-        return f"{value} without quotes means different things to different YAML readers", meant
+        remedy = "write it in quotes, or as true, false or a decimal number if you mean that"
+        return f"{value} without quotes means different things to different YAML readers", remedy
     if wanted == "text":
         read_as = "not text to every YAML reader" if isinstance(got, Unclear) else f"{_kind(got, shown)}, not text"
         return f"{value} without quotes is {read_as}", "write it in quotes" + (f': "{shown}"' if shown else "")
     if isinstance(got, Unclear):
         return f"{value} is not {wanted} to every YAML reader", f"write {wanted}"
-    return f"{wanted} belongs here, not {_kind(got, shown)}", "take the quotes away" if _only_quoted(cause) else ""
+    return f"expected {wanted}, not {_kind(got, shown)}", "remove the quotes" if _only_quoted(cause) else ""
 
 
 def _only_quoted(cause: _Mismatch) -> bool:
@@ -272,4 +272,4 @@ def _nearest(name: str, record: type) -> str:
     close = difflib.get_close_matches(name.lower().replace("_", "").replace("-", ""), folded, n=1, cutoff=0.6)
     if close:
         return f"did you mean {folded[close[0]]}?"
-    return "known here: " + ", ".join(known)
+    return "keys allowed here: " + ", ".join(known)

@@ -1,4 +1,4 @@
-"""How nodes are logged in to."""
+"""Logins to nodes."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from kinstall.cluster.fields import answer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ssh:
-    """How nodes are logged in to. Secrets are references: `env:NAME`, `file:PATH`, `prompt:`."""
+    """How kinstall logs in to nodes. Secrets are references: `env:NAME`, `file:PATH`, `prompt:`."""
 
     user: str = answer("login name", default="root")
     port: int = answer("TCP port", default=22)
-    identity_file: str = answer("path of the private key; empty: the agent's keys", secret=True, default="")
+    identity_file: str = answer("path of the private key; default: the keys of ssh-agent", secret=True, default="")
     passphrase: str = answer("reference to the key's passphrase", secret=True, default="")
     password: str = answer("reference to the login password", secret=True, default="")
     sudo_password: str = answer(
-        "reference to sudo's password; empty: the login password if there is one", secret=True, default=""
+        "reference to sudo's password; default: the login password, if there is one", secret=True, default=""
     )
     proxy_jump: str = answer("[user@]host[:port] to go through", default="")
     proxy_jump_host_key: str = answer("SHA256: fingerprint of the jump host", default="")
-    connect_timeout: int = answer("seconds until a node that does not answer is given up", default=15)
+    connect_timeout: int = answer("connection timeout in seconds", default=15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeSsh:
-    """What one node says otherwise; `None` takes the value of `ssh`."""
+    """Per-node overrides; `None` takes the value of `ssh`."""
 
     user: str | None = answer("login name", default=None)
     port: int | None = answer("TCP port", default=None)

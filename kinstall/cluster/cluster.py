@@ -19,7 +19,7 @@ API_VERSION = "kinstall/v1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preflight:
-    """Checks an operator may relax knowingly."""
+    """Checks that an operator may relax knowingly."""
 
     ignore: tuple[str, ...] = answer("names of checks whose errors become warnings", items=CHECK_NAMES, default=())
 
@@ -34,15 +34,15 @@ class ClusterSpec:
         "short name, unique among your clusters",
         guide=(9,),
         screen="networking",
-        more="The state folder with the cluster's keys is called that, and the context in your kubeconfig.",
+        more="The state folder with the cluster's keys and the context in your kubeconfig have this name.",
         default="kubernetes",
     )
     control_plane_endpoint: str = answer(
-        "host:port under which the API is reached; left out: the first control plane's nodeIP or address, and 6443",
+        "host:port of the API; default: the first control plane's nodeIP or address, and 6443",
         guide=(7,),
         screen="networking",
         label="API endpoint",
-        more="A load balancer's or a name of your own, for example. It is part of every certificate and kubeconfig.",
+        more="For example a load balancer or your own DNS name. It is part of every certificate and kubeconfig.",
         default="",
     )
     networking: Networking = answer("address ranges", screen="networking", default_factory=Networking)
@@ -57,7 +57,7 @@ class ClusterSpec:
         "overrides per component", screen="images", group="Components", default_factory=Components
     )
     roles: Roles = answer(
-        "what the nodes of a role have in common", since="0.2", screen="nodes", group="Roles", default_factory=Roles
+        "settings of all nodes of a role", since="0.2", screen="nodes", group="Roles", default_factory=Roles
     )
     nodes: tuple[Node, ...] = answer("the machines")
 
@@ -107,17 +107,17 @@ class ClusterSpec:
 
     def taints_of(self, node: Node) -> tuple[Taint, ...]:
         """The wanted taints: the node's own list, or its role's, or the one that keeps pods off a control plane."""
-        for told in (node.taints, self.role_of(node).taints):
-            if told is not None:
-                return told
+        for taints in (node.taints, self.role_of(node).taints):
+            if taints is not None:
+                return taints
         return (CONTROL_PLANE_TAINT,) if node.is_control_plane else ()
 
     def components_of(self, node: Node) -> NodeComponents:
-        """The overrides that hold on the node."""
+        """The overrides that apply to the node."""
         return layered(self.components, self.role_of(node).components, node.components)
 
     def ssh_of(self, node: Node) -> Ssh:
-        """The node's login: the cluster's, with what the node says otherwise."""
+        """The node's login: the cluster's, with the node's own overrides."""
         own = {f.name: getattr(node.ssh, f.name) for f in fields(NodeSsh)}
         base = {f.name: getattr(self.ssh, f.name) for f in fields(Ssh)}
         return Ssh(**{**base, **{key: value for key, value in own.items() if value is not None}})

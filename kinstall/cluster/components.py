@@ -24,7 +24,7 @@ class ComponentOverrides:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerdOverrides:
-    """containerd's settings that hosts may need otherwise."""
+    """containerd's settings that some hosts need to be different."""
 
     systemd_cgroup: bool = answer("the systemd cgroup driver", label="Systemd cgroups", default=True)
     restrict_oom_score_adj: bool = answer(
@@ -34,7 +34,7 @@ class ContainerdOverrides:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnContainerd:
-    """What a role's or a node's containerd has otherwise; `None` takes the value of the next more general place."""
+    """containerd's settings of a role or a node; `None` takes the value of the next more general place."""
 
     systemd_cgroup: bool | None = answer("the systemd cgroup driver", since="0.2", default=None)
     restrict_oom_score_adj: bool | None = answer(
@@ -99,14 +99,14 @@ class Layered:
     def over(self, config: ConfigMap) -> ConfigMap:
         """The configuration with all layers over it.
 
-        They are applied one after the other: put together first, a `null` that shall remove a field would be lost.
+        They are applied one after the other: merged with each other first, a `null` that removes a field would be lost.
         """
         return reduce(merge_patch, (overrides.config for _, overrides in self.layers), config)
 
 
 @dataclass(frozen=True, slots=True)
 class NodeComponents:
-    """What holds on one node."""
+    """The overrides that apply to one node."""
 
     kubelet: Layered
     kube_proxy: Layered
@@ -140,7 +140,7 @@ def layered(cluster: Components, role: WorkerComponents, node: WorkerComponents)
 def merge_patch(target: Any, patch: Any) -> Any:
     """`target` with `patch` merged over it as RFC 7386 says: maps merge, null removes, everything else replaces.
 
-    What the patch adds comes in the order of its names: in which order somebody wrote it changes no file.
+    What the patch adds comes in the order of its names: the order in which it was written changes no file.
     """
     if not isinstance(patch, Mapping):
         return [_by_name(each) for each in patch] if isinstance(patch, list) else patch

@@ -24,14 +24,14 @@ def answer(
     """A field with its entry for the answers file: one-line help, the key where camelCase is not it, choices.
 
     `items`: what the items of a list are chosen from; a rule checks them, and says which is meant.
-    `secret`: someone may write a secret here although only a reference is allowed; no message repeats the value.
+    `secret`: someone may write a secret here although only a reference is allowed: no message repeats the value.
     `since`: the first version of kinstall that reads it. `guide`: rows of docs/coverage.md it belongs to.
 
-    For the wizard: `label` where the key's own words are not it, `more` for a help that the line is too short for,
-    `screen` where the field is asked for (left out: where its section is), `group` for a heading under which fields
+    For the wizard: `label` where the key's own words are not it, `more` for help that does not fit one line,
+    `screen` where the field is asked for (default: where its section is), `group` for a heading under which fields
     that few need are folded away.
     """
-    told = {
+    described = {
         "help": help,
         "key": key,
         "choices": choices,
@@ -41,4 +41,4 @@ def answer(
         "guide": guide,
     }
     shown = {"label": label, "more": more, "screen": screen, "group": group}
-    return field(metadata={**told, **shown}, **options)
+    return field(metadata={**described, **shown}, **options)

@@ -14,8 +14,8 @@ from kinstall.cluster.releases import numbers
 from kinstall.cluster.subnets import parse_ranges
 from kinstall.findings import Problem
 
-_MOVE = "put the address back; to move a node: reset it there, then write the new address"
-_RESET = "put the recorded value back; to change it, reset the cluster and install it anew"
+_MOVE = "write the old address; to move a node: reset it there, then write the new address"
+_RESET = "write the recorded value; to change it, reset the cluster and install it again"
 
 
 def identity(spec: ClusterSpec, node: Node, ca_fingerprint: str, pod_cidr: str) -> dict[str, Any]:
@@ -38,9 +38,9 @@ def identity(spec: ClusterSpec, node: Node, ca_fingerprint: str, pod_cidr: str) 
 
 
 def immutable_changes(recorded: Mapping[str, Any], spec: ClusterSpec, node: Node) -> list[Problem]:
-    """What the answers say otherwise than the node's record and cannot change yet.
+    """Where the answers differ from the node's record in something that cannot change yet.
 
-    `recorded` is the node's cluster.json; what it does not hold is not compared. Whether the node belongs to this
+    `recorded` is the node's cluster.json; what is not in it is not compared. Whether the node belongs to this
     cluster at all (`cluster`, `caFingerprint`) is preflight's question.
     """
     place = f"nodes[{spec.nodes.index(node)}]"
@@ -59,21 +59,21 @@ def immutable_changes(recorded: Mapping[str, Any], spec: ClusterSpec, node: Node
     }
     if not node.pod_cidr:
         del paths["podCIDR"]
-    found = [
+    changes = [
         Problem(path, f"{wanted[key]} in the answers, but {node.name} was set up with {recorded[key]}", _RESET)
         for key, path in paths.items()
         if key in recorded and not _same(recorded[key], wanted[key])
     ]
-    return [*found, *_version(recorded.get("kubernetesVersion"), spec, node)]
+    return [*changes, *_version(recorded.get("kubernetesVersion"), spec, node)]
 
 
 def removed_nodes(recorded_names: Iterable[str], spec: ClusterSpec) -> list[Problem]:
-    """Nodes that belong to the cluster (the state folder or the API names them) and are missing in the answers."""
+    """Nodes that belong to the cluster (the state folder or the API names them) and are missing from the answers."""
     names = {node.name for node in spec.nodes}
     return [
         Problem(
             "nodes",
-            f"{name} belongs to the cluster and is missing in the answers",
+            f"{name} belongs to the cluster and is missing from the answers",
             f"put it back; to take it out: `kubectl drain {name}`, reset it, `kubectl delete node {name}`",
         )
         for name in sorted(set(recorded_names) - names)
@@ -81,8 +81,8 @@ def removed_nodes(recorded_names: Iterable[str], spec: ClusterSpec) -> list[Prob
 
 
 def moved_nodes(before: Mapping[str, str], spec: ClusterSpec) -> list[Problem]:
-    """Nodes whose peers would now look for them at another address than `before` (name → address, "" where unknown)
-    has: no host there would know that it is another one."""
+    """Nodes whose address differs from `before` (name → address, "" where unknown): their peers would look for them
+    at the new one, and nothing on the node itself would show it."""
     return [
         Problem(
             f"nodes[{index}].{node.internal_ip_key}",

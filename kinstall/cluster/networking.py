@@ -15,7 +15,7 @@ class Networking:
     pod_subnet: str = answer(
         "every pod's address comes from here (IPv4 CIDR)",
         guide=(3,),
-        more="It must overlap neither services nor nodes, nor what pods shall reach outside. It cannot change later.",
+        more="It must not overlap services, nodes, or what pods need to reach outside. It cannot change later.",
         default="10.244.0.0/16",
     )
     node_cidr_mask_size: int = answer(
@@ -28,7 +28,7 @@ class Networking:
     service_subnet: str = answer(
         "every service's address comes from here (IPv4 CIDR)",
         guide=(6,),
-        more="These addresses exist on the nodes only. The first is the API's, the tenth the DNS server's.",
+        more="These addresses exist on the nodes only. The first is the API's, the tenth is the DNS server's.",
         default="10.96.0.0/16",
     )
     dns_domain: str = answer("the cluster's DNS domain", guide=(40,), default="cluster.local")
@@ -47,16 +47,16 @@ class Networking:
     proxy_mode: str = answer(
         "how kube-proxy programs services", guide=(27,), choices=("nftables", "iptables"), default="nftables"
     )
-    mtu: int = answer("MTU of pod interfaces; 0: that of the node's interface", guide=(23, 29), default=0)
+    mtu: int = answer("MTU of pod interfaces; 0: the MTU of the node's interface", guide=(23, 29), default=0)
     masquerade: bool | None = answer(
-        "pods reach the world outside under their node's address; left out: yes, unless podNetwork is manifest",
+        "outside the cluster pods appear with their node's address; default: true, unless podNetwork is manifest",
         guide=(30,),
         default=None,
     )
 
     @property
     def plans_ranges(self) -> bool:
-        """Whether kinstall gives each node its pod range; for a network of somebody else's the cluster does."""
+        """Whether kinstall gives each node its pod range; for a third-party network the cluster does."""
         return self.pod_network != "manifest"
 
     @property

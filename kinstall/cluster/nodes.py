@@ -25,11 +25,11 @@ CONTROL_PLANE_TAINT = Taint(key="node-role.kubernetes.io/control-plane", effect=
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
-    """What the nodes of one role have in common; a node's own answers go over it."""
+    """Settings of all nodes of one role; a node's own answers override them."""
 
     labels: dict[str, str] = answer("labels of their Node objects", guide=(39,), since="0.2", default_factory=dict)
     taints: tuple[Taint, ...] | None = answer(
-        "taints of their Node objects; left out: control planes take no pods of their own",
+        "taints of their Node objects; default: a taint that keeps ordinary pods off control planes",
         since="0.2",
         default=None,
     )
@@ -61,11 +61,10 @@ class Roles:
 class Node:
     """One machine of the cluster."""
 
-    name: str = answer("the Node object's name (RFC 1123)")
-    address: str = answer("IPv4 address for SSH, and for everything else where there is no nodeIP", guide=(42,))
+    name: str = answer("the Node object's name (lower-case letters, digits, dashes, dots)")
+    address: str = answer("IPv4 address for SSH, and for everything else without nodeIP", guide=(42,))
     node_ip: str = answer(
-        "the one of the node's IPv4 addresses that its peers, the API and the kubelet (--node-ip) use; left out: "
-        "address",
+        "IPv4 address of the node that its peers, the API and the kubelet (--node-ip) use; default: address",
         key="nodeIP",
         guide=(42,),
         since="0.2",
@@ -74,13 +73,13 @@ class Node:
     role: str = answer("what runs there", choices=(CONTROL_PLANE, WORKER))
     host_key: str = answer("SHA256: fingerprint of the SSH host key", default="")
     labels: dict[str, str] = answer("labels of the Node object", guide=(39,), default_factory=dict)
-    taints: tuple[Taint, ...] | None = answer("taints of the Node object; left out: those of its role", default=None)
-    ssh: NodeSsh = answer("what is otherwise than in ssh", default_factory=NodeSsh)
+    taints: tuple[Taint, ...] | None = answer("taints of the Node object; default: those of its role", default=None)
+    ssh: NodeSsh = answer("overrides of ssh for this node", default_factory=NodeSsh)
     components: OwnComponents = answer(
         "overrides per component, over those of its role and of all nodes", since="0.2", default_factory=OwnComponents
     )
     pod_cidr: str = answer(
-        "the node's own pod range; left out: the next free one", guide=(29,), key="podCIDR", default=""
+        "the node's own pod range; default: the next free one", guide=(29,), key="podCIDR", default=""
     )
 
     @property
@@ -89,10 +88,10 @@ class Node:
 
     @property
     def internal_ip(self) -> str:
-        """What everything but SSH reaches it under: the Node object's InternalIP."""
+        """Its address for everything but SSH: the Node object's InternalIP."""
         return self.node_ip or self.address
 
     @property
     def internal_ip_key(self) -> str:
-        """The key of the answers that says it."""
+        """The key in the answers that holds it."""
         return "nodeIP" if self.node_ip else "address"

@@ -21,8 +21,9 @@ class Capacity(NamedTuple):
 def capacity(networking: Networking) -> Capacity:
     """What the ranges hold.
 
-    A node's range loses the network's, the broadcast's and the bridge's own address, the service range the first
-    and the last one. 0 nodes where a node's range does not fit into podSubnet. ValueError where one is not valid.
+    Not counted: in a node's range the network's, the broadcast and the bridge's own address, in the service range
+    the first and the last one. 0 nodes where a node's range does not fit into podSubnet. ValueError where a range is
+    not valid.
     """
     mask, pods = networking.node_cidr_mask_size, networking.pods[0]
     return Capacity(
@@ -35,7 +36,7 @@ def capacity(networking: Networking) -> Capacity:
 def assign_pod_cidrs(spec: ClusterSpec, kept: Mapping[str, str]) -> dict[str, str]:
     """Node name → pod range, for every node of the spec in its order; empty where the pod network plans none.
 
-    A node keeps the range in `kept` (node name → CIDR, as the nodes' records say), otherwise it has its own `podCIDR`
+    A node keeps the range in `kept` (node name → CIDR, as the nodes' records say), or else gets its own `podCIDR`
     or the next free range. What is kept is never given to another node, even when its owner has left the list, so the
     result does not depend on the order of the list once it is kept.
 
@@ -69,8 +70,8 @@ def _claimed(spec: ClusterSpec, kept: Mapping[str, str]) -> dict[str, Range]:
         network = parse_range(cidr)
         if not any(within(network, pods) for pods in spec.networking.pods):
             raise UsageError(
-                f"{node.name}: its pod range {cidr} lies outside podSubnet {spec.networking.pod_subnet}",
-                "podSubnet cannot change under a living cluster",
+                f"{node.name}: its pod range {cidr} is outside podSubnet {spec.networking.pod_subnet}",
+                "podSubnet of a living cluster cannot change",
             )
         first, last = span(network)
         for other, (start, end) in spans.items():

@@ -1,4 +1,4 @@
-"""Which release files and images a cluster needs, and where they lie: names and addresses only, nothing is fetched."""
+"""Which release files and images a cluster needs, and where they are: names and addresses only, nothing is fetched."""
 
 from __future__ import annotations
 
@@ -101,14 +101,14 @@ def pinned_digest(spec: ClusterSpec, file: ReleaseFile) -> str:
     """The file's digest (hex, lower case) in `downloads.sha256`; empty where there is none.
 
     `kubelet`, `kubectl` and `kube-proxy` have the same name for every architecture: a pin under `arm64/kubelet`
-    holds for that architecture only and comes before one under `kubelet`.
+    holds for that architecture only and takes precedence over one under `kubelet`.
     """
     pins = spec.downloads.sha256
     return pins.get(f"{file.arch}/{file.name}", pins.get(file.name, "")).lower()
 
 
 def unpinned(spec: ClusterSpec, files: Iterable[ReleaseFile]) -> tuple[ReleaseFile, ...]:
-    """Those files of sites that come over plain HTTP and have no pinned digest: nothing could vouch for them."""
+    """Those files of sites that come over plain HTTP and have no pinned digest: nothing could verify them."""
     plain = (each for each in files if each.place is Place.SITE and each.url.startswith("http://"))
     return tuple(each for each in plain if not pinned_digest(spec, each))
 
@@ -129,5 +129,5 @@ def image_refs(spec: ClusterSpec) -> ImageRefs:
 
 
 def _image(name: str, tag: str) -> str:
-    """The image with that tag; a tag that is a whole reference stands for itself."""
+    """The image with that tag; a full reference is used as it is."""
     return tag if "/" in tag else f"{name}:{tag}"

@@ -16,7 +16,7 @@ _RELEASE = re.compile(r"(0|[1-9][0-9]{0,3})\.(0|[1-9][0-9]{0,3})\.(0|[1-9][0-9]{
 
 @dataclass(frozen=True, slots=True)
 class RemovedFlags:
-    """Flags of a component (a key of `components`) that no longer exist; `*` at the end of a name stands for any."""
+    """Flags of a component (a key of `components`) that no longer exist; `*` at the end of a name matches anything."""
 
     component: str
     flags: tuple[str, ...]
@@ -49,17 +49,17 @@ class Release:
 
     def takes_containerd(self, version: str) -> bool:
         """Whether this release runs on that containerd version."""
-        asked = numbers(version)
+        chosen = numbers(version)
         floors = [numbers(floor) for floor in self.containerd_minimum]
-        return asked >= floors[-1] or any(asked[:2] == floor[:2] and asked >= floor for floor in floors)
+        return chosen >= floors[-1] or any(chosen[:2] == floor[:2] and chosen >= floor for floor in floors)
 
 
 def numbers(version: str) -> tuple[int, int, int]:
     """`1.37.2` → (1, 37, 2); ValueError for anything else."""
-    found = _RELEASE.fullmatch(version)
-    if not found:
-        raise ValueError(f"{version} is no version of three numbers")
-    major, minor, patch = map(int, found.groups())
+    match = _RELEASE.fullmatch(version)
+    if not match:
+        raise ValueError(f"{version} is not a version of three numbers")
+    major, minor, patch = map(int, match.groups())
     return major, minor, patch
 
 
@@ -86,7 +86,7 @@ def newest_patch(minor: str) -> str | None:
 
 
 def release(version: str) -> Release:
-    """The release's entry. Every patch release of a supported minor is taken, known or not.
+    """The release's entry. Every patch release of a supported minor is accepted, known or not.
 
     Raises:
         UsageError: not a supported version, or not written as `1.37.2`.
@@ -98,14 +98,17 @@ def release(version: str) -> Release:
 
 
 def complaint(version: str) -> tuple[str, str]:
-    """(what is wrong with a Kubernetes version, how to mend it); both empty for a supported one."""
+    """(what is wrong with a Kubernetes version, how to fix it); both empty for a supported one."""
     if version.startswith("v") and _RELEASE.fullmatch(version[1:]):
-        return f"{version} has a v too many", f"write {version[1:]}"
+        return f"{version} starts with a v", f"write {version[1:]}"
     newest = newest_patch(version.removeprefix("v"))
     if newest:
-        return f"{version} is no whole release", f"write the patch release too, for example {newest}"
+        return f"{version} is not a complete version", f"write the patch release too, for example {newest}"
     if not _RELEASE.fullmatch(version):
-        return f"{version} is no Kubernetes release", f"write one of {supported()}, for example {known_versions()[0]}"
+        return (
+            f"{version} is not a Kubernetes release",
+            f"write one of {supported()}, for example {known_versions()[0]}",
+        )
     minor = version.rpartition(".")[0]
     if newest_patch(minor) is None:
         return f"Kubernetes {version} is not supported", f"supported are {supported()}"

@@ -9,10 +9,10 @@ from kinstall.cluster.fields import answer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnAuthority:
-    """A certificate authority that exists already. It is taken once, when the cluster's keys are made."""
+    """A certificate authority that already exists. It is read once, when the cluster's keys are made."""
 
     certificate: str = answer(
-        "path of its certificate (PEM) on this machine; an intermediate's will do",
+        "path of its certificate (PEM) on this machine; an intermediate CA is fine",
         guide=(17,),
         since="0.2",
         default="",
@@ -22,7 +22,7 @@ class OwnAuthority:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnAuthorities:
-    """Authorities of the operator's own, in the place of those that are made."""
+    """The operator's own CAs, instead of new ones."""
 
     cluster: OwnAuthority = answer(
         "signs the API's, the kubelets' and the users' certificates", since="0.2", default_factory=OwnAuthority
@@ -39,27 +39,27 @@ class Security:
 
     mode: str = answer("how the API is protected", guide=(14, 15), choices=("https", "http"), default="https")
     trusted_networks: tuple[str, ...] = answer(
-        "mode http: the networks (IPv4 CIDR) whose hosts are admin without credentials",
+        "mode http: networks (IPv4 CIDR) whose hosts are admin without credentials",
         guide=(14,),
         since="0.2",
         default=(),
     )
     acknowledge_insecure: bool = answer(
-        "mode http: true says that you know that everybody in the trusted networks can do everything",
+        "mode http: write true to confirm that everyone in the trusted networks may do everything",
         guide=(14,),
         since="0.2",
         default=False,
     )
-    key_type: str = answer("type of the keys that are made", guide=(17,), choices=("ecdsa", "rsa"), default="ecdsa")
+    key_type: str = answer("type of new keys", guide=(17,), choices=("ecdsa", "rsa"), default="ecdsa")
     extra_sans: tuple[str, ...] = answer(
-        "further names and addresses in the API server's certificate", guide=(17,), key="extraSANs", default=()
+        "additional names and addresses in the API server's certificate", guide=(17,), key="extraSANs", default=()
     )
     own_ca: OwnAuthorities = answer(
-        "certificate authorities of your own",
+        "your own certificate authorities",
         guide=(17,),
         key="ownCA",
         since="0.2",
-        group="Authorities of your own",
+        group="Your own CA",
         default_factory=OwnAuthorities,
     )
     ca_days: int = answer("days a new certificate authority is valid", guide=(17,), default=3650)

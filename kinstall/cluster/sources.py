@@ -9,13 +9,13 @@ from kinstall.cluster.fields import answer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mirror:
-    """A registry that is asked instead of another one."""
+    """A registry that is used instead of another one."""
 
     endpoint: str = answer("URL of the mirror, with http:// or https://", guide=(12,))
-    user: str = answer("user name there; empty: it wants none", since="0.2", guide=(12,), default="")
+    user: str = answer("user name at the mirror; default: no login", since="0.2", guide=(12,), default="")
     password: str = answer("reference to the user's password", secret=True, since="0.2", guide=(12,), default="")
     ca_file: str = answer(
-        "path on this machine of the certificate (PEM) that vouches for the mirror's own; empty: what the nodes trust",
+        "path on this machine of the CA certificate (PEM) for the mirror; default: the CAs that the nodes trust",
         since="0.2",
         guide=(12,),
         default="",
@@ -27,7 +27,7 @@ class Images:
     """Where container images come from, and which."""
 
     source: str = answer(
-        "registry: nodes pull them; archives: they come out of files on this machine (archives, and serverTarball in "
+        "registry: nodes pull them; archives: they come from files on this machine (archives, and serverTarball in "
         "downloads), and nothing is pulled",
         choices=("registry", "archives"),
         since="0.2",
@@ -35,38 +35,38 @@ class Images:
         default="registry",
     )
     archives: str = answer(
-        "folder on this machine with image archives (docker save, or an OCI layout in a tar); what is in them beyond "
-        "the cluster's own images every node gets too",
+        "folder on this machine with image archives (docker save, or an OCI layout in a tar); every node "
+        "gets all images in them",
         since="0.2",
         guide=(12,),
         default="",
     )
     image_repository: str = answer("prefix of Kubernetes' own images", guide=(12,), default="registry.k8s.io")
     mirrors: dict[str, Mirror] = answer(
-        "registry host → mirror; a registry that wants a login itself is its own mirror",
+        "registry host → mirror; for a registry that needs a login, name itself as its mirror",
         guide=(12,),
         default_factory=dict,
     )
     etcd: str = answer(
-        "tag of the etcd image, or a whole reference; empty: the release's own",
+        "tag of the etcd image, or a full reference; default: the release's own",
         guide=(13,),
         label="etcd image",
         default="",
     )
     coredns: str = answer(
-        "tag of the CoreDNS image, or a whole reference; empty: the release's own",
+        "tag of the CoreDNS image, or a full reference; default: the release's own",
         guide=(40,),
         label="CoreDNS image",
         default="",
     )
     pause: str = answer(
-        "tag of the pause image, or a whole reference; empty: the release's own",
+        "tag of the pause image, or a full reference; default: the release's own",
         guide=(12,),
         label="pause image",
         default="",
     )
     agnhost: str = answer(
-        "tag of the image that verify runs, or a whole reference", guide=(38,), label="agnhost image", default="2.66.1"
+        "tag of the image that verify runs, or a full reference", guide=(38,), label="agnhost image", default="2.66.1"
     )
 
 
@@ -75,15 +75,15 @@ class Downloads:
     """Base addresses of release sites (or mirrors of the same layout), versions, and pinned digests."""
 
     server_tarball: str = answer(
-        "path on this machine, or URL, of the release's kubernetes-server-linux-ARCH.tar.gz, which takes the place of "
-        "Kubernetes' release site; {arch} in it stands for amd64 or arm64",
+        "path on this machine, or URL, of the release's kubernetes-server-linux-ARCH.tar.gz, used instead of "
+        "Kubernetes' release site; {arch} in it is replaced by amd64 or arm64",
         since="0.2",
         guide=(10, 12),
         default="",
     )
     folder: str = answer(
-        "folder on this machine with the release files and their checksum files, which takes the place of the sites; "
-        "{arch} in it stands for amd64 or arm64",
+        "folder on this machine with the release files and their checksum files, used instead of the sites; "
+        "{arch} in it is replaced by amd64 or arm64",
         since="0.2",
         guide=(10,),
         default="",
@@ -102,12 +102,12 @@ class Downloads:
         guide=(10,),
         default="https://github.com/containernetworking/plugins/releases/download",
     )
-    containerd_version: str = answer("empty: the release's own", guide=(23,), default="")
-    runc_version: str = answer("empty: the release's own", guide=(23,), default="")
-    cni_plugins_version: str = answer("empty: the release's own", guide=(10,), default="")
+    containerd_version: str = answer("default: the release's own", guide=(23,), default="")
+    runc_version: str = answer("default: the release's own", guide=(23,), default="")
+    cni_plugins_version: str = answer("default: the release's own", guide=(10,), default="")
     sha256: dict[str, str] = answer(
         "file name (kubelet, containerd-2.4.2-linux-amd64.tar.gz …; arm64/kubelet where architectures differ) → pinned "
-        "SHA-256; without it the digest is read over TLS from the release site",
+        "SHA-256; without it the digest comes over TLS from the release site",
         guide=(10,),
         default_factory=dict,
     )

@@ -1,4 +1,4 @@
-"""Lists of machines that are there already (pasted lines, Ansible, CSV, ~/.ssh/config) → rows of an answers file.
+"""Existing lists of machines (pasted lines, Ansible, CSV, ~/.ssh/config) → rows of an answers file.
 
 Pure but for load(). Secrets in a list are never kept: a notice names the variable, and nothing repeats its value.
 """
@@ -34,7 +34,7 @@ _READERS: dict[str, Callable[[str], Imported]] = {
     "ssh-config": read_ssh_config,
 }
 _BY_SUFFIX = {".csv": "csv", ".tsv": "csv", ".yaml": "ansible-yaml", ".yml": "ansible-yaml", ".ini": "ansible-ini"}
-# Each is looked for in the whole text; the first that is found names the format.
+# Each is searched in the whole text; the first that matches gives the format.
 _BLANK = r"(?:[ \t]*(?:#.*)?\n)*[ \t]*"
 _BY_CONTENT = (
     ("ansible-ini", re.compile(r"^[ \t]*\[[^\]\s]+\][ \t]*(?:[#;].*)?$", re.MULTILINE)),
@@ -62,7 +62,7 @@ def detect(text: str, filename: str = "") -> str:
 
 
 def read(text: str, filename: str = "", format: str = "") -> Imported:  # noqa: A002 - the word for it
-    """The machines of a text in one of FORMATS; without one it is detected."""
+    """The machines in a text of one of FORMATS; by default it is detected."""
     return _READERS[format or detect(text, filename)](text)
 
 

@@ -64,7 +64,7 @@ class Group:
 
 @dataclass(slots=True)
 class Inventory:
-    """`hosts`: the host's own variables and the line it first stands in."""
+    """`hosts`: the host's own variables and the first line that names it."""
 
     collector: Collector
     groups: dict[str, Group] = field(default_factory=dict)
@@ -72,16 +72,16 @@ class Inventory:
 
     def group(self, name: str) -> Group:
         if name not in self.groups and len(self.groups) >= MAX_GROUPS:
-            self.collector.note(f"more than {MAX_GROUPS} groups: the rest of them is left out")
+            self.collector.note(f"more than {MAX_GROUPS} groups: the rest is left out")
             return Group()
         return self.groups.setdefault(name, Group())
 
     def host(self, pattern: str, group: str, line: int) -> list[str]:
-        """Take in a host, or the range of hosts that a pattern such as `w[1:3]` stands for; returns their names."""
+        """Add a host, or the hosts that a pattern such as `w[1:3]` expands to; returns their names."""
         names: list[str] = []
         if not _PATTERN.fullmatch(pattern):
-            # Not repeated: a variable that went astray may be a password.
-            self.collector.problem(line, "this is no name of a host", "write the host first, then name=value")
+            # Not repeated: a misplaced variable may be a password.
+            self.collector.problem(line, "this is not the name of a host", "write the host first, then name=value")
             return names
         for name in expanded(pattern):
             if len(self.hosts) > MAX_MACHINES:
@@ -92,7 +92,7 @@ class Inventory:
         return names
 
     def keep(self, into: dict[str, tuple[Any, int]], name: str, value: Any, line: int, owner: str) -> None:
-        """Keep a variable that is used; of all others, and of secrets, only the name is told."""
+        """Keep a variable that is used; of all others, and of secrets, only the name is reported."""
         if isinstance(value, Hidden) or (isinstance(value, str) and value.lstrip().startswith(_ENCRYPTED)):
             self.collector.among("encrypted with ansible-vault, and left out: {}", f"{shown(name)} of {owner}")
         elif name not in _FIELDS and name not in _ARGUMENTS:
@@ -101,7 +101,7 @@ class Inventory:
         elif isinstance(value, str) and "{{" in value:
             self.collector.among("templates are not filled in, and left out: {}", f"{name} of {owner}")
         elif name in _ARGUMENTS:
-            # The whole text may hold anything; only the jump host leaves it.
+            # The whole text may hold anything; only the jump host is taken from it.
             jump = _JUMP.search(value) if isinstance(value, str) else None
             if jump:
                 into["proxyJump"] = (jump[1], line)
@@ -112,7 +112,7 @@ class Inventory:
 
 
 def read_inventory(inventory: Inventory) -> Imported:
-    """The machines of an inventory that was read."""
+    """The machines of a parsed inventory."""
     collector = inventory.collector
     above = _ancestors(inventory)
     roles = _roles(inventory)
@@ -121,27 +121,27 @@ def read_inventory(inventory: Inventory) -> Imported:
     for host, (own, line) in inventory.hosts.items():
         direct = [name for name, group in inventory.groups.items() if host in group.hosts]
         groups = {name for each in direct for name in (each, *over[each])}
-        told = {roles[name] for name in groups if name in roles}
-        if roles and not told:
-            collector.among("in no group of control planes or workers, and left out: {}", host)
+        named = {roles[name] for name in groups if name in roles}
+        if roles and not named:
+            collector.among("left out, because they are in no group of control planes or workers: {}", host)
             continue
-        machine = Machine(name=host, line=line, role=CONTROL_PLANE if CONTROL_PLANE in told else "".join(told))
+        machine = Machine(name=host, line=line, role=CONTROL_PLANE if CONTROL_PLANE in named else "".join(named))
         order = sorted(groups - {"all"}, key=lambda name: (depth[name], name))
         values: dict[str, tuple[Any, int]] = {}
         for name in ("all", *order):
             values |= inventory.groups[name].variables if name in inventory.groups else {}
         fine = [_put(machine, name, value, at, collector) for name, (value, at) in (values | own).items()]
-        if len(told) == 2 and {simplified(name) for name in groups} & _TAKES_PODS:
+        if len(named) == 2 and {simplified(name) for name in groups} & _TAKES_PODS:
             machine.taints = machine.taints or []
-            collector.among("control planes that take pods, as they are in the group of nodes too: {}", host)
+            collector.among("control planes that run pods too, because they are also in the group of nodes: {}", host)
         if all(fine):
             collector.machines.append(machine)
-    collector.note("group_vars and host_vars folders are not read: only what stands in the inventory itself")
+    collector.note("group_vars and host_vars folders are not read, only the inventory itself")
     return collector.finish()
 
 
 def refuse_encrypted(text: str, collector: Collector) -> bool:
-    """Whether the whole text is encrypted, which is then told."""
+    """Whether the whole text is encrypted, which becomes a problem."""
     if not text.lstrip().startswith(_ENCRYPTED):
         return False
     collector.problem(1, "the inventory is encrypted with ansible-vault", "import a decrypted copy")
@@ -149,7 +149,7 @@ def refuse_encrypted(text: str, collector: Collector) -> bool:
 
 
 def expanded(pattern: str) -> Iterator[str]:
-    """The names that a pattern stands for: `w[01:03]`, `db-[a:c]`, `n[1:9:2]`; itself where it has no range."""
+    """The names that a pattern expands to: `w[01:03]`, `db-[a:c]`, `n[1:9:2]`; itself where it has no range."""
     match = _RANGE.search(pattern)
     if match is None or pattern.count("[") > _MAX_RANGES:
         yield pattern
@@ -179,7 +179,7 @@ def _ancestors(inventory: Inventory) -> Mapping[str, list[str]]:
 
 
 def _all_above(name: str, above: Mapping[str, list[str]]) -> list[str]:
-    """All groups over a group, however far; a group inside itself ends the way."""
+    """All groups over a group, however far; a group inside itself ends the search."""
     found: dict[str, None] = {}
     waiting = list(above.get(name, []))
     while waiting:
@@ -191,9 +191,9 @@ def _all_above(name: str, above: Mapping[str, list[str]]) -> list[str]:
 
 
 def _depths(groups: Iterable[str], above: Mapping[str, list[str]]) -> dict[str, int]:
-    """How many groups at most lie over a group, one over the other: the deeper one's variables win."""
+    """The longest chain of groups above a group: the deeper one's variables win."""
     depth = dict.fromkeys(groups, 0)
-    for _ in range(_DEEPEST):  # a group inside itself would sink for ever
+    for _ in range(_DEEPEST):  # a group inside itself would never settle
         deeper = {name: max((1 + depth.get(each, 0) for each in above.get(name, ())), default=0) for name in depth}
         if deeper == depth:
             break
@@ -207,7 +207,7 @@ def _roles(inventory: Inventory) -> dict[str, str]:
     plain = {simplified(name).removesuffix("s"): name for name in inventory.groups}
     if "agent" in plain and "server" in plain:
         roles[plain["server"]] = CONTROL_PLANE
-    # A group over both (`nodes` with the children masters and workers) says nothing about a role.
+    # A group over both (`nodes` with the children masters and workers) implies no role.
     above = _ancestors(inventory)
     both = {name for each, role in roles.items() if role == CONTROL_PLANE for name in _all_above(each, above)}
     return {name: role for name, role in roles.items() if not (role == WORKER and name in both)}
@@ -217,7 +217,7 @@ def _put(machine: Machine, name: str, value: Any, line: int, collector: Collecto
     field_name = _FIELDS.get(name, name)
     text = _as_text(field_name, value)
     if text is None:
-        collector.problem(line, f"{name} of {machine.name} has a value that does not fit", "write it as text")
+        collector.problem(line, f"{name} of {machine.name} has a value of the wrong type", "write it as text")
         return False
     if field_name == "nodeIP" and text == machine.address:
         return True

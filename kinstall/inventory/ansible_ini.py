@@ -29,7 +29,7 @@ def read_ansible_ini(text: str) -> Imported:
             if kind in ("hosts", "children", "vars"):
                 inventory.group(group)
             else:
-                collector.problem(number, "a section that is no [group], [group:children] or [group:vars]")
+                collector.problem(number, "a section that is not [group], [group:children] or [group:vars]")
         elif kind == "hosts":
             _host(line, number, group, inventory)
         elif kind == "children":
@@ -45,7 +45,7 @@ def _host(line: str, number: int, group: str, inventory: Inventory) -> None:
     try:
         pattern, *pairs = shlex.split(line, comments=True)
     except ValueError:
-        inventory.collector.problem(number, "a quote that is never closed", "close it, or leave it out")
+        inventory.collector.problem(number, "a quote that is never closed", "close it, or remove it")
         return
     port = ""
     if match := _WITH_PORT.fullmatch(pattern):

@@ -21,15 +21,14 @@ def read_ansible_yaml(text: str) -> Imported:
     try:
         document = read(text, hide=VAULT_TAGS)
     except Unreadable as error:
-        found = error.problem
-        collector.problem(found.line, found.message, found.remedy)
+        collector.problem(error.problem.line, error.problem.message, error.problem.remedy)
         return collector.finish()
     collector.problems += [Problem("", each.message, each.remedy, each.line) for each in document.problems]
     if not isinstance(document.data, dict):
-        collector.problem(1, "this is no inventory", _SHAPE)
+        collector.problem(1, "this is not an inventory", _SHAPE)
         return collector.finish()
     if isinstance(document.data.get("nodes"), list):
-        collector.problem(1, "this is an answers file and no inventory", "open it with kinstall --answers FILE")
+        collector.problem(1, "this is an answers file, not an inventory", "open it with kinstall --answers FILE")
         return collector.finish()
     inventory = Inventory(collector)
     reader = _Reader(inventory, document)
@@ -58,7 +57,7 @@ class _Reader:
                     line = self._line((*here, variable))
                     self._inventory.keep(group.variables, variable, inner, line, f"group {name}")
             else:
-                self._inventory.collector.problem(self._line(here), "a key that no group has", _SHAPE)
+                self._inventory.collector.problem(self._line(here), "a key that groups do not have", _SHAPE)
 
     def _hosts(self, group: str, data: Any, path: Path) -> None:
         if isinstance(data, str):
@@ -78,7 +77,7 @@ class _Reader:
             return {}
         if isinstance(data, dict):
             return data
-        self._inventory.collector.problem(self._line(path), "a mapping belongs here", _SHAPE)
+        self._inventory.collector.problem(self._line(path), "expected a mapping", _SHAPE)
         return {}
 
     def _line(self, path: Path) -> int:

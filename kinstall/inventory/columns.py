@@ -1,6 +1,6 @@
 """What lists of machines call things: names of columns and variables, words for roles, and how single values are read.
 
-A value is checked here with the answers file's own rules, so that what an import gives is what an answers file takes.
+A value is checked here with the answers file's own rules, so that an import gives only what an answers file accepts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _WORKER_WORDS = frozenset({"worker", "workernode", "node", "agent", "minion", "c
 
 @dataclass(slots=True)
 class Machine:
-    """What a list tells of one machine; what is empty or None was not told. `line` is 1-based."""
+    """What a list says about one machine; empty or None: nothing. `line` is 1-based."""
 
     name: str = ""
     address: str = ""
@@ -63,8 +63,8 @@ def role_of(word: str) -> str:
     return ""
 
 
-# Setters: each puts a text into a machine, or complains and leaves it as it was. No complaint repeats the text: in a
-# list that is out of step by a column, it may be a password.
+# Setters: each puts a text into a machine, or complains and leaves it unchanged. No complaint repeats the text: in a
+# list whose columns are shifted by one, it may be a password.
 
 
 def _checked(
@@ -72,7 +72,7 @@ def _checked(
 ) -> Callable[[Machine, str], Complaint | None]:
     def put(machine: Machine, text: str) -> Complaint | None:
         if check(text):
-            return f"this is no {what}", remedy
+            return f"this is not a valid {what}", remedy
         setattr(machine, attribute, text)
         return None
 
@@ -81,13 +81,13 @@ def _checked(
 
 def _role(machine: Machine, text: str) -> Complaint | None:
     machine.role = role_of(text) or machine.role
-    return None if role_of(text) else ("this is no role", f"write {CONTROL_PLANE} or {WORKER}")
+    return None if role_of(text) else ("this is not a role", f"write {CONTROL_PLANE} or {WORKER}")
 
 
 def _port(machine: Machine, text: str) -> Complaint | None:
     number = int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
     if formats.port(number):
-        return "this is no TCP port", "write a number from 1 to 65535"
+        return "this is not a valid TCP port", "write a number from 1 to 65535"
     machine.port = number
     return None
 
@@ -97,7 +97,7 @@ def _labels(machine: Machine, text: str) -> Complaint | None:
     for pair in re.split(r"[\s,;|]+", text.strip()):
         key, equals, value = pair.partition("=")
         if not equals or formats.label_key(key) or formats.label_value(value):
-            return "this is no label", "write KEY=VALUE, both as Kubernetes takes them"
+            return "this is not a valid label", "write KEY=VALUE, both as Kubernetes accepts them"
         found[key] = value
     machine.labels.update(found)
     return None
@@ -109,7 +109,7 @@ def _taints(machine: Machine, text: str) -> Complaint | None:
         rest, _, effect = one.rpartition(":")
         key, _, value = rest.partition("=")
         if effect not in _EFFECTS or formats.label_key(key) or formats.label_value(value):
-            return "this is no taint", f"write KEY=VALUE:EFFECT, with the effect {', '.join(_EFFECTS)}"
+            return "this is not a valid taint", f"write KEY=VALUE:EFFECT, with the effect {', '.join(_EFFECTS)}"
         found.append({"key": key, "effect": effect} | ({"value": value} if value else {}))
     machine.taints = [*(machine.taints or []), *found]
     return None
@@ -121,7 +121,7 @@ def _any(_: str) -> Complaint | None:
 
 _HOST_KEY = "write SHA256: and 43 characters, as `ssh-keygen -lf` prints it"
 SETTERS: dict[str, Callable[[Machine, str], Complaint | None]] = {
-    # These two are made valid, or told, when the list is complete.
+    # These two are made valid, or reported, when the list is complete.
     "name": _checked("name", _any, "name", ""),
     "address": _checked("address", _any, "address", ""),
     "role": _role,
@@ -156,7 +156,7 @@ ALIASES = {word: name for name, words in _WORDS.items() for word in words.split(
 
 
 def as_row(machine: Machine) -> dict[str, Any]:
-    """The machine as under `nodes:` of an answers file, with what was told only."""
+    """The machine as under `nodes:` of an answers file, with only what the list says."""
     known = {key.name for key in keys_of(Node)}
     ssh = {
         "user": machine.user,

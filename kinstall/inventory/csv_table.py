@@ -12,7 +12,7 @@ DELIMITERS = ",;\t|"
 
 
 def delimiter_of(header: str) -> str:
-    """The character that parts the columns of a header line."""
+    """The character that separates the columns of a header line."""
     return max(DELIMITERS, key=header.count)
 
 
@@ -24,7 +24,7 @@ def has_header(text: str) -> bool:
 
 
 def read_csv(text: str) -> Imported:
-    """One machine per row. Columns are known by many names (ip, hostname, ssh_user …); others are told and not used."""
+    """One machine per row. Columns have many known names (ip, hostname, ssh_user …); others are reported."""
     collector = Collector()
     text = text.removeprefix("\ufeff")
     first = next((line for line in text.splitlines() if line.strip()), "")
@@ -40,11 +40,11 @@ def read_csv(text: str) -> Imported:
                 continue
             if not names:
                 names, columns = row, _columns(row)
-                _tell_unused(names, columns, collector)
+                _note_unused(names, columns, collector)
             else:
                 _row(row, columns, reader.line_num, collector)
     except csv.Error:
-        collector.problem(reader.line_num, "a quote that does not fit", "double a quote inside quotes, and close it")
+        collector.problem(reader.line_num, "an unmatched quote", "write a quote inside quotes twice, and close it")
     return collector.finish()
 
 
@@ -57,7 +57,7 @@ def _columns(names: list[str]) -> list[str]:
     return seen
 
 
-def _tell_unused(names: list[str], columns: list[str], collector: Collector) -> None:
+def _note_unused(names: list[str], columns: list[str], collector: Collector) -> None:
     for name, column in zip(names, columns, strict=True):
         if not column and name.strip():
             collector.unused(name.strip())
@@ -65,7 +65,7 @@ def _tell_unused(names: list[str], columns: list[str], collector: Collector) -> 
 
 def _row(row: list[str], columns: list[str], line: int, collector: Collector) -> None:
     if len(row) > len(columns):
-        # Not repeated: a password with a comma in it may be what went over.
+        # Not repeated: the surplus may be part of a password with a comma in it.
         collector.problem(line, f"{len(row)} cells under {len(columns)} columns", "put text with commas in quotes")
         return
     machine = Machine(line=line)

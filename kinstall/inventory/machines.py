@@ -1,4 +1,4 @@
-"""From what a list tells of machines to rows of an answers file: names made valid, doubles and gaps told."""
+"""From machines in a list to rows of an answers file: names made valid, duplicates and gaps reported."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ _VARIABLE = re.compile(r"[A-Za-z_][\w. ()/#-]{0,63}")
 class Imported:
     """What a list of machines gives.
 
-    `nodes`: rows as under `nodes:` of an answers file. `notices`: sentences of what was left out, changed or guessed.
-    `problems`: lines that give no row, each with its line. `roles_told`: whether the list says roles at all; where it
-    does not, every row is a worker.
+    `nodes`: rows as under `nodes:` of an answers file. `notices`: what was left out, changed or guessed.
+    `problems`: lines that give no row, each with its line. `has_roles`: whether the list names roles at all; if not,
+    every row is a worker.
     """
 
     nodes: tuple[dict[str, Any], ...] = ()
     notices: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
-    roles_told: bool = False
+    has_roles: bool = False
 
 
 @dataclass(slots=True)
 class Collector:
-    """Takes in machines and what is to be told of them, in the order of the list."""
+    """Collects machines, notices and problems, in the order of the list."""
 
     machines: list[Machine] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -47,20 +47,23 @@ class Collector:
     _groups: dict[str, dict[str, None]] = field(default_factory=dict)
 
     def note(self, sentence: str) -> None:
-        """Tell a sentence, once."""
+        """Add a notice, once."""
         self._notices[sentence] = None
 
     def among(self, sentence: str, name: str) -> None:
-        """Tell `sentence` once with all names that it holds for, in the place of its `{}`."""
+        """Add one notice with all names that it applies to, in place of its `{}`."""
         self._groups.setdefault(sentence, {})[name] = None
 
     def problem(self, line: int, message: str, remedy: str = "") -> None:
         self.problems.append(Problem("", message, remedy, line))
 
     def left_out_secret(self, name: str) -> None:
-        """Tell that a value that may be a secret was not read; only its name is ever passed on."""
+        """Note that a value that may be a secret was not read; only its name is passed on."""
         name = shown(name)
-        self.among("left out, as answers hold no secrets: {}; ssh.password and its like take a reference", name)
+        self.among(
+            "left out, because an answers file holds no secrets: {}; ssh.password and similar fields take a reference",
+            name,
+        )
 
     def put(self, machine: Machine, field_name: str, text: str, line: int) -> bool:
         """Set a field from text; what is wrong with it becomes a problem of the line, and False is returned."""
@@ -70,14 +73,14 @@ class Collector:
         return wrong is None
 
     def unused(self, name: str) -> None:
-        """Tell that a variable or column is not used, and that one left out may be a secret."""
+        """Note that a variable or column is not used, or left out because it may be a secret."""
         if is_secret(name):
             self.left_out_secret(name)
         else:
             self.among("not used: {}", shown(name))
 
     def finish(self) -> Imported:
-        """The rows, with all that is to be told."""
+        """The rows, with all notices and problems."""
         taken: dict[str, Machine] = {}
         at: dict[str, Machine] = {}
         rows = []
@@ -86,18 +89,18 @@ class Collector:
                 continue
             other = at.setdefault(machine.address, machine)
             if other is not machine:
-                double = f"{machine.name or machine.address} in line {machine.line}"
-                self.note(f"{double} has the address of {other.name}, {machine.address}: left out")
+                duplicate = f"{machine.name or machine.address} in line {machine.line}"
+                self.note(f"{duplicate} has the address of {other.name}, {machine.address}: left out")
                 continue
             machine.name = self._named(machine, taken)
             taken[machine.name] = machine
             rows.append(as_row(machine))
         if len(self.machines) > MAX_MACHINES:
-            self.problem(0, f"more than {MAX_MACHINES} machines", "import a part of the list")
+            self.problem(0, f"more than {MAX_MACHINES} machines", "import part of the list")
         grouped = (sentence.format(_listed(list(names))) for sentence, names in self._groups.items())
-        told = any(machine.role for machine in self.machines)
+        has_roles = any(machine.role for machine in self.machines)
         problems = sorted(dict.fromkeys(self.problems), key=lambda problem: problem.line)
-        return Imported(tuple(rows), (*self._notices, *grouped), tuple(problems), told)
+        return Imported(tuple(rows), (*self._notices, *grouped), tuple(problems), has_roles)
 
     def _located(self, machine: Machine) -> bool:
         """Give the machine an address; False where the list has none that a node can have."""
@@ -113,10 +116,10 @@ class Collector:
                 self.problem(machine.line, *wrong)
             return wrong is None
         if not all(_HOST_LIKE.fullmatch(each) for each in (machine.address, machine.name or "-")):
-            # Not repeated: with : or = in it, it is a login or a variable that went astray.
-            self.problem(machine.line, "no IPv4 address and no name of a machine", "write both: w1 192.0.2.11")
+            # Not repeated: with : or = in it, it is a misplaced login or variable.
+            self.problem(machine.line, "neither an IPv4 address nor the name of a machine", "write both: w1 192.0.2.11")
             return False
-        self.among("no IPv4 address is told: {}; write it in before going on", machine.name or machine.address)
+        self.among("no IPv4 address for {}; write it before you go on", machine.name or machine.address)
         return True
 
     def _named(self, machine: Machine, taken: dict[str, Machine]) -> str:
@@ -131,12 +134,12 @@ class Collector:
             self.note(f"{name} is the name of {taken[name].address} and {machine.address}: the second became {free}")
             return free
         if name != wanted:
-            self.note(f"{wanted} is no RFC 1123 name and became {name}")
+            self.note(f"{wanted} is not a valid name; it became {name}")
         return name
 
 
 def shown(name: str) -> str:
-    """The name of a variable or column, if it looks like one; a value that went astray is not repeated."""
+    """The name of a variable or column, if it looks like one; a misplaced value is not repeated."""
     return name if _VARIABLE.fullmatch(name) else "…"
 
 
@@ -146,7 +149,7 @@ def _listed(names: list[str]) -> str:
 
 
 def valid_name(text: str) -> str:
-    """The nearest RFC 1123 name of at most 63 characters; empty where nothing of the text fits."""
+    """The nearest valid name of at most 63 characters; empty where nothing of the text is valid."""
     parts = re.sub(r"[^a-z0-9.]+", "-", text.lower())[:NAME_LIMIT].split(".")
     return ".".join(part for part in (each.strip("-") for each in parts) if part)
 

@@ -19,7 +19,7 @@ _SSH_OPTIONS = {"port": "port", "user": "user", "identityfile": "identityFile", 
 
 
 def read_lines(text: str) -> Imported:
-    """One machine per line; comments (#) and empty lines count for nothing."""
+    """One machine per line; comments (#) and empty lines are ignored."""
     collector = Collector()
     for number, line in enumerate(text.splitlines(), start=1):
         if len(collector.machines) > MAX_MACHINES:
@@ -27,7 +27,7 @@ def read_lines(text: str) -> Imported:
         try:
             words = shlex.split(line, comments=True)
         except ValueError:
-            collector.problem(number, "a quote that is never closed", "close it, or leave it out")
+            collector.problem(number, "a quote that is never closed", "close it, or remove it")
             continue
         if words:
             _line(words, number, collector)
@@ -43,7 +43,7 @@ def _line(words: list[str], line: int, collector: Collector) -> None:
     else:
         parts = list(_split(words))
         if any(_is_not_a_machine(part) for part in parts[:1]):
-            collector.among("left out, as kinstall needs IPv4 addresses of machines: {}", parts[0])
+            collector.among("left out, because kinstall needs IPv4 addresses of machines: {}", parts[0])
             return
         for part in parts:
             _word(part, machine, collector)
@@ -52,7 +52,7 @@ def _line(words: list[str], line: int, collector: Collector) -> None:
 
 
 def _split(words: list[str]) -> Iterator[str]:
-    """Commas and semicolons part words as blanks do, but not inside key=value."""
+    """Commas and semicolons separate words as blanks do, but not inside key=value."""
     for word in words:
         if "=" in word:
             yield word.strip(",;")
@@ -61,7 +61,7 @@ def _split(words: list[str]) -> Iterator[str]:
 
 
 def _is_not_a_machine(word: str) -> bool:
-    """Loopback, multicast and IPv6 addresses, which /etc/hosts is full of."""
+    """Loopback, multicast and IPv6 addresses, which are common in /etc/hosts."""
     try:
         address = parse_address(word.partition("%")[0])
     except ValueError:
@@ -81,7 +81,7 @@ def _word(word: str, machine: Machine, collector: Collector) -> None:
         collector.put(machine, "port", match["port"], line)
     elif "@" in word:
         # Never repeated: what has more than one @ or : may hold a password.
-        collector.problem(line, "a login that is no user@host:port", "write user@host:port, without a password")
+        collector.problem(line, "a login that is not user@host:port", "write user@host:port, without a password")
     elif (machine.name or machine.address) and role_of(word):
         machine.role = role_of(word)
     else:
@@ -100,7 +100,7 @@ def _host(word: str, machine: Machine, collector: Collector) -> None:
         machine.address = word
     else:
         # Not repeated: in a list with the columns user and password it is the password.
-        collector.among("further words are left out: {}", f"line {machine.line}")
+        collector.among("additional words are left out: {}", f"line {machine.line}")
 
 
 def _login(match: re.Match[str], machine: Machine, collector: Collector) -> None:

@@ -1,7 +1,7 @@
-"""~/.ssh/config → machines, by the rules of ssh_config(5) that say where a host is and how it is logged in to.
+"""~/.ssh/config → machines, by the rules of ssh_config(5) about where a host is and how to log in.
 
 Parsed here and not with paramiko, which only the transport may load: the rules needed are few (the first value found
-for a host wins; patterns; quotes; one optional `=`), and what is not followed (Include, Match) is told.
+for a host wins; patterns; quotes; one optional `=`), and what is not followed (Include, Match) becomes a notice.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MAX_GENERAL = 500
 
 @dataclass(slots=True)
 class _Block:
-    """A Host line and what stands below it; `patterns` as written, `options` keyword → (first value, its line)."""
+    """A Host line and the options below it; `patterns` as written, `options` keyword → (first value, its line)."""
 
     line: int
     patterns: tuple[str, ...]
@@ -37,7 +37,7 @@ class _Block:
 
 
 def read_ssh_config(text: str) -> Imported:
-    """One machine per Host without wildcards. Hosts that others only jump through are left out, and told."""
+    """One machine per Host without wildcards. Hosts that others only jump through are left out, with a notice."""
     collector = Collector()
     blocks = _blocks(text, collector)
     options = _Options(blocks, collector)
@@ -63,14 +63,14 @@ def read_ssh_config(text: str) -> Imported:
                 found.append((alias, machine))
     for alias, machine in found:
         if alias in jumps:
-            collector.among("left out, as other hosts are reached through it: {}", alias)
+            collector.among("left out, because other hosts are reached through it: {}", alias)
         else:
             collector.machines.append(machine)
     return collector.finish()
 
 
 def _blocks(text: str, collector: Collector) -> list[_Block]:
-    blocks = [_Block(0, ("*",))]  # what stands above the first Host holds for all
+    blocks = [_Block(0, ("*",))]  # options above the first Host apply to all
     skipping = False
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
@@ -78,7 +78,7 @@ def _blocks(text: str, collector: Collector) -> list[_Block]:
         match = _KEYWORD.fullmatch(line)
         words = _words(match["rest"]) if match else []
         if match is None or not words:
-            collector.problem(number, "a line that is no `keyword value`", "correct it, or put a # in front")
+            collector.problem(number, "a line that is not `keyword value`", "fix it, or put a # in front")
             continue
         keyword = match["keyword"].lower()
         if keyword == "host":
@@ -87,7 +87,7 @@ def _blocks(text: str, collector: Collector) -> list[_Block]:
         elif keyword == "match":
             skipping = [word.lower() for word in words] != ["all"]
             if skipping:
-                collector.note(f"Match in line {number} is not followed: what stands below it is left out")
+                collector.note(f"Match in line {number} is not followed: the options below it are left out")
             else:
                 blocks.append(_Block(number, ("*",)))
         elif keyword == "include":
@@ -96,7 +96,7 @@ def _blocks(text: str, collector: Collector) -> list[_Block]:
             value = match["rest"] if keyword == "proxycommand" else words[0]
             blocks[-1].options.setdefault(keyword, (value, number))
         if len(blocks) > _MAX_BLOCKS:
-            collector.problem(number, "more Host lines than can be read", "import a part of the file")
+            collector.problem(number, "too many Host lines", "import part of the file")
             break
     return blocks
 
@@ -114,7 +114,7 @@ def _fits(alias: str, pattern: str) -> bool:
 
 
 class _Options:
-    """What holds for an alias: of every keyword the first value in the order of the file."""
+    """The options of an alias: of every keyword the first value in the order of the file."""
 
     def __init__(self, blocks: Iterable[_Block], collector: Collector) -> None:
         self._named: dict[str, list[tuple[int, _Block]]] = {}
@@ -128,7 +128,7 @@ class _Options:
         self._collector = collector
         if len(self._general) > _MAX_GENERAL:
             del self._general[_MAX_GENERAL:]
-            collector.note(f"more than {_MAX_GENERAL} Host lines with wildcards: the rest of them is left out")
+            collector.note(f"more than {_MAX_GENERAL} Host lines with wildcards: the rest is left out")
 
     def of(self, alias: str) -> dict[str, tuple[str, int]]:
         general = [pair for pair in self._general if pair[1].applies_to(alias)]
@@ -141,7 +141,7 @@ class _Options:
         return self.of(alias).get("hostname", ("%h", 0))[0].replace("%h", alias).replace("%%", "%")
 
     def machine(self, alias: str, line: int, jumps: set[str]) -> Machine | None:
-        """None where something that is told of it is wrong. Aliases that it jumps through are put into `jumps`."""
+        """None where one of its options is wrong. Aliases that it jumps through are added to `jumps`."""
         machine = Machine(name=alias, address=self.host_name(alias), line=line)
         values = self.of(alias)
         fine = True
@@ -149,7 +149,7 @@ class _Options:
             value, at = values.get(keyword, ("", 0))
             value = value.replace("%d", "~") if keyword == "identityfile" else value
             if "%" in value:
-                self._collector.note(f"{keyword} in line {at} has a % in it, which kinstall does not fill in: left out")
+                self._collector.note(f"{keyword} in line {at} contains a %, which kinstall does not expand: left out")
             elif value and value.lower() != "none":
                 fine = self._collector.put(machine, name, value, at) and fine
         jump, at = values.get("proxyjump", ("none", 0))
@@ -157,7 +157,7 @@ class _Options:
             fine = self._jump(machine, jump.removeprefix("ssh://"), at, jumps) and fine
         elif "proxycommand" in values:
             # Not repeated: a command may hold a token.
-            self._collector.among("ProxyCommand is not supported, only ProxyJump; it is left out for {}", alias)
+            self._collector.among("ProxyCommand is not supported, only ProxyJump: left out for {}", alias)
         return machine if fine else None
 
     def _jump(self, machine: Machine, jump: str, line: int, jumps: set[str]) -> bool:
@@ -174,7 +174,7 @@ class _Options:
             jumps.add(alias)
             if "identityfile" in values:
                 self._collector.note(
-                    f"{alias} is logged in to with the nodes' own key when they are reached through it"
+                    f"{alias} is used as a jump host with the key of the node behind it, not with its own"
                 )
         user = user or values.get("user", ("", 0))[0]
         port = port or values.get("port", ("", 0))[0]

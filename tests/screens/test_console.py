@@ -48,7 +48,7 @@ def test_colours_and_their_absence(tmp_path: Path) -> None:
         with wizard(tmp_path, **more) as console:
             console.wait_for("Cluster name")
             console.press("X")
-            console.wait_for("✗ 'kubernetesX' is no RFC 1123 name")
+            console.wait_for("✗ 'kubernetesX' is not a valid name")
             seen = console.colours()
             assert seen & RED if coloured else seen <= COLOURLESS, seen
             console.press(QUIT)

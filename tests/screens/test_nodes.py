@@ -232,7 +232,7 @@ async def test_known_nodes_can_be_brought_up_to_date(home: Path) -> None:
         top(app).query_one(Input).value = str(home / "hosts.ini")
         await pilot.press("enter")
         await pilot.pause()
-        assert "left out, as answers hold no secrets: ansible_become_pass" in said(app, "#told")
+        assert "left out, because an answers file holds no secrets: ansible_become_pass" in said(app, "#told")
         await pilot.press("tab", "down", "enter")
         await pilot.pause()
         assert app.draft.get(("nodes", 0, "ssh", "user")) == "ops" and names(app)[-1] == "w7"

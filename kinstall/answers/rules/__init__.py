@@ -1,7 +1,7 @@
 """What an answers file may say beyond its shape. Pure functions: a spec in, problems out.
 
-Each module looks after one part of the file. A rule that compares places looks at those only that are readable by
-themselves, so that one mistake is told once.
+Each module looks after one part of the file. A rule that compares places looks only at places that are valid
+by themselves, so that one mistake gives one message.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _RULES = (
 def check(spec: ClusterSpec, broken: frozenset[str] = frozenset()) -> list[Problem]:
     """All problems of a spec, without line numbers.
 
-    `broken` names the places (as keys.written() writes them) that hold placeholders: nothing is said about them.
+    `broken` names the places (as fields.written() writes them) that hold placeholders: nothing is said about them.
     """
     view = View(spec, broken)
-    found = [problem for rule in _RULES for problem in rule(view)]
-    return [problem for problem in found if not any(holds(place, problem.path) for place in broken)]
+    problems = [problem for rule in _RULES for problem in rule(view)]
+    return [problem for problem in problems if not any(holds(place, problem.path) for place in broken)]

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator
 
 from kinstall.answers.rules import formats
-from kinstall.answers.rules.view import Rule, View, between, told
+from kinstall.answers.rules.view import Rule, View, between, problem_at
 from kinstall.cluster import ports, releases
 from kinstall.cluster.check_names import CHECK_NAMES
 from kinstall.cluster.subnets import host_range
@@ -22,8 +22,8 @@ def version(view: View) -> Iterator[Problem]:
 
 
 def names(view: View) -> Iterator[Problem]:
-    yield from told("clusterName", formats.dns_label(view.spec.cluster_name))
-    yield from told("networking.dnsDomain", formats.dns_name(view.spec.networking.dns_domain))
+    yield from problem_at("clusterName", formats.dns_label(view.spec.cluster_name))
+    yield from problem_at("networking.dnsDomain", formats.dns_name(view.spec.networking.dns_domain))
 
 
 def endpoint(view: View) -> Iterator[Problem]:
@@ -31,7 +31,7 @@ def endpoint(view: View) -> Iterator[Problem]:
     if not text:
         return
     wrong = formats.host_port(text)
-    yield from told(path, wrong)
+    yield from problem_at(path, wrong)
     if wrong:
         return
     host = host_range(text.partition(":")[0])
@@ -39,7 +39,7 @@ def endpoint(view: View) -> Iterator[Problem]:
         return
     for place, network in view.ranges:
         if host.overlaps(network):
-            yield Problem(path, f"{text} lies inside {place} {network}", "the API must be reached from outside of it")
+            yield Problem(path, f"{text} is inside {place} {network}", "the API needs an address outside of it")
     port = int(text.partition(":")[2])
     for index, node in enumerate(view.spec.nodes):
         if host_range(node.internal_ip) != host:
@@ -56,14 +56,14 @@ def endpoint(view: View) -> Iterator[Problem]:
 def certificates(view: View) -> Iterator[Problem]:
     security = view.spec.security
     for index, name in enumerate(security.extra_sans):
-        yield from told(f"security.extraSANs[{index}]", formats.san(name))
+        yield from problem_at(f"security.extraSANs[{index}]", formats.san(name))
     yield from between("security.caDays", security.ca_days, 1, _MAX_DAYS)
     leaf = list(between("security.leafDays", security.leaf_days, 1, _MAX_DAYS))
     yield from leaf
     if not leaf and security.leaf_days > security.ca_days > 0 and view.intact("security.caDays"):
         yield Problem(
             "security.leafDays",
-            f"{security.leaf_days} days is longer than the authority that signs is valid ({security.ca_days} days)",
+            f"{security.leaf_days} days is longer than the CA that signs is valid ({security.ca_days} days)",
             "make it shorter, or caDays longer",
         )
 

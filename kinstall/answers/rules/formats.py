@@ -1,6 +1,6 @@
 """How single values are written: each function takes a text and gives a complaint, or None where it is right.
 
-A complaint is (what is wrong, how to mend it). Where a text may hold a secret, no complaint repeats it.
+A complaint is (what is wrong, how to fix it). Where a text may hold a secret, no complaint repeats it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def dns_label(text: str) -> Complaint | None:
     """RFC 1123 label: at most 63 lower-case letters, digits and dashes."""
     if _LABEL.fullmatch(text):
         return None
-    return f"{text!r} is no RFC 1123 name", "lower-case letters, digits and inner dashes, at most 63 of them"
+    return f"{text!r} is not a valid name", "use lower-case letters, digits and inner dashes, at most 63 characters"
 
 
 def dns_name(text: str, limit: int = 253) -> Complaint | None:
@@ -37,17 +37,17 @@ def dns_name(text: str, limit: int = 253) -> Complaint | None:
     if len(text) <= limit and all(_LABEL.fullmatch(part) for part in text.split(".")):
         return None
     return (
-        f"{text!r} is no RFC 1123 name",
-        f"lower-case letters, digits, inner dashes and dots, at most {limit} of them",
+        f"{text!r} is not a valid name",
+        f"use lower-case letters, digits, inner dashes and dots, at most {limit} characters",
     )
 
 
 def cidr(text: str) -> Complaint | None:
-    """An aligned IPv4 range in which ordinary addresses can lie."""
+    """An aligned IPv4 range that holds ordinary addresses."""
     if wrong := network(text):
         return wrong
     name = special_name(parse_range(text))
-    return (f"{text} touches the {name} range", "take a private range, for example 10.244.0.0/16") if name else None
+    return (f"{text} overlaps the {name} range", "take a private range, for example 10.244.0.0/16") if name else None
 
 
 def network(text: str) -> Complaint | None:
@@ -58,46 +58,46 @@ def network(text: str) -> Complaint | None:
         return f"{text!r} is an IPv6 range", "IPv6 is not supported yet: write an IPv4 range"
     address, slash, size = text.partition("/")
     if not slash:
-        return f"{text!r} has no size", f"write it as {address}/16, for example"
+        return f"{text!r} has no prefix length", f"write {address}/16, for example"
     try:
         if not size.isdecimal():
             raise ValueError
         aligned = parse_range(text, aligned=False)
     except ValueError:
-        return f"{text!r} is no IPv4 range", "write one like 10.244.0.0/16"
+        return f"{text!r} is not a valid IPv4 range", "write one like 10.244.0.0/16"
     if parse_address(address) != aligned.network_address:
-        return f"{text} has bits set beyond its size", f"the aligned range is {aligned}"
+        return f"{text} has bits set beyond its prefix length", f"the aligned range is {aligned}"
     return None
 
 
 def node_address(text: str) -> Complaint | None:
     """An IPv4 address that a machine can have."""
     if "/" in text:
-        return f"{text!r} is a range", "write the address alone, without a size"
+        return f"{text!r} is a range", "write the address alone, without a prefix length"
     if ":" in text:
-        return f"{text!r} is no IPv4 address", "IPv6 is not supported yet, and a port belongs in ssh.port"
+        return f"{text!r} is not an IPv4 address", "IPv6 is not supported yet; a port goes in ssh.port"
     network = host_range(text)
     if not network:
-        return f"{text!r} is no IPv4 address", "write the address under which the other nodes reach this one"
+        return f"{text!r} is not a valid IPv4 address", "write the address under which the other nodes reach this one"
     name = special_name(network) or ("broadcast" if text == "255.255.255.255" else "")
     if name:
         return (
-            f"{text} is an address of the {name} range",
+            f"{text} is in the {name} range",
             "write the address under which the other nodes reach this one",
         )
     if text.endswith(".0"):
-        return f"{text} is a network's address", "write the machine's own address"
+        return f"{text} is the address of a network", "write the machine's own address"
     return None
 
 
 def port(value: int) -> Complaint | None:
-    return None if 1 <= value <= 65535 else (f"{value} is no TCP port", "write a number from 1 to 65535")
+    return None if 1 <= value <= 65535 else (f"{value} is not a valid TCP port", "write a number from 1 to 65535")
 
 
 def host_port(text: str, *, port_optional: bool = False) -> Complaint | None:
     """`host:port`, the host an IPv4 address or a DNS name."""
     if "://" in text:
-        return "a URL has no place here", "write host:port alone"
+        return "a URL is not allowed here", "write host:port"
     if text.startswith("[") or text.count(":") > 1:
         return f"{text!r} is an IPv6 address", "IPv6 is not supported yet"
     host, colon, number = text.partition(":")
@@ -117,23 +117,23 @@ def san(text: str) -> Complaint | None:
         return None
     if ":" not in text and not _DIGITS_AND_DOTS.fullmatch(text) and not dns_name(text.removeprefix("*.")):
         return None
-    return f"{text!r} is no DNS name and no IP address", "write one of them, without scheme and port"
+    return f"{text!r} is neither a DNS name nor an IP address", "write one of them, without scheme and port"
 
 
 def url(text: str) -> Complaint | None:
-    """The address of a site. Never repeated: credentials may be in it."""
+    """The URL of a site. Never repeated: credentials may be in it."""
     if text != text.strip() or re.search(r"\s", text):
-        return "the address has a space in it", "remove it"
+        return "the address contains a space", "remove it"
     try:
         parts = urlsplit(text)
         credentials = parts.username is not None or parts.password is not None
         host, _ = parts.hostname or "", parts.port
     except ValueError:
-        return "this is no address of a site", "write https://host/path"
+        return "this is not a valid URL", "write https://host/path"
     if parts.scheme not in ("http", "https"):
         return "the address does not begin with https:// or http://", "write https://host/path"
     if credentials:
-        return "the address has credentials in it", "answers hold no secrets: take them out"
+        return "the address contains credentials", "remove them: an answers file holds no secrets"
     if not host or (not _DIGITS_AND_DOTS.fullmatch(host) and dns_name(host)):
         return "the address has no valid host", "write https://host/path"
     if "?" in text or "#" in text:
@@ -149,13 +149,13 @@ def secret_reference(text: str) -> Complaint | None:
     if colon and kind == "env":
         if _ENVIRONMENT.fullmatch(rest):
             return None
-        return "env: is followed by no variable's name", "write env:NAME, with letters, digits and _"
+        return "env: needs the name of a variable", "write env:NAME, with letters, digits and _"
     if colon and kind == "file":
-        return None if rest.strip() else ("file: is followed by no path", "write file:PATH")
+        return None if rest.strip() else ("file: needs a path", "write file:PATH")
     if text == "prompt:":
         return None
     return (
-        "a secret itself has no place in an answers file",
+        "a secret must not be written into an answers file",
         "write a reference: env:NAME, file:PATH or prompt: (asked for when it is needed)",
     )
 
@@ -163,23 +163,23 @@ def secret_reference(text: str) -> Complaint | None:
 def key_file(text: str) -> Complaint | None:
     """A path. Never repeated: someone may put the key itself here."""
     if "PRIVATE KEY" in text or "\n" in text:
-        return "a key itself has no place in an answers file", "write the path of the file that holds it"
+        return "a key must not be written into an answers file", "write the path of the file that holds it"
     if text != text.strip():
         return "the path begins or ends with a space", "remove it"
     return None
 
 
 def local_path(text: str, *, braces: bool = False) -> Complaint | None:
-    """A path on the operator's machine; with `braces`, {arch} in it stands for an architecture."""
+    """A path on the operator's machine; with `braces`, {arch} in it is replaced by an architecture."""
     if "://" in text:
         return "this is an address", "write a path on this machine"
     if not text.isprintable() or text != text.strip():
-        return "the path has a line's end in it, or spaces around it", "write the path alone"
+        return "the path contains a line break, or has spaces around it", "write the path alone"
     if text.endswith("/"):
         return "the path ends in /", "leave the last / out"
     rest = text.replace("{arch}", "") if braces else text
     if "{" in rest or "}" in rest:
-        return "the path has braces in it", "only {arch} is known" if braces else "write the path itself"
+        return "the path contains braces", "only {arch} is replaced" if braces else "write the path itself"
     return None
 
 
@@ -188,22 +188,28 @@ def fingerprint(text: str) -> Complaint | None:
     if _FINGERPRINT.fullmatch(text):
         return None
     if text.upper().startswith("MD5:") or re.fullmatch(r"[0-9a-f]{2}(:[0-9a-f]{2}){15}", text):
-        return "an MD5 fingerprint proves too little", "write the one of `ssh-keygen -lf KEY.pub`: SHA256:…"
+        return "an MD5 fingerprint is not safe", "write the one that `ssh-keygen -lf KEY.pub` prints: SHA256:…"
     if text.startswith(("ssh-", "ecdsa-")):
-        return "this is a public key, not its fingerprint", "write the one of `ssh-keygen -lf KEY.pub`: SHA256:…"
-    return "this is no host key's fingerprint", "write SHA256: and 43 base64 characters, as `ssh-keygen -lf` prints it"
+        return (
+            "this is a public key, not its fingerprint",
+            "write the one that `ssh-keygen -lf KEY.pub` prints: SHA256:…",
+        )
+    return (
+        "this is not a host key's fingerprint",
+        "write SHA256: and 43 base64 characters, as `ssh-keygen -lf` prints it",
+    )
 
 
 def user(text: str) -> Complaint | None:
     """A login name. Never repeated: someone may write `name:password`."""
-    return None if _USER.fullmatch(text) else ("this is no login name", "write the name alone")
+    return None if _USER.fullmatch(text) else ("this is not a valid login name", "write the name alone")
 
 
 def registry_user(text: str) -> Complaint | None:
     """A registry's user or robot account; empty is right. Never repeated: someone may write `name:password`."""
     if ":" not in text and text.isprintable() and " " not in text:
         return None
-    return "this is no user's name of a registry", "write the name alone, without : and spaces"
+    return "this is not a valid user name", "write the name alone, without : and spaces"
 
 
 def jump(text: str) -> Complaint | None:
@@ -220,11 +226,11 @@ def label_key(text: str) -> Complaint | None:
     """A label's or taint's key: an optional DNS name and a slash, then a name of at most 63 characters."""
     prefix, slash, name = text.rpartition("/")
     if slash and dns_name(prefix):
-        return f"the key {text!r} has an invalid prefix", "what stands before the / is a DNS name"
+        return f"the key {text!r} has an invalid prefix", "the part before the / must be a DNS name"
     if not _NAME_PART.fullmatch(name):
         return (
-            f"{text!r} is no valid key",
-            "at most 63 letters, digits and inner . _ -, with an optional DNS name and /",
+            f"{text!r} is not a valid key",
+            "use at most 63 letters, digits and inner . _ -, after an optional DNS name and /",
         )
     return None
 
@@ -232,14 +238,14 @@ def label_key(text: str) -> Complaint | None:
 def label_value(text: str) -> Complaint | None:
     if not text or _NAME_PART.fullmatch(text):
         return None
-    return f"{text!r} is no valid value", "at most 63 letters, digits and inner . _ -"
+    return f"{text!r} is not a valid value", "use at most 63 letters, digits and inner . _ -"
 
 
 def tag(text: str) -> Complaint | None:
     """An image's tag alone."""
     if _TAG.fullmatch(text):
         return None
-    return f"{text!r} is no image tag", "write the tag alone, without image and digest"
+    return f"{text!r} is not a valid image tag", "write the tag alone, without image name and digest"
 
 
 def image(text: str) -> Complaint | None:
@@ -248,20 +254,20 @@ def image(text: str) -> Complaint | None:
         return tag(text)
     name, _, last = text.rpartition(":")
     if "/" in last or repository(name) or tag(last):
-        return "this is no image with a tag", "write the tag alone, or host/path:tag"
+        return "this is not an image with a tag", "write the tag alone, or host/path:tag"
     return None
 
 
 def repository(text: str) -> Complaint | None:
     """`host[:port][/path]`, the prefix of image names. Never repeated: credentials may be in it."""
     if "@" in text:
-        return "credentials or a digest have no place here", "write host/path alone"
+        return "credentials and digests are not allowed here", "write host/path alone"
     if "://" in text:
         return "the prefix has a scheme", "write host/path alone; images.mirrors can say http://"
     host, *path = text.split("/")
     if registry(host) or not all(_REPOSITORY_PART.fullmatch(part) for part in path):
         return (
-            "this is no prefix of image names",
+            "this is not a valid prefix of image names",
             "write one like registry.example.com/kubernetes, without a last /",
         )
     return None
@@ -270,7 +276,7 @@ def repository(text: str) -> Complaint | None:
 def registry(text: str) -> Complaint | None:
     """`host[:port]` of a registry."""
     if text != "localhost" and host_port(text, port_optional=True):
-        return f"{text!r} is no registry's host", "write it as in image names: registry.k8s.io, or host:port"
+        return f"{text!r} is not a registry's host", "write it as in image names: registry.k8s.io, or host:port"
     return None
 
 

@@ -1,11 +1,11 @@
-"""Address ranges: how they are written, whether they are large enough, and that none lies in another."""
+"""Address ranges: how they are written, whether they are large enough, and that none overlaps another."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from kinstall.answers.rules import formats
-from kinstall.answers.rules.view import Rule, View, between, told
+from kinstall.answers.rules.view import Rule, View, between, problem_at
 from kinstall.cluster.subnets import Range, overlap, parse_range, split_count, within
 from kinstall.findings import Problem
 
@@ -19,10 +19,10 @@ ALLOCATOR_BITS = 16
 
 def ranges(view: View) -> Iterator[Problem]:
     networking = view.spec.networking
-    yield from told("networking.podSubnet", formats.cidr(networking.pod_subnet))
-    yield from told("networking.serviceSubnet", formats.cidr(networking.service_subnet))
+    yield from problem_at("networking.podSubnet", formats.cidr(networking.pod_subnet))
+    yield from problem_at("networking.serviceSubnet", formats.cidr(networking.service_subnet))
     if networking.mtu != 0:
-        yield from between("networking.mtu", networking.mtu, 576, 65535, "0 takes that of the node's interface")
+        yield from between("networking.mtu", networking.mtu, 576, 65535, "0 takes the MTU of the node's interface")
 
 
 def service_size(view: View) -> Iterator[Problem]:
@@ -37,7 +37,7 @@ def service_size(view: View) -> Iterator[Problem]:
 def node_ranges(view: View) -> Iterator[Problem]:
     path, mask = "networking.nodeCIDRMaskSize", view.spec.networking.node_cidr_mask_size
     if not 1 <= mask <= SMALLEST_NODE_RANGE:
-        yield from between(path, mask, 8, SMALLEST_NODE_RANGE, "it is a prefix length, as the 24 in 10.244.1.0/24")
+        yield from between(path, mask, 8, SMALLEST_NODE_RANGE, "it is a prefix length, like the 24 in 10.244.1.0/24")
         return
     if not view.pods or not view.intact(path):
         return
@@ -59,12 +59,12 @@ def overlaps(view: View) -> Iterator[Problem]:
         yield Problem(
             "networking.serviceSubnet",
             f"{networking.service_subnet} overlaps podSubnet {networking.pod_subnet}",
-            "take ranges that have nothing in common",
+            "take ranges that do not overlap",
         )
     for path, _, address in view.addresses():
         for name, network in view.ranges:
             if address.overlaps(network):
-                message = f"{address.network_address} lies inside {name} {network}"
+                message = f"{address.network_address} is inside {name} {network}"
                 yield Problem(path, message, f"move {name}, or the node")
 
 
@@ -77,16 +77,16 @@ def own_ranges(view: View) -> Iterator[Problem]:
         if not text or not view.intact(place):
             continue
         wrong = formats.cidr(text)
-        yield from told(place, wrong)
+        yield from problem_at(place, wrong)
         if wrong:
             continue
         network = parse_range(text)
         if view.pods and not any(within(network, pods) for pods in view.pods):
             yield Problem(
-                place, f"{text} lies outside podSubnet {view.spec.networking.pod_subnet}", "take one of its ranges"
+                place, f"{text} is outside podSubnet {view.spec.networking.pod_subnet}", "take one of its ranges"
             )
         elif view.intact("networking.nodeCIDRMaskSize") and network.prefixlen != mask:
-            yield Problem(place, f"{text} is no /{mask}", "nodeCIDRMaskSize says how large a node's range is")
+            yield Problem(place, f"{text} is not a /{mask}", "nodeCIDRMaskSize sets the size of a node's range")
         other = next((name for range_, name in taken.items() if range_.overlaps(network)), None)
         if other is not None:
             yield Problem(place, f"{text} overlaps {other}'s podCIDR", "give each node its own")
@@ -94,20 +94,22 @@ def own_ranges(view: View) -> Iterator[Problem]:
 
 
 def manifest(view: View) -> Iterator[Problem]:
-    """A network of the operator's own: its file, and what then has no meaning here."""
+    """A third-party pod network: its manifest, and what has no effect with it."""
     networking, path = view.spec.networking, "networking.podNetworkManifest"
     if not view.intact("networking.podNetwork", path):
         return
     if networking.pod_network != "manifest":
         if networking.pod_network_manifest:
-            message = f"a manifest means nothing with podNetwork {networking.pod_network}"
+            message = f"a manifest has no effect with podNetwork {networking.pod_network}"
             yield Problem(path, message, "leave it out, or take podNetwork: manifest")
         return
     if not networking.pod_network_manifest:
-        yield Problem(path, "podNetwork manifest takes its network from a file", "name your CNI's manifest")
-    yield from told(path, formats.key_file(networking.pod_network_manifest))
+        yield Problem(path, "podNetwork manifest needs a file", "write the path of your CNI's manifest")
+    yield from problem_at(path, formats.key_file(networking.pod_network_manifest))
     if networking.mtu:
-        yield Problem("networking.mtu", "a manifest's network sets its MTU itself", "leave it out, set it in there")
+        yield Problem(
+            "networking.mtu", "a third-party network sets its own MTU", "leave it out, and set it in the manifest"
+        )
     for place, node in view.nodes():
         if node.pod_cidr:
             message = "with podNetwork manifest the cluster gives each node its range"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from kinstall.answers.fields import Path, written
 from kinstall.answers.rules import formats
-from kinstall.answers.rules.view import Rule, View, told
+from kinstall.answers.rules.view import Rule, View, problem_at
 from kinstall.cluster import CONTROL_PLANE, CONTROL_PLANE_TAINT, WORKER, Taint
 from kinstall.findings import Problem
 
@@ -39,71 +39,74 @@ def names(view: View) -> Iterator[Problem]:
     names: dict[str, str] = {}
     for path, node in view.nodes():
         if view.intact(f"{path}.name"):
-            yield from told(f"{path}.name", formats.dns_name(node.name, HOSTNAME_LABEL_LIMIT))
+            yield from problem_at(f"{path}.name", formats.dns_name(node.name, HOSTNAME_LABEL_LIMIT))
             if node.name in names:
                 yield Problem(f"{path}.name", f"{node.name} is {names[node.name]}'s name too", "name each node once")
             names.setdefault(node.name, path)
 
 
 def addresses(view: View) -> Iterator[Problem]:
-    """Each node has an address of its own for its peers. For SSH, several may stand behind one, on different ports."""
+    """Each node has its own address for its peers. For SSH, several may share one, on different ports."""
     peers: dict[str, str] = {}
     logins: dict[tuple[str, int, str], str] = {}
     for path, node in view.nodes():
         if view.intact(f"{path}.address"):
-            yield from told(f"{path}.address", formats.node_address(node.address))
+            yield from problem_at(f"{path}.address", formats.node_address(node.address))
         if node.node_ip and view.intact(f"{path}.nodeIP"):
-            yield from told(f"{path}.nodeIP", formats.node_address(node.node_ip))
+            yield from problem_at(f"{path}.nodeIP", formats.node_address(node.node_ip))
         place, ssh = f"{path}.{node.internal_ip_key}", view.spec.ssh_of(node)
         login = (node.address, ssh.port, ssh.proxy_jump)
         if not view.intact(place):
             continue
         if node.internal_ip in peers:
             message = f"{node.internal_ip} is {peers[node.internal_ip]}'s address too"
-            yield Problem(place, message, "each node has its own")
+            yield Problem(place, message, "give each node its own")
         elif login in logins and view.intact(f"{path}.address", f"{path}.ssh", "ssh"):
             message = f"{node.address} with port {ssh.port} is {logins[login]}'s login too"
-            yield Problem(f"{path}.address", message, "nodes behind one address need an ssh.port each")
+            yield Problem(f"{path}.address", message, "nodes behind one address need different ssh.port")
         peers.setdefault(node.internal_ip, path)
         logins.setdefault(login, path)
 
 
-def _told_of(view: View) -> Iterator[tuple[Path, str, str, dict[str, str], tuple[Taint, ...] | None]]:
+def _labels_and_taints(view: View) -> Iterator[tuple[Path, str, str, dict[str, str], tuple[Taint, ...] | None]]:
     """(place, role, whose, labels, taints) of roles and nodes."""
-    for role, said in ((CONTROL_PLANE, view.spec.roles.control_plane), (WORKER, view.spec.roles.worker)):
-        yield ("roles", role), role, f"a {role}", said.labels, said.taints
+    for role, common in ((CONTROL_PLANE, view.spec.roles.control_plane), (WORKER, view.spec.roles.worker)):
+        yield ("roles", role), role, f"a {role}", common.labels, common.taints
     for index, node in enumerate(view.spec.nodes):
         yield ("nodes", index), node.role, node.name, node.labels, node.taints
 
 
 def labels(view: View) -> Iterator[Problem]:
-    for path, role, whose, told_labels, _ in _told_of(view):
-        for key, value in told_labels.items():
-            wrong = formats.label_key(key) or formats.label_value(value) or _spoken_for(key, role, whose)
-            yield from told(written((*path, "labels", key)), wrong)
+    for path, role, whose, given, _ in _labels_and_taints(view):
+        for key, value in given.items():
+            wrong = formats.label_key(key) or formats.label_value(value) or _derived_label(key, role, whose)
+            yield from problem_at(written((*path, "labels", key)), wrong)
 
 
-def _spoken_for(key: str, role: str, whose: str) -> formats.Complaint | None:
+def _derived_label(key: str, role: str, whose: str) -> formats.Complaint | None:
     """Labels that follow from something else. All others of Kubernetes' own may be given: kinstall sets labels as an
     administrator, so what NodeRestriction forbids a kubelet is no limit here."""
     if key in _SET_BY_KUBELET:
         return f"the kubelet sets {key} itself", "leave it out"
     if key == CONTROL_PLANE_TAINT.key and role != CONTROL_PLANE:
-        return f"{key} says what {whose} is not", f"the role decides: write role: {CONTROL_PLANE}, or leave it out"
+        return (
+            f"{key} is for control planes, and {whose} is not one",
+            f"the role decides: write role: {CONTROL_PLANE}, or leave it out",
+        )
     return None
 
 
 def taints(view: View) -> Iterator[Problem]:
-    for path, _, _, _, told_taints in _told_of(view):
+    for path, _, _, _, given in _labels_and_taints(view):
         seen: set[tuple[str, str]] = set()
-        for index, taint in enumerate(told_taints or ()):
+        for index, taint in enumerate(given or ()):
             place = written((*path, "taints", index))
             if not view.untouched(place):
                 continue
-            yield from told(f"{place}.key", formats.label_key(taint.key))
-            yield from told(f"{place}.value", formats.label_value(taint.value))
+            yield from problem_at(f"{place}.key", formats.label_key(taint.key))
+            yield from problem_at(f"{place}.value", formats.label_value(taint.value))
             if (taint.key, taint.effect) in seen:
-                yield Problem(place, f"{taint.key} with {taint.effect} stands here twice", "keep one of them")
+                yield Problem(place, f"{taint.key} with {taint.effect} is listed twice", "keep one of them")
             seen.add((taint.key, taint.effect))
 
 

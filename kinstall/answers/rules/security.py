@@ -1,22 +1,22 @@
-"""How the API is protected: what mode http demands, and what it cannot go together with."""
+"""How the API is protected: what mode http needs, and what it cannot be combined with."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from kinstall.answers.rules import formats
-from kinstall.answers.rules.view import Rule, View, told
+from kinstall.answers.rules.view import Rule, View, problem_at
 from kinstall.cluster import OwnAuthority, Security
 from kinstall.cluster.subnets import overlap, parse_range
 from kinstall.findings import Problem
 
 _GIVES_UP = (
-    "whoever reaches the gateway from a trusted network is admin, without any credential, and nothing is encrypted"
+    "everyone who reaches the gateway from a trusted network is admin, without credentials, and nothing is encrypted"
 )
 
 
 def own_authorities_of(security: Security) -> tuple[tuple[str, OwnAuthority], ...]:
-    """(key in security.ownCA, what stands there)."""
+    """(key in security.ownCA, its value)."""
     own = security.own_ca
     return (("cluster", own.cluster), ("etcd", own.etcd), ("frontProxy", own.front_proxy))
 
@@ -34,16 +34,18 @@ def trusted_networks(view: View) -> Iterator[Problem]:
     security, path = view.spec.security, "security.trustedNetworks"
     if security.mode != "http":
         if security.trusted_networks:
-            yield Problem(path, "trusted networks mean nothing in mode https", "leave them out, or take mode http")
+            yield Problem(path, "trusted networks have no effect in mode https", "leave them out, or take mode http")
         return
     if not security.trusted_networks and view.intact(path):
-        yield Problem(path, "mode http admits nobody without them", "name the networks, for example 192.0.2.0/24")
+        yield Problem(
+            path, "mode http needs them: nobody is admitted otherwise", "name the networks, for example 192.0.2.0/24"
+        )
     for index, text in enumerate(security.trusted_networks):
         place = f"{path}[{index}]"
         if not view.intact(place):
             continue
         wrong = formats.network(text)
-        yield from told(place, wrong)
+        yield from problem_at(place, wrong)
         if wrong:
             continue
         network = parse_range(text)
@@ -54,10 +56,10 @@ def trusted_networks(view: View) -> Iterator[Problem]:
             yield Problem(place, message, "name networks of hosts")
 
 
-def network_of_somebody_else(view: View) -> Iterator[Problem]:
-    """What such a network does with pods' packets is not known: their sender may be their node."""
+def third_party_network(view: View) -> Iterator[Problem]:
+    """What a third-party network does with pods' packets is not known: they may come from their node's address."""
     if view.spec.security.mode == "http" and view.spec.networking.pod_network == "manifest":
-        message = "with podNetwork manifest pods cannot be kept from the gateway, and everyone in a pod would be admin"
+        message = "with podNetwork manifest pods cannot be kept from the gateway, and every pod would be admin"
         yield Problem("security.mode", message, "take mode https, or another podNetwork")
 
 
@@ -65,15 +67,19 @@ def own_authorities(view: View) -> Iterator[Problem]:
     taken: dict[str, str] = {}
     for name, own in own_authorities_of(view.spec.security):
         path = f"security.ownCA.{name}"
-        yield from told(f"{path}.certificate", formats.key_file(own.certificate))
-        yield from told(f"{path}.key", formats.key_file(own.key))
+        yield from problem_at(f"{path}.certificate", formats.key_file(own.certificate))
+        yield from problem_at(f"{path}.key", formats.key_file(own.key))
         for missing, there in (("key", own.certificate), ("certificate", own.key)):
             if there and not getattr(own, missing) and view.intact(path):
-                yield Problem(f"{path}.{missing}", "an authority needs both its certificate and its key", "name it")
+                yield Problem(
+                    f"{path}.{missing}",
+                    "a CA needs both its certificate and its key",
+                    f"write the path of the {missing}",
+                )
         if own.certificate and own.certificate in taken:
-            message = f"this is {taken[own.certificate]}'s too: whom one trusts, the other must not"
-            yield Problem(f"{path}.certificate", message, "take an authority of its own, or leave it out")
+            message = f"this is also the CA of {taken[own.certificate]}: what one trusts, the other must not"
+            yield Problem(f"{path}.certificate", message, "take a different CA, or leave it out")
         taken.setdefault(own.certificate, name)
 
 
-RULES: tuple[Rule, ...] = (acknowledged, trusted_networks, network_of_somebody_else, own_authorities)
+RULES: tuple[Rule, ...] = (acknowledged, trusted_networks, third_party_network, own_authorities)

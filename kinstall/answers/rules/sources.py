@@ -1,4 +1,4 @@
-"""Where images and release files come from, which versions, and what vouches for them."""
+"""Where images and release files come from, which versions, and what verifies them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from kinstall.answers.fields import written
 from kinstall.answers.rules import formats
-from kinstall.answers.rules.view import Rule, View, told
+from kinstall.answers.rules.view import Rule, View, problem_at
 from kinstall.cluster import Mirror, releases
 from kinstall.cluster.release_files import ARCHITECTURES, ReleaseFile, pinned_digest, release_files, unpinned
 from kinstall.findings import Problem
@@ -16,34 +16,34 @@ _SITES = ("kubernetes", "containerd", "runc", "cniPlugins")
 
 def images(view: View) -> Iterator[Problem]:
     wanted = view.spec.images
-    yield from told("images.imageRepository", formats.repository(wanted.image_repository))
+    yield from problem_at("images.imageRepository", formats.repository(wanted.image_repository))
     for host, mirror in wanted.mirrors.items():
         path = written(("images", "mirrors", host))
-        yield from told(path, formats.registry(host))
-        yield from told(f"{path}.endpoint", formats.url(mirror.endpoint))
+        yield from problem_at(path, formats.registry(host))
+        yield from problem_at(f"{path}.endpoint", formats.url(mirror.endpoint))
         yield from _access(path, mirror)
     for key, tag in (("etcd", wanted.etcd), ("coredns", wanted.coredns), ("pause", wanted.pause)):
         if tag:
-            yield from told(f"images.{key}", formats.image(tag))
-    yield from told("images.agnhost", formats.image(wanted.agnhost))
+            yield from problem_at(f"images.{key}", formats.image(tag))
+    yield from problem_at("images.agnhost", formats.image(wanted.agnhost))
 
 
 def _access(path: str, mirror: Mirror) -> Iterator[Problem]:
-    """Who is let in, and how the mirror is recognized."""
-    yield from told(f"{path}.user", formats.registry_user(mirror.user))
+    """How nodes log in, and how the mirror is verified."""
+    yield from problem_at(f"{path}.user", formats.registry_user(mirror.user))
     if mirror.password:
-        yield from told(f"{path}.password", formats.secret_reference(mirror.password))
+        yield from problem_at(f"{path}.password", formats.secret_reference(mirror.password))
     if mirror.user and not mirror.password:
         yield Problem(f"{path}.user", "the user has no password", "write a reference to it under password")
     if mirror.password and not mirror.user:
-        yield Problem(f"{path}.password", "nobody is named whose password this is", "write the name under user")
+        yield Problem(f"{path}.password", "the password has no user", "write the name under user")
     if not mirror.endpoint.startswith("http://"):
         return
     if mirror.user or mirror.password:
         yield Problem(
             f"{path}.endpoint",
             "the password would travel in clear text",
-            "take an https:// address; caFile names the authority of a certificate of your own",
+            "take an https:// address; caFile names the CA of a private certificate",
         )
     if mirror.ca_file:
         yield Problem(f"{path}.caFile", "an http:// address has no certificate", "take an https:// address")
@@ -56,7 +56,7 @@ def _sites(view: View) -> dict[str, str]:
 
 def sites(view: View) -> Iterator[Problem]:
     for key, address in _sites(view).items():
-        yield from told(f"downloads.{key}", formats.url(address))
+        yield from problem_at(f"downloads.{key}", formats.url(address))
 
 
 def versions(view: View) -> Iterator[Problem]:
@@ -68,7 +68,7 @@ def versions(view: View) -> Iterator[Problem]:
         ("cniPluginsVersion", wanted.cni_plugins_version),
     ):
         wrong = _version(text) if text else None
-        yield from told(f"downloads.{key}", wrong)
+        yield from problem_at(f"downloads.{key}", wrong)
         if not wrong:
             good[key] = text
     chosen, release = good.get("containerdVersion"), view.release
@@ -85,14 +85,14 @@ def _version(text: str) -> formats.Complaint | None:
     except ValueError:
         bare = text.removeprefix("v")
         if bare != text and not _version(bare):
-            return f"{text} has a v too many", f"write {bare}"
-        return f"{text!r} is no version", "write three numbers, for example 2.4.2"
+            return f"{text} starts with a v", f"write {bare}"
+        return f"{text!r} is not a version", "write three numbers, for example 2.4.2"
     return None
 
 
 def digests(view: View) -> Iterator[Problem]:
     for name, digest in view.spec.downloads.sha256.items():
-        yield from told(written(("downloads", "sha256", name)), formats.sha256(digest))
+        yield from problem_at(written(("downloads", "sha256", name)), formats.sha256(digest))
 
 
 def _files(view: View) -> dict[str, tuple[ReleaseFile, ...]]:
@@ -116,13 +116,13 @@ def trust(view: View) -> Iterator[Problem]:
             names = ", ".join(file.name for file in min(missing, key=len))
             yield Problem(
                 f"downloads.{key}",
-                f"nothing vouches for what comes over plain HTTP: downloads.sha256 has no digest for {names}",
-                "pin them there, or name an https:// site",
+                f"nothing verifies files that come over plain HTTP: downloads.sha256 has no digest for {names}",
+                "pin them there, or write an https:// URL",
             )
 
 
 def stale_pins(view: View) -> Iterator[Problem]:
-    """A pin for another version than the one that is fetched would silently mean nothing."""
+    """A pin for a version that is not fetched would silently have no effect."""
     files = _files(view)
     all_names = {
         name for of_arch in files.values() for file in of_arch for name in (file.name, f"{file.arch}/{file.name}")
@@ -134,7 +134,7 @@ def stale_pins(view: View) -> Iterator[Problem]:
         for name in view.spec.downloads.sha256:
             if name.rpartition("/")[2].startswith(stem) and name not in all_names:
                 message = f"no file of this name is fetched; this release takes {wanted[0].name}"
-                yield Problem(written(("downloads", "sha256", name)), message, "pin that one, or name the version")
+                yield Problem(written(("downloads", "sha256", name)), message, "pin that one, or write the version")
 
 
 RULES: tuple[Rule, ...] = (images, sites, versions, digests, trust, stale_pins)

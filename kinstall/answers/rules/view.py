@@ -1,4 +1,4 @@
-"""A spec together with what of it can be read: rules ask here before they compare."""
+"""A spec together with what in it is valid: rules look here before they compare."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ class View:
 Rule = Callable[[View], Iterable[Problem]]
 
 
-def told(path: str, complaint: Complaint | None) -> Iterator[Problem]:
-    """The complaint about the place, if there is one, as a problem."""
+def problem_at(path: str, complaint: Complaint | None) -> Iterator[Problem]:
+    """The complaint about the place as a problem, if there is one."""
     if complaint:
         yield Problem(path, *complaint)
 
@@ -81,6 +81,4 @@ def told(path: str, complaint: Complaint | None) -> Iterator[Problem]:
 def between(path: str, value: int, low: int, high: int, why: str = "") -> Iterator[Problem]:
     """A number outside low..high, as a problem."""
     if not low <= value <= high:
-        yield Problem(
-            path, f"{value} is out of range" + (f": {why}" if why else ""), f"from {low} to {high} is possible"
-        )
+        yield Problem(path, f"{value} is out of range" + (f": {why}" if why else ""), f"write {low} to {high}")

@@ -209,7 +209,7 @@ def test_rules_do_without_a_file() -> None:
 
 
 def test_nothing_is_said_about_placeholders() -> None:
-    """A place that is named as broken, and what lies inside it, is left alone."""
+    """A place that is named as broken, and what is inside it, is left alone."""
     spec = ClusterSpec(nodes=(NODES[0], Node(name="", address="", role="worker", labels={"a b": ""})))
     assert rules.check(spec, frozenset({"nodes[1]"})) == []
     assert {problem.path for problem in rules.check(spec, frozenset({"nodes[1].name", "nodes[1].address"}))} == {
@@ -219,8 +219,8 @@ def test_nothing_is_said_about_placeholders() -> None:
 
 def test_problems_read_as_sentences() -> None:
     """A problem's place comes first, then what is wrong and how to mend it."""
-    problem = Problem("ssh.port", "0 is no TCP port", "write a number from 1 to 65535", 7)
-    assert str(problem) == "line 7, ssh.port: 0 is no TCP port; write a number from 1 to 65535"
+    problem = Problem("ssh.port", "0 is not a valid TCP port", "write a number from 1 to 65535", 7)
+    assert str(problem) == "line 7, ssh.port: 0 is not a valid TCP port; write a number from 1 to 65535"
 
 
 @pytest.mark.parametrize(

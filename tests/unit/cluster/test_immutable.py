@@ -101,10 +101,10 @@ def test_an_older_record_is_compared_as_far_as_it_goes() -> None:
 
 
 def test_removed_nodes() -> None:
-    """Each node that is missing in the answers is named with the way out; all there is no problem."""
+    """Each node that is missing from the answers is named with the way out; all there is no problem."""
     assert removed_nodes(["w1", "cp1"], SPEC) == []
     (problem,) = removed_nodes(["cp1", "w1", "w2"], SPEC)
-    assert str(problem).startswith("nodes: w2 belongs to the cluster and is missing in the answers; put it back")
+    assert str(problem).startswith("nodes: w2 belongs to the cluster and is missing from the answers; put it back")
 
 
 def test_moved_nodes() -> None:

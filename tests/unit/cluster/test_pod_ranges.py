@@ -84,7 +84,7 @@ def test_full() -> None:
 
 def test_kept_range_outside_pod_subnet() -> None:
     """A record that does not fit podSubnet is an error, not a second range."""
-    with pytest.raises(KinstallError, match=r"n1: its pod range 10\.1\.0\.0/24 lies outside podSubnet"):
+    with pytest.raises(KinstallError, match=r"n1: its pod range 10\.1\.0\.0/24 is outside podSubnet"):
         assign_pod_cidrs(cluster(2), {"n1": "10.1.0.0/24"})
 
 

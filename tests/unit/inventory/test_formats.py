@@ -41,7 +41,7 @@ def test_groups_become_roles() -> None:
     assert rows["cp1"]["taints"] == []
     assert "taints" not in rows["w1"]
     text = "\n".join(found.notices)
-    assert "in no group of control planes or workers, and left out: jump" in text
+    assert "they are in no group of control planes or workers: jump" in text
     assert "group_vars" in text
 
 
@@ -106,7 +106,7 @@ def test_a_group_over_all_says_nothing_of_roles() -> None:
     roles = {row["name"]: row["role"] for row in read_ansible_ini(text).nodes}
     assert roles == {"a": "control-plane", "b": "worker"}
     found = read_ansible_ini("[servers]\na ansible_host=10.1.0.1\n")
-    assert ([row["role"] for row in found.nodes], found.roles_told) == (["worker"], False)
+    assert ([row["role"] for row in found.nodes], found.has_roles) == (["worker"], False)
 
 
 def test_mistakes_in_an_ini_inventory_name_their_line() -> None:
@@ -156,10 +156,10 @@ def test_mistakes_in_a_yaml_inventory_name_their_line() -> None:
     """No YAML, no mapping, a key of no group, an answers file in its place."""
     for text, line, words in (
         ("all:\n\thosts:\n", 2, "tab"),
-        ("- a\n", 1, "no inventory"),
-        ("all:\n  host: {a: }\n", 2, "no group has"),
+        ("- a\n", 1, "not an inventory"),
+        ("all:\n  host: {a: }\n", 2, "groups do not have"),
         ("all:\n  hosts: 3\n", 2, "mapping"),
-        ("all:\n  hosts:\n    w1: {ansible_port: [1]}\n", 3, "does not fit"),
+        ("all:\n  hosts:\n    w1: {ansible_port: [1]}\n", 3, "of the wrong type"),
         ("nodes: []\n", 1, "answers file"),
     ):
         (problem,) = read_ansible_yaml(text).problems

@@ -176,7 +176,7 @@ def test_rows_are_what_an_answers_file_takes() -> None:
     assert (spec.nodes[0].ssh.port, spec.nodes[0].ssh.proxy_jump) == (2222, "adm@10.9.0.1:22")
     assert spec.nodes[1].taints is not None
     assert spec.nodes[1].taints[0].value == "yes"
-    assert (found.problems, found.roles_told) == ((), True)
+    assert (found.problems, found.has_roles) == ((), True)
 
 
 # Joining

@@ -53,13 +53,13 @@ def test_a_line_gives_a_row(line: str, expected: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("w1 10.1.0.300", "no IPv4 address"),
+        ("w1 10.1.0.300", "not a valid IPv4 address"),
         ("w1 10.1.0.1 10.1.0.2", "two addresses"),
-        ("w1 10.1.0.1 port=70000", "no TCP port"),
-        ("w1 10.1.0.1 role=boss", "no role"),
+        ("w1 10.1.0.1 port=70000", "not a valid TCP port"),
+        ("w1 10.1.0.1 role=boss", "not a role"),
         ("w1 10.1.0.1 'open", "never closed"),
-        ("w1 10.1.0.1 a@b@c", "no user@host:port"),
-        ("w1 10.1.0.1 taints=gpu=yes:Never", "no taint"),
+        ("w1 10.1.0.1 a@b@c", "not user@host:port"),
+        ("w1 10.1.0.1 taints=gpu=yes:Never", "not a valid taint"),
         ("ssh -p 22", "without a host"),
         ("169.254.1.1", "link-local"),
         ("10.1.0.0/24", "range"),
@@ -89,7 +89,7 @@ def test_names_are_made_valid_and_doubles_told() -> None:
     found = read_lines("W_1 10.1.0.1\nw-1 10.1.0.2\nother 10.1.0.1\n--- 10.1.0.4\n" + "x" * 70 + " 10.1.0.5\n")
     assert [row["name"] for row in found.nodes] == ["w-1", "w-1-2", "node-10-1-0-4", "x" * 63]
     text = "\n".join(found.notices)
-    assert "W_1 is no RFC 1123 name and became w-1" in text
+    assert "W_1 is not a valid name; it became w-1" in text
     assert "the second became w-1-2" in text
     assert "other in line 3 has the address of w-1, 10.1.0.1: left out" in text
 
@@ -98,7 +98,7 @@ def test_a_host_without_an_ipv4_address_is_kept_and_told() -> None:
     """The name stands in the address's place until the operator writes the address in."""
     found = read_lines("w1 w1.example.org worker\nw2 root@\n")
     assert [row["address"] for row in found.nodes] == ["w1.example.org", "w2"]
-    assert any("no IPv4 address is told: w1, w2" in notice for notice in found.notices)
+    assert any("no IPv4 address for w1, w2" in notice for notice in found.notices)
 
 
 # Tables
@@ -119,7 +119,7 @@ def test_a_table_with_any_separator(between: str) -> None:
         {"name": "w2", "address": "10.1.0.2", "role": "worker"},
     )
     assert found.notices == ("not used: Rack",)
-    assert (found.problems, found.roles_told) == ((), False)
+    assert (found.problems, found.has_roles) == ((), False)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_table_with_any_separator(between: str) -> None:
     [
         ("w1,10.1.0.1\n", 1, "names no columns"),
         ("name,ip\nw1,10.1.0.1,x\n", 2, "3 cells under 2 columns"),
-        ("name,ip,role\n\nw1,10.1.0.1,boss\n", 3, "no role"),
+        ("name,ip,role\n\nw1,10.1.0.1,boss\n", 3, "not a role"),
         ('name,ip\n"w1,10.1.0.1\n', 2, "quote"),
         ("name,ip\n,\n ,10.1.0.1/24\n", 3, "range"),
     ],
