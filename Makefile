@@ -14,7 +14,7 @@ help: ## this list
 demo: environment ## three hosts on this machine, and a cluster on them (root, Linux); again: nothing changes
 	@$(PY) -m tests.lab.demo --hosts $(HOSTS)
 
-demo-down: environment ## take the demo's hosts away again, with all that was set up for them
+demo-down: environment ## remove the demo's hosts, with all that was set up for them
 	@$(PY) -m tests.lab down
 
 lab: environment ## only the hosts, the mirror and the registry: make lab HOSTS=4
@@ -37,14 +37,14 @@ bench: environment ## measure against the peers: make bench ONLY=w1,cluster,rehe
 	@packaging/environment.sh .venv-bench packaging/requirements-bench.txt
 	@$(PY) -m tests.bench $(if $(ONLY),--only $(ONLY))
 
-docs: environment ## write docs/answers.md and docs/coverage.md anew, from the types and the tests
+docs: environment ## write docs/answers.md and docs/coverage.md again, from the types and the tests
 	@$(PY) -m tests.docs
 
 pyz: environment ## dist/kinstall.pyz, one file that needs only Python: make pyz PLATFORMS=all
 	@packaging/environment.sh .venv-pyz packaging/requirements-pyz.txt
 	@.venv-pyz/bin/python packaging/pyz.py $(if $(PLATFORMS),--platforms $(PLATFORMS))
 
-lock: environment ## resolve the dependencies of pyproject.toml anew into packaging/requirements*.txt
+lock: environment ## resolve the dependencies of pyproject.toml again into packaging/requirements*.txt
 	@packaging/lock.sh $(PY)
 
 environment:

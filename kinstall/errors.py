@@ -1,4 +1,4 @@
-"""The errors an operator can meet: each one has an exit code, a sentence of what happened and one of what to do."""
+"""The errors an operator can see: each has an exit code, a sentence of what happened and one of what to do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from kinstall.findings import Finding, Problem
 
-EXIT_OK = 0
 EXIT_USAGE = 2
 EXIT_PREFLIGHT = 3
 EXIT_NODE_FAILED = 4
@@ -43,7 +42,7 @@ class InvalidAnswers(KinstallError):
 
 
 class PreflightFailed(KinstallError):
-    """The nodes are not fit for the cluster; nothing was changed."""
+    """The nodes are not ready for the cluster; nothing was changed."""
 
     exit_code = EXIT_PREFLIGHT
 
@@ -53,7 +52,7 @@ class PreflightFailed(KinstallError):
 
 
 class TransportError(KinstallError):
-    """A node could not be talked to. `retryable` says whether trying again can help."""
+    """Communication with a node failed. `retryable` says whether trying again can help."""
 
     exit_code = EXIT_NODE_FAILED
     retryable = False
@@ -70,11 +69,11 @@ class Unreachable(TransportError):
 
 
 class NodeBusy(TransportError):
-    """Another run works on the node, or took it over."""
+    """Another run is working on the node, or took it over."""
 
 
 class AuthenticationFailed(TransportError):
-    """The node refused every credential that was offered, or sudo did."""
+    """The node, or its sudo, refused every credential that was offered."""
 
     exit_code = EXIT_PREFLIGHT
 
@@ -86,7 +85,7 @@ class HostKeyUnknown(TransportError):
 
 
 class HostKeyChanged(TransportError):
-    """The node shows another host key than the trusted one."""
+    """The node's host key is not the trusted one."""
 
     exit_code = EXIT_PREFLIGHT
 

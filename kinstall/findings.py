@@ -1,4 +1,4 @@
-"""What was found wrong: problems of an answers file and findings on nodes. Plain records, no I/O."""
+"""Problems of an answers file and findings on nodes. Plain records, no I/O."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Problem:
     """One thing wrong with an answers file.
 
     `path` is the field as the operator writes it (`networking.podSubnet`, `nodes[1].name`), `line` is 1-based
-    (0 where there is none), `message` says what is wrong and `remedy` how to mend it.
+    (0 where there is none), `message` says what is wrong and `remedy` how to fix it.
     """
 
     path: str
@@ -32,7 +32,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What preflight found on a node: an `ok`, a `warning` or an `error`, with its cause and a remedy.
+    """A result of preflight on a node: an `ok`, a `warning` or an `error`, with its cause and a remedy.
 
     `check` is a stable short name (`swap`, `ports`, `clock` …). `node` is empty for a finding about the cluster.
     """

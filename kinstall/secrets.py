@@ -54,7 +54,7 @@ class Secret:
 
 
 class Redactor:
-    """Takes the secrets that it was told out of texts and events. May be used by several threads."""
+    """Removes the secrets that were added to it from texts and events. May be used by several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -122,7 +122,7 @@ def _forms(value: str) -> Iterator[str]:
 
 
 class Secrets:
-    """Resolves references, each once per run; what it finds is told to `redactor`. Threads wait for one another, so
+    """Resolves references, each once per run; their values are added to `redactor`. Threads wait for one another, so
     that a question is asked once. `prompt` shows a text and returns what was typed."""
 
     def __init__(self, redactor: Redactor | None = None, prompt: Callable[[str], str] | None = None) -> None:
@@ -151,18 +151,18 @@ def resolve(reference: str, prompt: Callable[[str], str]) -> str:
     if colon and kind == "env":
         value = os.environ.get(rest, "")
         if not value:
-            raise UsageError(f"the environment has no {rest}, which {reference!r} refers to", f"export {rest}")
+            raise UsageError(
+                f"the environment variable {rest}, named by {reference!r}, is not set", f"export {rest}"
+            )
         return value
     if colon and kind == "file":
         return _from_file(reference, Path(rest))
     if colon and kind == "prompt":
         value = prompt(prompt_text(reference))
         if not value:
-            raise UsageError(
-                f"nothing was typed for {reference!r}", "type the secret, or refer to env:NAME or file:PATH"
-            )
+            raise UsageError(f"nothing was typed for {reference!r}", "type the secret, or use env:NAME or file:PATH")
         return value
-    # The text itself may be a secret that was written in the place of a reference: it is not repeated.
+    # The text itself may be a secret that was written instead of a reference: it is not repeated.
     raise UsageError(
         "a secret is given by something that is not a reference",
         "write env:NAME, file:PATH or prompt: in the answers, not the secret",
@@ -192,9 +192,7 @@ def _from_file(reference: str, path: Path) -> str:
 
 def _ask(text: str) -> str:
     if not sys.stdin.isatty():
-        raise UsageError(
-            f"{text!r} should be asked for, but there is no terminal", "refer to the secret by env:NAME or file:PATH"
-        )
+        raise UsageError(f"there is no terminal to ask for {text!r} on", "use env:NAME or file:PATH instead of prompt:")
     try:
         return getpass.getpass(f"{text}: ")
     except EOFError:

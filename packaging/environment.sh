@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes a virtual environment from a requirements file with hashes: environment.sh DIRECTORY REQUIREMENTS
 #
-# The environment is made anew when the file changes, when its Python went away, or when an earlier attempt was
+# The environment is made again when the file changes, when its Python is gone, or when an earlier attempt was
 # interrupted: only a finished one carries the digest of what it was made from.
 set -eu
 

@@ -44,11 +44,11 @@ def kinstall_system(built):
     libc = ""
     if system == "linux":
         try:
-            told = os.confstr("CS_GNU_LIBC_VERSION")
+            glibc = os.confstr("CS_GNU_LIBC_VERSION")
         except (OSError, ValueError):
-            told = None
-        libc = "glibc" if told else "musl"
-        version = tuple(int(part) for part in told.split()[1].split(".")[:2]) if told else (2, 28)
+            glibc = None
+        libc = "glibc" if glibc else "musl"
+        version = tuple(int(part) for part in glibc.split()[1].split(".")[:2]) if glibc else (2, 28)
         if version < tuple(built["glibc"]):
             kinstall_end(
                 "this system's glibc is %d.%d; kinstall.pyz needs %d.%d or later" % (version + tuple(built["glibc"]))
@@ -77,7 +77,7 @@ def kinstall_places():
 
 
 def kinstall_trusted(folder):
-    """Whether nobody else can put something into the folder, or another one into its place."""
+    """Whether nobody else can put something into the folder, or replace it."""
     for found in (os.lstat(folder), os.stat(folder)):
         if found.st_uid not in (os.getuid(), 0):
             return False
@@ -104,7 +104,7 @@ def kinstall_unpacked(root):
 
 
 def kinstall_run(venvs):
-    """Start from an environment as it is: PEX wants to write beside it, and unpacks anew where it cannot."""
+    """Start from an environment as it is: PEX needs to write beside it, and unpacks again where it cannot."""
     for venv in venvs:
         python = os.path.join(venv, "bin", "python")
         if os.path.realpath(python) == os.path.realpath(sys.executable):
@@ -128,7 +128,7 @@ def kinstall_refusal(root, megabytes):
         there = os.path.dirname(there)
     try:
         if not os.path.isdir(there):
-            return "%s is no folder" % there
+            return "%s is not a folder" % there
         if not os.access(there, os.W_OK | os.X_OK):
             return "%s cannot be written to" % there
         held = os.statvfs(there)

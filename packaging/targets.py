@@ -1,4 +1,4 @@
-"""What kinstall.pyz runs on: for each Python and platform a description as PEX's --complete-platform wants it."""
+"""What kinstall.pyz runs on: for each Python and platform a description as PEX's --complete-platform needs it."""
 
 from __future__ import annotations
 

@@ -7,11 +7,15 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from kinstall.answers.load import load
 from kinstall.cluster import ClusterSpec
 from kinstall.operations.options import Options, options_for
 
+LISTENER = "kinstall-signals"
+"""Name of the thread that waits for signals."""
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -21,44 +25,40 @@ def loaded(chosen: argparse.Namespace) -> tuple[ClusterSpec, Options]:
     return spec, options_for(spec, chosen.state, parallel=chosen.parallel)
 
 
-class interruptible:  # noqa: N801 - reads as what it does
+@contextmanager
+def interruptible(cancel: threading.Event) -> Iterator[None]:
     """Ctrl+C asks the run to stop at its next step; a second one ends the program at once.
 
-    Python runs a signal's handler in the main thread only, and not before it comes back from what it waits for when the
-    signal falls between its last look and its wait. So a thread of its own hears of it (signal.set_wakeup_fd).
+    Python runs a signal's handler in the main thread only, and when the signal arrives just before that thread waits
+    for something, not before the wait is over. So a thread of its own is notified (signal.set_wakeup_fd).
     """
-
-    def __init__(self, cancel: threading.Event) -> None:
-        self.cancel = cancel
-
-    def __enter__(self) -> None:
-        self.read, self.write = os.pipe()
-        os.set_blocking(self.write, False)
-        # In this order, and at the end in the other: no signal in between is lost.
-        self.before_fd = signal.set_wakeup_fd(self.write, warn_on_full_buffer=False)
-        self.before = {number: signal.signal(number, _heard_elsewhere) for number in _STOPPING}
-        self.listener = threading.Thread(target=self._listen, daemon=True)
-        self.listener.start()
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self.before.items():
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    # In this order, and at the end in reverse: no signal in between is lost.
+    previous_fd = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    previous = {number: signal.signal(number, _ignore) for number in _STOPPING}
+    listener = threading.Thread(target=_listen, args=(read, cancel), name=LISTENER, daemon=True)
+    listener.start()
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
             signal.signal(number, handler)
-        signal.set_wakeup_fd(self.before_fd)
-        os.close(self.write)
-        self.listener.join()
-        os.close(self.read)
-
-    def _listen(self) -> None:
-        while signals := os.read(self.read, 1):
-            if signals[0] in _STOPPING:
-                self._stop(signals[0])
-
-    def _stop(self, number: int) -> None:
-        if self.cancel.is_set():
-            os._exit(128 + number)
-        self.cancel.set()  # first: nobody may be there to read the words
-        print("\nstopping at the next step; once more ends at once", file=sys.stderr)
+        signal.set_wakeup_fd(previous_fd)
+        os.close(write)
+        listener.join()
+        os.close(read)
 
 
-def _heard_elsewhere(number: int, frame: object) -> None:
-    """Without a handler of Python's the system's would end the program."""
+def _listen(pipe: int, cancel: threading.Event) -> None:
+    while signals := os.read(pipe, 1):
+        if signals[0] not in _STOPPING:
+            continue
+        if cancel.is_set():
+            os._exit(128 + signals[0])
+        cancel.set()  # first: standard error may be gone
+        print("\nstopping after the current step; press Ctrl+C again to end at once", file=sys.stderr)
+
+
+def _ignore(number: int, frame: object) -> None:
+    """The listener does the work; without a Python handler the system's default would end the program."""

@@ -13,20 +13,20 @@ from kinstall.state.folder import StateFolder
 
 
 def kubeconfig(chosen: argparse.Namespace) -> int:
-    """Without --merge it only tells the line to go on with: what is in the file is a key."""
+    """Without --merge it prints a line for the shell only: the file holds a key, which must not be shown."""
     spec = load(chosen.answers)
     state = StateFolder.of(spec.cluster_name, chosen.state).check()
     content = state.read(state.admin_conf)
     if content is None:
-        raise UsageError(f"there is no {state.admin_conf} yet", f"kinstall replay {chosen.answers} makes it")
+        raise UsageError(f"there is no {state.admin_conf} yet", f"kinstall replay {chosen.answers} writes it")
     if not chosen.merge:
         print(f"export KUBECONFIG={quote(str(state.admin_conf))}")
         return 0
     written = merge_into(Path(chosen.file), content)
-    done = "merged into" if written.changed else "stands in it already:"
+    done = "merged into" if written.changed else "already in"
     print(f"{done} {written.path}, as context {written.context}")
     if written.backup:
-        print(f"what stood there before: {written.backup}")
+        print(f"its earlier content: {written.backup}")
     if not written.current:
         print(f"  kubectl config use-context {quote(written.context)}")
     return 0

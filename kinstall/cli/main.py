@@ -15,11 +15,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code (0 done, 2 usage, 3 preflight, 4 a node failed, 5 cancelled, 6 verify)."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal may lack a character; that is no reason to end
+            stream.reconfigure(errors="replace")  # a terminal may lack a character
     parser = command_line()
     chosen = parser.parse_args(arguments)
     if chosen.command != "wizard" and (chosen.wizard_answers or chosen.wizard_state):
-        parser.error(f"--answers and --state before {chosen.command} are the wizard's; write them after it")
+        parser.error(
+            f"--answers and --state before {chosen.command} belong to the wizard; write them after {chosen.command}"
+        )
     from kinstall.errors import EXIT_CANCELLED, EXIT_USAGE, KinstallError
     from kinstall.terminal.stream import quiet_pipe
 

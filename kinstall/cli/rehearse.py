@@ -54,11 +54,11 @@ def rehearse(chosen: argparse.Namespace) -> int:
             show_verify(_by_check(checks), sys.stdout)
     if text:
         for fault in world.unmet:
-            print(f"note: {fault} did not strike: nothing was done there that it could have hit")
+            print(f"note: {fault} had no effect: nothing was done there that it applies to")
     if ended:
         raise ended
     if text:
-        _how_to_go_on(chosen, state)
+        _print_next_steps(chosen, state)
     return 0
 
 
@@ -69,7 +69,7 @@ def example() -> ClusterSpec:
 
 @contextmanager
 def _state(chosen: str | None) -> Iterator[StateFolder]:
-    """The state folder of a rehearsal: a new one that goes again, or the `chosen` one, never a real cluster's."""
+    """The state folder of a rehearsal: a temporary one, or the `chosen` one, never a real cluster's."""
     if not chosen:
         with tempfile.TemporaryDirectory(prefix="kinstall-rehearsal-") as scratch:
             yield StateFolder(Path(scratch) / "state").prepare()
@@ -77,7 +77,7 @@ def _state(chosen: str | None) -> Iterator[StateFolder]:
     state = StateFolder.of("", chosen).check()
     if state.exists() and not state.simulated.exists() and any(state.path.iterdir()):
         raise UsageError(
-            f"{state.path} holds something else than a rehearsal, perhaps a cluster's keys", "name a new folder"
+            f"{state.path} holds something other than a rehearsal, perhaps a cluster's keys", "name a new folder"
         )
     state.prepare()
     state.simulated.mkdir(mode=0o700, exist_ok=True)
@@ -96,14 +96,18 @@ def _by_check(checks: Sequence[CheckResult]) -> list[CheckResult]:
 
 def _nodes(spec: ClusterSpec) -> str:
     planes, workers = len(spec.control_planes), len(spec.nodes) - len(spec.control_planes)
-    return f"{planes} control plane{'s'[: planes != 1]} and {workers} worker{'s'[: workers != 1]}"
+    return f"{_counted(planes, 'control plane')} and {_counted(workers, 'worker')}"
 
 
-def _how_to_go_on(chosen: argparse.Namespace, state: StateFolder) -> None:
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _print_next_steps(chosen: argparse.Namespace, state: StateFolder) -> None:
     print("\nThis was a rehearsal: no host was touched.")
     if chosen.state:
-        print(f"The hosts' files lie in {state.simulated}; the same command again finds nothing to do.")
+        print(f"The hosts' files are in {state.simulated}; running the same command again finds nothing to do.")
     if chosen.answers:
         print(f"For real: kinstall replay {chosen.answers}")
     else:
-        print("It played a built-in example; with answers of your own: kinstall rehearse ANSWERS")
+        print("This was a built-in example; with your own answers: kinstall rehearse ANSWERS")

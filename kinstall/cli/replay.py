@@ -1,4 +1,4 @@
-"""`kinstall replay`: build the cluster, or bring it to what the answers say."""
+"""`kinstall replay`: build the cluster, or bring it in line with the answers."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def replay(chosen: argparse.Namespace) -> int:
     if ended:
         raise ended
     if text and not options.until:
-        _how_to_go_on(spec, options)
+        _print_next_steps(spec, options)
     return 0
 
 
-def _how_to_go_on(spec: ClusterSpec, options: Options) -> None:
+def _print_next_steps(spec: ClusterSpec, options: Options) -> None:
     kubectl = options.state.bin / "kubectl"
     program = str(kubectl) if kubectl.exists() else "kubectl"
     print(f"\n  {program} --kubeconfig {options.state.admin_conf} get nodes")

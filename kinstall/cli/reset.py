@@ -39,7 +39,7 @@ def reset(chosen: argparse.Namespace) -> int:
 
 def _confirm(name: str, nodes: Sequence[str]) -> None:
     if not sys.stdin.isatty():
-        raise UsageError("reset takes the cluster away and wants its name", f"add --yes {name}")
+        raise UsageError("reset removes the cluster and needs its name as a confirmation", f"add --yes {name}")
     print(f"This undoes everything kinstall did on {', '.join(nodes)}; the cluster's data is lost.")
-    if input(f"Type the cluster's name ({name}) to go on: ").strip() != name:
+    if input(f"Type the cluster's name ({name}) to continue: ").strip() != name:
         raise UsageError("that is not the cluster's name; nothing was changed")

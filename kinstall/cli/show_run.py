@@ -16,7 +16,7 @@ from kinstall.verify import CheckResult
 
 
 def run_shown(spec: ClusterSpec, options: Options, output: str) -> tuple[list[CheckResult], KinstallError | None]:
-    """Replay with the display of `output` (text or json); returns verify's results and how it went wrong, if it did.
+    """Replay with the display of `output` (text or json); returns verify's results and the error that ended it, if any.
 
     When it returns, the display has given the terminal back: now the table, then what went wrong or how to go on.
     """

@@ -1,4 +1,4 @@
-"""`kinstall trust`: the operator sees the nodes' host keys and consents to them."""
+"""`kinstall trust`: show the nodes' host keys to the operator and keep those that are accepted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kinstall.transport.target import SshTarget
 
 
 def trust(chosen: argparse.Namespace) -> int:
-    """Show what each node shows; keep what is consented to. A jump host comes first: it leads to the others."""
+    """Show the key of each node; keep the accepted ones. Jump hosts come first: the others are behind them."""
     spec, options = loaded(chosen)
     wanted = dict(_pair(text) for text in chosen.fingerprint)
     targets = {node.name: target_of(spec, node) for node in spec.nodes}
@@ -36,7 +36,7 @@ def _look(targets: Mapping[str, SshTarget], options: Options, wanted: Mapping[st
 
 
 def _keep(seen: Sequence[Seen], wanted: Mapping[str, str], options: Options) -> bool:
-    """Ask about the keys that are new or changed and store those consented to; whether any was stored."""
+    """Ask about new and changed keys and store those that are accepted; returns whether any was stored."""
     if not seen:
         return False
     rows = [(s.node, f"{s.host}:{s.port}", s.status.value, s.key_type, s.fingerprint or s.message) for s in seen]
@@ -52,18 +52,18 @@ def _keep(seen: Sequence[Seen], wanted: Mapping[str, str], options: Options) -> 
     if new:
         options.state.prepare()
         store(options.state.known_hosts, new)
-        print(f"kept {len(new)} in {options.state.known_hosts}")
+        print(f"stored {len(new)} in {options.state.known_hosts}")
     return bool(new)
 
 
 def _ask(new: Sequence[Seen]) -> None:
     if not sys.stdin.isatty():
-        raise UsageError("there is nobody to ask", "name what you trust: --fingerprint NODE=SHA256:…")
+        raise UsageError("there is no terminal to ask on", "name the keys that you accept: --fingerprint NODE=SHA256:…")
     for row in new:
         if row.status is Status.CHANGED:
             print(f"! {row.message}")
-    if input("Do these fingerprints agree with the hosts' consoles? Type yes to keep them: ").strip() != "yes":
-        raise UsageError("nothing was kept")
+    if input("Do these fingerprints match those on the hosts' consoles? Type yes to accept them: ").strip() != "yes":
+        raise UsageError("no key was accepted; nothing was stored")
 
 
 def _pair(text: str) -> tuple[str, str]:

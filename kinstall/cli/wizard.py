@@ -18,7 +18,8 @@ def wizard(chosen: argparse.Namespace) -> int:
     """Open the wizard on new answers, or on those of --answers."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(
-            "the wizard needs a terminal", "kinstall replay ANSWERS needs none; kinstall --help lists all commands"
+            "the wizard needs a terminal",
+            "kinstall replay ANSWERS works without one, and kinstall --help lists the rest",
         )
     gc.disable()  # what a start makes is kept: a tenth of its time would go into looking through it. The app ends it.
     from screens.app import WizardApp

@@ -1,6 +1,6 @@
-"""The PKI of a living cluster, read back from its nodes into a state folder that lost it.
+"""The PKI of a running cluster, read back from its nodes into a state folder that lost it.
 
-Authorities come from a control plane. What they signed comes from the nodes that use it, so that nothing has to be
+CAs come from a control plane. What they signed comes from the nodes that use it, so that nothing has to be
 signed, and nothing to be restarted, only because this folder was lost.
 """
 
@@ -27,13 +27,13 @@ _EMBEDDED = {
     Leaf.SCHEDULER: paths.SCHEDULER_CONF,
     Leaf.KUBE_PROXY: paths.KUBE_PROXY_CONF,
 }
-"""Where certificates lie that are only part of a kubeconfig."""
+"""The kubeconfigs of certificates that have no file of their own."""
 
 
 def recover_pki(spec: ClusterSpec, front: Node, hosts: Mapping[str, Host], folder: Path) -> None:
     """Fill an empty PKI folder from the control plane `front` and from each node of `hosts`.
 
-    A certificate that cannot be read is left out: whoever completes the folder signs it anew.
+    A certificate that cannot be read is skipped: whoever completes the folder signs a new one.
 
     Raises:
         PkiUnusable, TransportError
@@ -46,9 +46,9 @@ def recover_pki(spec: ClusterSpec, front: Node, hosts: Mapping[str, Host], folde
         requests = wanted_leaves(spec, node)
         if node is front:
             requests += tuple(each for each in wanted_leaves(spec) if each.name in _EMBEDDED)
-        lie = [path for each in requests for path in _places(each)]
+        places = [path for each in requests for path in _places(each)]
         try:
-            found = hosts[node.name].read(lie)
+            found = hosts[node.name].read(places)
         except KinstallError:
             continue
         for request in requests:

@@ -1,6 +1,6 @@
 """The PKI in the operator's state folder: read, completed, renewed, written; the only I/O around keys.
 
-Authorities and the service accounts' key lie there under the names operators know (`ca.crt`, `ca.key`, `etcd/ca.crt`,
+CAs and the service accounts' key are there under the names operators know (`ca.crt`, `ca.key`, `etcd/ca.crt`,
 `sa.key` …). A leaf is one file, certificate and key together, so that a crash leaves the old pair or the new one:
 `nodes/NODE/apiserver.pem`, `admin.pem`.
 """
@@ -24,7 +24,7 @@ _LARGEST = 1 << 20
 
 
 class PkiMissing(KinstallError):
-    """The state folder does not hold the keys of a cluster that lives."""
+    """The state folder does not hold the keys of a running cluster."""
 
 
 class PkiUnusable(KinstallError):
@@ -38,10 +38,10 @@ def ensure_pki(
     create_cas: bool,
     own: Mapping[Signer, KeyPair] = MappingProxyType({}),
 ) -> ClusterPki:
-    """Every key and certificate the spec asks for, from `folder`; what is missing or worn out is made and written.
+    """Every key and certificate the spec asks for, from `folder`; what is missing or near its end is made and written.
 
-    `now` is aware. Authorities are only made where `create_cas`; those of the operator's `own` take the place of made
-    ones. Raises PkiMissing, PkiUnusable and OSError.
+    `now` is aware. CAs are only made if `create_cas`; those of the operator's `own` are used instead of made ones.
+    Raises PkiMissing, PkiUnusable and OSError.
     """
     _private_folder(folder)
     authorities = {signer: _authority(spec, folder, signer, now, create_cas, own.get(signer)) for signer in Signer}
@@ -64,7 +64,7 @@ def read_back(folder: Path, contents: Mapping[str, bytes]) -> None:
     missing = [name for name in wanted if name not in contents]
     if missing:
         raise PkiUnusable(
-            f"the control plane holds no {', '.join(missing)}", "Restore /etc/kubernetes/pki from a backup."
+            f"the control plane does not hold {', '.join(missing)}", "Restore /etc/kubernetes/pki from a backup."
         )
     for signer in Signer:
         _checked(KeyPair(contents[f"{signer}.crt"], contents[f"{signer}.key"]), f"{signer}.crt")
@@ -86,7 +86,7 @@ def _authority(
         if issue.expires(pair.certificate_pem) <= now:
             raise PkiUnusable(
                 f"the certificate authority {certificate} expired on {issue.expires(pair.certificate_pem):%Y-%m-%d}",
-                "Check this machine's clock. An expired authority means new certificates for the whole cluster.",
+                "Check this machine's clock. An expired CA means new certificates for the whole cluster.",
             )
         return pair
     if not create:
@@ -99,11 +99,11 @@ def _authority(
 
 
 def _reissued(pair: KeyPair, own: KeyPair, certificate: Path) -> KeyPair:
-    """The same authority with a new certificate; any other one would cut every node off from the cluster."""
+    """The same CA with a new certificate; any other one would cut every node off from the cluster."""
     if issue.ca_fingerprint(own.certificate_pem) != issue.ca_fingerprint(pair.certificate_pem):
         raise PkiUnusable(
-            f"security.ownCA names another authority than {certificate}, which the cluster was made with",
-            "Put the former one back; for another authority reset the cluster, with --forget-pki, and install it anew.",
+            f"security.ownCA names a different CA from {certificate}, with which the cluster was made",
+            "Put the former one back; for a different CA reset the cluster with --forget-pki, and install it again.",
         )
     _write(certificate, own.certificate_pem, 0o644)
     return own
@@ -116,7 +116,7 @@ def _service_accounts(spec: ClusterSpec, folder: Path, create: bool) -> SigningK
             # The public half follows from the key, so a lost sa.pub costs nothing.
             pair = SigningKey(issue.public_key_of(files.read(key, _LARGEST)), files.read(key, _LARGEST))
         except ValueError as error:
-            raise PkiUnusable(f"{key} is no key: {error}", f"Restore {folder} from a backup.") from error
+            raise PkiUnusable(f"{key} is not a key: {error}", f"Restore {folder} from a backup.") from error
     elif create:
         pair = issue.new_signing_key(spec.security.key_type)
         _write(key, pair.key_pem, 0o600)
@@ -128,7 +128,7 @@ def _service_accounts(spec: ClusterSpec, folder: Path, create: bool) -> SigningK
 
 
 def keep_leaf(folder: Path, request: LeafRequest, pair: KeyPair) -> None:
-    """Put a certificate and its key where `ensure_pki` finds them; whether they are of use is judged there."""
+    """Put a certificate and its key where `ensure_pki` finds them, which also decides whether they are usable."""
     _write(_leaf_path(folder, request), pair.certificate_pem + pair.key_pem, 0o600)
 
 
@@ -172,7 +172,7 @@ def _key_bytes(key: Path, certificate: Path) -> bytes:
 
 def _missing(path: Path) -> PkiMissing:
     return PkiMissing(
-        f"the cluster lives, but {path} is missing; new keys would cut every node off from it",
+        f"the cluster is running, but {path} is missing; new keys would cut every node off from it",
         f"Restore {path.parent} from a backup of this state folder, use the machine the cluster was installed from, or "
         "have the keys read back from the control plane: kinstall replay --recover-pki.",
     )

@@ -1,7 +1,7 @@
 """The state folder: what kinstall keeps of a cluster on the operator's machine.
 
 It holds private keys, so nobody else may look into it or put anything into it: a folder that is a link, belongs to
-somebody else or is open to others is refused with a sentence, never mended silently.
+another user or is open to others is refused with a message, never repaired silently.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class StateFolder:
 
     @property
     def verified(self) -> Path:
-        """Is there while nothing was changed since all checks passed."""
+        """Exists while nothing was changed since all checks passed."""
         return self.path / "verified"
 
     @property
@@ -137,7 +137,7 @@ class StateFolder:
                 "choose another state folder with --state, or set XDG_STATE_HOME",
             ) from error
         if found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX:
-            raise UsageError(f"others may write to {parent}, where the state folder lies", f"chmod go-w {parent}")
+            raise UsageError(f"others may write to {parent}, where the state folder is", f"chmod go-w {parent}")
 
     # Reading and writing
 
@@ -145,7 +145,7 @@ class StateFolder:
         """Replace a file in the folder in one step: a reader sees the old content or the new, also after a crash.
 
         Raises:
-            UsageError: the file lies outside the folder, or cannot be written
+            UsageError: the file is outside the folder, or cannot be written
         """
         if not path.absolute().is_relative_to(self.path.absolute()):
             raise UsageError(f"{path} is not in the state folder {self.path}")
@@ -173,7 +173,7 @@ class StateFolder:
             raise UsageError(f"{path} cannot be read: {why}") from error
 
     def keep_verified(self, passed: bool) -> None:
-        """Note that all checks passed, or that something changes: then they are due again.
+        """Note that all checks passed, or that something changes: then they have to run again.
 
         Raises:
             UsageError: the folder cannot be written to

@@ -72,7 +72,7 @@ class RunLog:
                 self.path = runs / f"{_stamp(now)}-{command}-{attempt + 1}.log"
             else:
                 return os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace")
-        raise FileExistsError(17, "a hundred logs of this second are there already")
+        raise FileExistsError(17, "there are already a hundred logs of this second")
 
     def _give_up(self, error: OSError) -> None:
         self.error = f"{self.path}: {error.strerror}"

@@ -164,7 +164,7 @@ def test_an_ordinary_user_runs_it(pyz: Path) -> None:
         (f"mount -t tmpfs -o noexec,mode=777 none {HOME}", "programs may not run from there"),
         (f"mount -t tmpfs -o size=5m,mode=777 none {HOME}", "MB are free, and it takes"),
         (f"mkdir -m 755 {HOME}/.cache; chown root {HOME}/.cache", "cannot be written to"),
-        (f"touch {HOME}/.cache", "is no folder"),
+        (f"touch {HOME}/.cache", "is not a folder"),
     ],
 )
 def test_a_home_without_room_is_passed_over(pyz: Path, prepare: str, why: str) -> None:

@@ -47,7 +47,7 @@ def test_references(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("reference", "sentence"),
     [
-        ("env:KINSTALL_NO_SUCH", "the environment has no KINSTALL_NO_SUCH"),
+        ("env:KINSTALL_NO_SUCH", "the environment variable KINSTALL_NO_SUCH, named"),
         ("file:/no/such", "cannot read /no/such: No such file or directory"),
         ("file:/", "cannot read /: Is a directory"),
         ("file:", "cannot read .: Is a directory"),
@@ -79,7 +79,7 @@ def test_files_that_hold_no_secret(tmp_path: Path, content: bytes, sentence: str
 
 def test_no_terminal_to_ask_on() -> None:
     """Without a terminal a prompt is refused instead of waiting for ever."""
-    with pytest.raises(UsageError, match="there is no terminal"):
+    with pytest.raises(UsageError, match="there is no terminal to ask"):
         Secrets().resolve("prompt:Password")
 
 

@@ -195,7 +195,7 @@ def test_files_that_cannot_be_used_are_told_before_any_node_is_asked(chosen: Cho
         (home / "company.key").write_bytes(other.key_pem)
         ended = chosen.cluster.run("plan")
         assert ended.code == 2, ended
-        assert "security.ownCA names another authority than" in ended.err
+        assert "security.ownCA names a different CA from" in ended.err
     finally:
         # Taken once: from now on they may lie in a safe.
         for name in own:

@@ -114,7 +114,7 @@ def test_the_version_is_the_packages(kinstall: Type) -> None:
     [
         ((), "the wizard needs a terminal"),
         (("--answers", MINIMAL), "the wizard needs a terminal"),
-        (("--answers", MINIMAL, "plan", MINIMAL), "are the wizard's"),
+        (("--answers", MINIMAL, "plan", MINIMAL), "belong to the wizard"),
         (("install",), "invalid choice: 'install'"),
         (("replay",), "ANSWERS"),
         (("replay", MINIMAL, "--until", "dinner"), "invalid choice: 'dinner'"),

@@ -8,11 +8,11 @@ import threading
 
 import pytest
 
-from kinstall.cli.interrupt import interruptible
+from kinstall.cli.interrupt import LISTENER, interruptible
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_heard_while_the_main_thread_waits(number: signal.Signals) -> None:
+def test_stopped_while_the_main_thread_waits(number: signal.Signals) -> None:
     """A signal that another thread takes does not wake the main one, which waits for the run: it stops all the same."""
     cancel, run = threading.Event(), threading.Lock()
     run.acquire()
@@ -28,7 +28,7 @@ def test_heard_while_the_main_thread_waits(number: signal.Signals) -> None:
     thread.start()
     with interruptible(cancel):
         waits.set()
-        assert run.acquire(timeout=10), "nobody heard of it"
+        assert run.acquire(timeout=10), "the run was not stopped"
     assert cancel.is_set()
     thread.join()
 
@@ -53,11 +53,13 @@ def test_once_more_ends_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_was_there_before_is_put_back() -> None:
-    """Handlers and the wake-up descriptor, also after a signal; no thread is left."""
-    before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)], threading.active_count()
+    """Handlers and the wake-up descriptor, also after a signal; the thread of its own is gone."""
+    before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
     cancel = threading.Event()
     with interruptible(cancel):
         signal.raise_signal(signal.SIGTERM)
         cancel.wait(5)
-    assert ([signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)], threading.active_count()) == before
+        assert LISTENER in [thread.name for thread in threading.enumerate()]
+    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before
+    assert LISTENER not in [thread.name for thread in threading.enumerate()]
     assert signal.set_wakeup_fd(-1) == -1

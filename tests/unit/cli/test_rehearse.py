@@ -167,7 +167,7 @@ def test_a_fault_that_strikes_nothing_is_told(rehearse: Type, home: Path) -> Non
     words = (str(home / "demo.yaml"), "--state", str(home / "kept"))
     rehearse(*words)
     ended = rehearse(*words, "--fault", "w1:wrong-checksum")
-    assert ended.code == 0 and "w1:wrong-checksum did not strike" in ended.out
+    assert ended.code == 0 and "w1:wrong-checksum had no effect" in ended.out
 
 
 def test_until_ends_after_its_phase(rehearse: Type, home: Path) -> None:
@@ -184,7 +184,7 @@ def test_a_clusters_state_folder_is_never_taken(rehearse: Type, home: Path) -> N
     (real / "pki").chmod(0o700)
     before = sorted(real.rglob("*"))
     ended = rehearse(str(home / "demo.yaml"), "--state", str(real))
-    assert ended.code == 2 and "something else than a rehearsal" in ended.err and sorted(real.rglob("*")) == before
+    assert ended.code == 2 and "something other than a rehearsal" in ended.err and sorted(real.rglob("*")) == before
     rehearse(str(home / "demo.yaml"), "--state", str(home / "kept"))
     assert main.main(["plan", str(home / "demo.yaml"), "--state", str(home / "kept")]) == 2
 

@@ -146,4 +146,4 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "as context kubernetes-admin@demo" in capsys.readouterr().out
     assert main(words + merged) == 0
     out = capsys.readouterr().out
-    assert "stands in it already" in out and "a2V5" not in out
+    assert "already in" in out and "a2V5" not in out

@@ -169,7 +169,7 @@ def test_read_back_of_a_wrong_key_writes_nothing(folder: Path, tmp_path: Path) -
     with pytest.raises(PkiUnusable, match="not a pair"):
         read_back(tmp_path / "fresh", {**files, "ca.key": files["etcd/ca.key"]})
     del files["sa.key"]
-    with pytest.raises(PkiUnusable, match=r"holds no sa\.key"):
+    with pytest.raises(PkiUnusable, match=r"does not hold sa\.key"):
         read_back(tmp_path / "fresh", files)
     assert not (tmp_path / "fresh").exists()
 

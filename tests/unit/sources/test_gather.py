@@ -161,7 +161,7 @@ def test_a_mirror_that_lets_nobody_in(tmp_path: Path) -> None:
     }
     told = errors(gather(spec_of({"mirrors": mirrors}), ["amd64"], Secrets()))
     assert len(told) == 3
-    assert "the environment has no NOT_THERE" in told[0]
+    assert "the environment variable NOT_THERE, named" in told[0]
     assert "cannot read" in told[1]
     assert "private key" in told[2]
 

@@ -134,7 +134,7 @@ def test_a_wrong_password(sshd: Sshd) -> None:
 def test_a_reference_to_nothing(sshd: Sshd) -> None:
     """A missing variable is told before anything is sent in its place."""
     channel = sshd.channel(identity_file="", password="env:KINSTALL_NO_SUCH")
-    with pytest.raises(UsageError, match="the environment has no KINSTALL_NO_SUCH"):
+    with pytest.raises(UsageError, match="the environment variable KINSTALL_NO_SUCH, named"):
         channel.execute("true")
 
 
