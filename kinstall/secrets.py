@@ -151,9 +151,7 @@ def resolve(reference: str, prompt: Callable[[str], str]) -> str:
     if colon and kind == "env":
         value = os.environ.get(rest, "")
         if not value:
-            raise UsageError(
-                f"the environment variable {rest}, named by {reference!r}, is not set", f"export {rest}"
-            )
+            raise UsageError(f"the environment variable {rest}, named by {reference!r}, is not set", f"export {rest}")
         return value
     if colon and kind == "file":
         return _from_file(reference, Path(rest))
