@@ -279,7 +279,7 @@ def test_a_living_clusters_keys_are_never_made_anew(world: World) -> None:
     """With a lost state folder the run is refused, and the remedy names the way back."""
     world.replay()
     (world.folder / "state").rename(world.folder / "lost")
-    with pytest.raises(KinstallError, match="the cluster lives") as refused:
+    with pytest.raises(KinstallError, match="the cluster is running") as refused:
         world.replay()
     assert "--recover-pki" in str(refused.value)
 
