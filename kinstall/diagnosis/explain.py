@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from shlex import quote
 
 from kinstall.diagnosis.known_causes import KNOWN, Known
@@ -28,11 +30,11 @@ def diagnose_program(
     At most MAX_LINES lines, each as `[SOURCE] text`. It changes nothing, needs no tool to be there, and ends within
     some seconds whatever hangs. `api`: ask the API through `kubeconfig`, where that file exists.
     """
-    parts = ["(", _HELPERS, _PRESSURE]
-    parts += [_UNIT.format(unit=quote(unit), label=_label(unit)) for unit in units]
-    parts += [_CONTAINER.format(name=quote(name), label=_label(name)) for name in containers]
+    parts = ["(", _functions("evidence"), "full_disks", "scarce_memory"]
+    parts += [f"unit {quote(unit)} {quote(_label(unit))}" for unit in units]
+    parts += [f"container {quote(name)} {quote(_label(name))}" for name in containers]
     if api:
-        parts.append(_API.format(kubeconfig=quote(kubeconfig)))
+        parts += [f"KUBECONFIG={quote(kubeconfig)}", _functions("evidence_api"), "api"]
     return "\n".join([*parts, f") </dev/null 2>&1 | cut -c1-{_LINE} | head -n {MAX_LINES}"])
 
 
@@ -41,54 +43,14 @@ def _label(name: str) -> str:
     return re.sub(r"[^\w@.:-]", "?", name)
 
 
-_PRESSURE = """\
-df -Pk / /run /var/lib /var/lib/containerd /var/lib/kubelet /var/lib/etcd /usr/local/bin 2>/dev/null | sort -u |
-  while read -r _ _ _ _ used where; do
-    case $used in 9[5-9]% | 100%) echo "[disk] $where is ${used%\\%} % full" ;; esac
-  done
-while read -r key left _; do
-  [ "$key" = MemAvailable: ] && [ "$left" -lt 102400 ] && echo "[memory] $((left / 1024)) MiB of memory are available"
-done </proc/meminfo"""
+_COMMENTS = re.compile(r"^ *#.*\n|^\n", re.MULTILINE)
 
-# What is worth reading of a log comes first: everything above "info", then the very last lines whatever they say.
-# A unit's multi-line dumps (the kubelet prints its whole configuration) begin with blanks.
-_HELPERS = """\
-limit() { if command -v timeout >/dev/null 2>&1; then timeout 5 "$@"; else "$@"; fi; }
-telling() {
-  log=$(grep -v '^[[:space:]]')
-  printf '%s\\n' "$log" | grep -Ev 'level=info|"level":"info"|^I[0-9][0-9][0-9][0-9] ' | tail -n 25 | sed "s/^/[$1] /"
-  printf '%s\\n' "$log" | tail -n 3 | sed "s/^/[$1] /"
-}"""
 
-_UNIT = """\
-state=$(limit systemctl show -p ActiveState -p SubState -p Result -p ExecMainStatus -p NRestarts {unit} | tr '\\n' ' ')
-echo "[{label}] $state"
-limit journalctl -u {unit} -n 400 --since=-15min --no-pager -o cat | telling '{label}'"""
-
-# The kubelet keeps a container's output in /var/log/pods/NAMESPACE_POD_UID/CONTAINER/RESTARTS.log. A container that
-# another node may run is only missed here where this node has its manifest.
-_CONTAINER = """\
-newest=$(ls -1t /var/log/pods/*/{name}/*.log 2>/dev/null | head -n 1)
-if [ -n "$newest" ]; then
-  restarts=${{newest##*/}}
-  echo "[{label}] started, ${{restarts%.log}} restarts"
-  tail -n 300 "$newest" | sed 's/^[^ ]* \\(stdout\\|stderr\\) [FP] //' | telling '{label}'
-elif [ -e /etc/kubernetes/manifests/{name}.yaml ]; then
-  echo "[{label}] no container of this name was ever started here"
-fi"""
-
-_API = """\
-if [ -e {kubeconfig} ] && command -v kubectl >/dev/null 2>&1; then
-  k() {{ limit kubectl --kubeconfig {kubeconfig} --request-timeout=4s "$@" 2>&1; }}
-  k get --raw '/readyz?verbose' | grep -v '^\\[+\\]' | tail -n 12 | sed 's/^/[api] /'
-  k get nodes -o wide | tail -n 12 | sed 's/^/[nodes] /'
-  waiting=$(k get pods -A -o wide | grep -Ev ' ([0-9]+)/\\1 +Running | Completed ' | tail -n 15)
-  printf '%s\\n' "$waiting" | sed 's/^/[pods] /'
-  printf '%s\\n' "$waiting" | grep -v '^NAMESPACE' | head -n 2 | while read -r namespace pod _; do
-    [ -n "$pod" ] && k -n "$namespace" logs "$pod" --tail=8 --all-containers | sed "s/^/[$pod] /"
-  done
-  k get events -A --field-selector type=Warning --sort-by=.lastTimestamp | tail -n 20 | sed 's/^/[events] /'
-fi"""
+@cache
+def _functions(name: str) -> str:
+    """The text of a `.sh` file of this room without comments: it goes to nodes."""
+    path = files("kinstall.diagnosis").joinpath(f"{name}.sh")
+    return _COMMENTS.sub("", path.read_text(encoding="utf-8")).rstrip()
 
 
 @dataclass(frozen=True, slots=True)
