@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from kinstall.cluster import Layer, Layered
 
 # What to do instead of overriding a flag, where several components have the same reason.
-FILE = "the file is kinstall's own; leave it out"
-KUBECONFIG = "the kubeconfig is kinstall's own; leave it out"
-ADDRESS = "the node's nodeIP or address decides"
-SERVICES = "networking.serviceSubnet decides"
-PODS = "networking.podSubnet and nodeCIDRMaskSize decide"
-NODE_NAME = "the node's name decides"
+FILE = "kinstall manages this file: remove the flag"
+KUBECONFIG = "kinstall manages this kubeconfig: remove the flag"
+ADDRESS = "set the node's nodeIP or address instead"
+SERVICES = "set networking.serviceSubnet instead"
+PODS = "set networking.podSubnet and nodeCIDRMaskSize instead"
+NODE_NAME = "set the node's name instead"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ class NodeInputs:
 
     `resolv_conf` is the resolver file of pods with dnsPolicy Default (`/run/systemd/resolve/resolv.conf` only where
     systemd-resolved runs: its stub in /etc/resolv.conf would send CoreDNS's questions back to itself).
-    `mirrors`: registry → what its mirror wants, for those that want something.
+    `mirrors`: registry → what its mirror needs, for those that need something.
     `ca_folders`: where the node keeps the certificate authorities of the world.
     """
 

@@ -1,13 +1,10 @@
-"""The first objects of a cluster, once its API answers: who may do what, and what a Node object shall say."""
+"""The first objects of a cluster, once its API answers: who may do what, and what Node objects say."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from kinstall.cluster import ClusterSpec, Node
-
-FIELD_MANAGER = "kinstall"
-"""The owner of what is applied on the server side (`kubectl apply --server-side --field-manager`)."""
 
 Object = dict[str, Any]
 
@@ -38,7 +35,7 @@ def node_object(spec: ClusterSpec, node: Node, pod_cidr: str) -> Object:
     """The Node's labels and its pod range, where that is planned, to be applied on the server side.
 
     Taints are not here: the list belongs to many (the node controller, `kubectl cordon`), and applying it would take
-    theirs away. The kubelet registers with the wanted ones; a step of the plan mends them later.
+    theirs away. The kubelet registers with the wanted ones; a step of the plan corrects them later.
     """
     return {
         "apiVersion": "v1",

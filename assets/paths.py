@@ -1,4 +1,4 @@
-"""Where things lie on a node: Kubernetes' own places, as operators know them, and kinstall's under its own name."""
+"""Where things are on a node: Kubernetes' own places, as operators know them, and kinstall's under its own name."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A file as it shall be on a node, owned by root. A `secret` one holds a key or a token."""
+    """A file as it must be on a node, owned by root. A `secret` one holds a key or a token."""
 
     path: str
     content: bytes

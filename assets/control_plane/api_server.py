@@ -12,9 +12,9 @@ from kinstall.cluster.subnets import is_address
 
 OWNED_FLAGS = {
     "advertise-address": ADDRESS,
-    "secure-port": "controlPlaneEndpoint decides",
+    "secure-port": f"API servers always listen on {ports.API_SERVER}; controlPlaneEndpoint may have another port",
     "service-cluster-ip-range": SERVICES,
-    "anonymous-auth": "the API server's own probes come without credentials and would fail",
+    "anonymous-auth": "the probes of the API server have no credentials and would fail: remove the flag",
     "token-auth-file": "a static token file is not supported yet; use client certificates or service accounts",
     "etcd-servers": "etcd runs on the control plane; an external one is not supported yet",
     **refused(FILE, "etcd-cafile", "etcd-certfile", "etcd-keyfile", "client-ca-file"),

@@ -10,7 +10,7 @@ from assets.flags import FILE, KUBECONFIG, PODS, SERVICES, Flag, refused
 from kinstall.cluster import ClusterSpec, Node, ports
 
 OWNED_FLAGS = {
-    "cluster-name": "clusterName decides",
+    "cluster-name": "set clusterName instead",
     "service-cluster-ip-range": SERVICES,
     **refused(PODS, "cluster-cidr", "node-cidr-mask-size", "allocate-node-cidrs"),
     **refused(KUBECONFIG, "kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig"),

@@ -9,16 +9,16 @@ from assets.flags import ADDRESS, FILE, NODE_NAME, Flag, refused
 from assets.rendered import Folder
 from kinstall.cluster import ClusterSpec, Node, ports
 
-_CERTIFICATE_ONLY = "etcd is only reached with a certificate"
+_CERTIFICATE_ONLY = "etcd accepts only clients with a certificate: remove the flag"
 
 OWNED_FLAGS = {
     "name": NODE_NAME,
-    "data-dir": f"kinstall's own: {paths.ETCD_DATA}",
-    "config-file": "with it etcd ignores every flag; leave it out",
+    "data-dir": f"the data is always in {paths.ETCD_DATA}: remove the flag",
+    "config-file": "with a configuration file etcd ignores all flags: remove it",
     **refused(ADDRESS, "listen-client-urls", "advertise-client-urls", "listen-peer-urls"),
     **refused(ADDRESS, "initial-advertise-peer-urls", "initial-cluster", "initial-cluster-state"),
-    "initial-cluster-token": "clusterName decides",
-    "listen-metrics-urls": "the probes ask there; leave it out",
+    "initial-cluster-token": "set clusterName instead",
+    "listen-metrics-urls": "the kubelet's probes use this address: remove the flag",
     **refused(FILE, "cert-file", "key-file", "trusted-ca-file"),
     **refused(FILE, "peer-cert-file", "peer-key-file", "peer-trusted-ca-file"),
     **refused(_CERTIFICATE_ONLY, "client-cert-auth", "peer-client-cert-auth"),

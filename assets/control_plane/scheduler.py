@@ -10,7 +10,7 @@ from assets.flags import KUBECONFIG, Flag, refused
 from kinstall.cluster import ClusterSpec, Node, ports
 
 OWNED_FLAGS = {
-    "config": "kinstall places no such file; leave it out",
+    "config": "files for the scheduler are not supported yet: remove the flag",
     **refused(KUBECONFIG, "kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig"),
 }
 

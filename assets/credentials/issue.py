@@ -1,10 +1,9 @@
-"""Keys and certificates: made, and judged whether they still fit. Randomness and the clock come in from outside."""
+"""Keys and certificates: how they are made, whether they may stay. Randomness and the clock come in from outside."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from hashlib import sha256
-from ipaddress import ip_address
 from typing import TypeVar
 
 from cryptography import x509
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
 from assets.credentials.pki import KeyPair, LeafRequest, SigningKey
+from kinstall.cluster.subnets import parse_address
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
@@ -61,14 +61,14 @@ def issue(request: LeafRequest, ca: KeyPair, key_type: str, now: datetime, days:
     builder = builder.add_extension(_authority_identifier(issuer), critical=False)
     if request.dns_names or request.addresses:
         names: list[x509.GeneralName] = [x509.DNSName(name) for name in request.dns_names]
-        names += [x509.IPAddress(ip_address(address)) for address in request.addresses]
+        names += [x509.IPAddress(parse_address(address)) for address in request.addresses]
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     return _pair(builder, key, load_key(ca.key_pem))
 
 
 def _authority_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
     identifier = _extension(issuer, x509.SubjectKeyIdentifier)
-    if identifier is None:  # an authority of somebody else's may have none
+    if identifier is None:  # the operator's own CA may have none
         return x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key())  # type: ignore[arg-type]
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
 
@@ -84,14 +84,14 @@ def needs_renewal(pair: KeyPair, request: LeafRequest, ca: KeyPair, key_type: st
     try:
         certificate.verify_directly_issued_by(issuer)
     except (InvalidSignature, ValueError, TypeError):
-        return "another authority signed it"
+        return "another CA signed it"
     if certificate.public_key() != key.public_key():
-        return "its key is another one"
+        return "its key is a different one"
     if not _is_of_type(key, key_type):
         return f"its key is not of type {key_type}"
     if certificate.subject != _name(request.common_name, request.organization):
         return "its subject changed"
-    if _names_in(certificate) != (set(request.dns_names), {ip_address(address) for address in request.addresses}):
+    if _names_in(certificate) != (set(request.dns_names), {parse_address(address) for address in request.addresses}):
         return "its names changed"
     if _purposes_in(certificate) != set(_purposes(request)):
         return "its purpose changed"
@@ -115,9 +115,9 @@ def belongs_together(pair: KeyPair) -> bool:
 
 
 def read_authority(certificate_pem: bytes, key_pem: bytes, now: datetime) -> KeyPair:
-    """An authority of somebody else's as the cluster can use it: the first certificate of the file, and its key.
+    """The operator's own CA as the cluster can use it: the first certificate of the file, and its key.
 
-    Whatever follows in the file (the authorities above it) is left out: who is trusted is this one alone.
+    The certificates after it in the file (of the CAs above it) are ignored: only this CA is trusted.
 
     Raises:
         ValueError: with a sentence of why it cannot be used
@@ -127,30 +127,30 @@ def read_authority(certificate_pem: bytes, key_pem: bytes, now: datetime) -> Key
         public = certificate.public_key()
         extensions = certificate.extensions
     except (ValueError, UnsupportedAlgorithm):
-        raise ValueError("the certificate cannot be read: a PEM file is wanted") from None
+        raise ValueError("the certificate cannot be read: it must be a PEM file") from None
     try:
         key = load_key(key_pem)
     except (ValueError, UnsupportedAlgorithm) as error:
-        known = str(error) if str(error).startswith("the key is ") else "the key cannot be read: a PEM file is wanted"
+        known = str(error) if str(error).startswith("the key is ") else "the key cannot be read: it must be a PEM file"
         raise ValueError(known) from None
     if public != key.public_key():
-        raise ValueError("the key is another certificate's")
+        raise ValueError("the key does not belong to the certificate")
     basic, usage = _extension(certificate, x509.BasicConstraints), _extension(certificate, x509.KeyUsage)
     if basic is None or not basic.ca or (usage is not None and not usage.key_cert_sign):
-        raise ValueError("it is no certificate authority's certificate")
+        raise ValueError("it is not a CA certificate")
     purposes = _extension(certificate, x509.ExtendedKeyUsage)
     both = {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH}
     if purposes is not None and ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE not in purposes and both - set(purposes):
-        raise ValueError("it may not sign for both servers and clients (its extended key usage)")
+        raise ValueError("it may not sign for servers and clients alike (its extended key usage)")
     if any(each.oid == ExtensionOID.NAME_CONSTRAINTS for each in extensions):
-        raise ValueError("it may sign for some names only (its name constraints), and the cluster's are many")
+        raise ValueError("its name constraints allow it to sign for some names only, and a cluster has many")
     small = isinstance(key, rsa.RSAPrivateKey) and key.key_size < 2048
     if small or (isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name not in _CURVES):
         raise ValueError(
-            "its key is of a kind that Kubernetes does not take: RSA from 2048 bits, P-256, P-384 or P-521"
+            "Kubernetes does not accept this type of key: it must be RSA with at least 2048 bits, P-256, P-384 or P-521"
         )
     if certificate.not_valid_before_utc > now:
-        raise ValueError(f"it is valid from {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC on only")
+        raise ValueError(f"it is only valid from {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC")
     if certificate.not_valid_after_utc <= now:
         raise ValueError(f"it expired on {certificate.not_valid_after_utc:%Y-%m-%d}")
     return KeyPair(certificate.public_bytes(Encoding.PEM), _private_pem(key))
@@ -180,7 +180,7 @@ def public_key_of(key_pem: bytes) -> bytes:
 
 
 def load_key(pem: bytes) -> PrivateKey:
-    """ValueError for what is no unencrypted EC or RSA key. RSA primes are not tested again: that costs 10 ms a key."""
+    """ValueError for anything but an unencrypted EC or RSA key. RSA primes are not tested: 10 ms a key."""
     try:
         key = load_pem_private_key(pem, None, unsafe_skip_rsa_key_validation=True)
     except TypeError as error:

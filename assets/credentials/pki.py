@@ -56,7 +56,7 @@ class Leaf(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LeafRequest:
-    """What a certificate shall say. `node` is empty for the operator's own; `path` (without suffix) is where the pair
+    """What a certificate must say. `node` is empty for the operator's own; `path` (without suffix) is where the pair
     is on the node, empty where it is only embedded in a kubeconfig."""
 
     name: Leaf

@@ -1,6 +1,6 @@
 """Masquerade: pods reach the world outside under their node's address, and one another under their own.
 
-One nftables table of kinstall's own; nobody else's rules are read or changed. Loading is one transaction: there is no
+One nftables table of kinstall's own; no other rules are read or changed. Loading is one transaction: there is no
 moment without it. What accepts forwarded packets is not here: an accept in one table does not overrule a drop in
 another, so preflight names a FORWARD policy that drops.
 """
@@ -14,7 +14,7 @@ from kinstall.cluster import ClusterSpec, ports
 TABLE = "kinstall"
 LOAD = f"nft -f {paths.FIREWALL_RULES}"
 UNDO = f"nft delete table ip {TABLE} 2>/dev/null || true"
-"""sh code to load and remove the table on a node where the files below lie."""
+"""sh code to load and remove the table on a node that has the files below."""
 
 GONE_CHECK = f"[ ! -e {paths.unit_file(paths.FIREWALL_UNIT)} ] && ! nft list table ip {TABLE} >/dev/null 2>&1"
 GONE = f"""\
@@ -82,8 +82,8 @@ def _masquerade(pods: str) -> str:
 
 def _no_gateway(spec: ClusterSpec) -> str:
     """What keeps pods from the plain-HTTP gateway, where they still have their own addresses, and everybody who comes
-    through a service that leads there (his sender would be this node). It stands in the table that masquerades: should
-    somebody flush one, the other is gone as well."""
+    through a service that leads there (who would appear to be this node). It is in the table that masquerades: whoever
+    flushes one has flushed the other as well."""
     if spec.security.mode != "http":
         return ""
     planes = ", ".join(node.internal_ip for node in spec.control_planes)

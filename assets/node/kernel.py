@@ -6,7 +6,7 @@ from assets import paths
 from assets.rendered import Rendered, text
 
 MODULES = ("overlay", "br_netfilter", "nf_conntrack")
-"""Loaded at boot; where they are built into the kernel there is nothing to load, and that is no error."""
+"""Loaded at boot; where they are built into the kernel there is nothing to load, which is not an error."""
 
 SYSCTLS = {
     "net.bridge.bridge-nf-call-iptables": "1",

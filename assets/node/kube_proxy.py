@@ -16,10 +16,10 @@ from kinstall.cluster import ClusterSpec, Node, ports
 HEALTH_ADDRESS = f"0.0.0.0:{ports.KUBE_PROXY_HEALTH}"
 
 OWNED_FLAGS = {
-    "config": "components.kubeProxy.config is merged into kinstall's own file",
+    "config": "set fields in components.kubeProxy.config instead: they are merged into kinstall's file",
     "hostname-override": NODE_NAME,
     "cluster-cidr": PODS,
-    "proxy-mode": "networking.proxyMode decides",
+    "proxy-mode": "set networking.proxyMode instead",
     "kubeconfig": KUBECONFIG,
 }
 
@@ -37,7 +37,7 @@ def kube_proxy_config(spec: ClusterSpec, node: Node) -> Rendered:
 
     https://kubernetes.io/docs/reference/config-api/kube-proxy-config.v1alpha1/
 
-    `bindAddress` names the node's address, but only stands in where the Node object has none: in 1.37 kube-proxy
+    `bindAddress` is the node's address, but it is used only where the Node object has none: in 1.37 kube-proxy
     first asks the API for its Node, once a second for up to 30 s. Until the API answers it tries again after 0.8 s,
     1.6 s, 3.2 s … up to 30 s, so it is best started when the API is there.
     """

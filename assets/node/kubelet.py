@@ -17,12 +17,12 @@ from kinstall.cluster import ClusterSpec, Node, ports
 _SERVING, _CLIENT = f"{paths.PKI}/{Leaf.KUBELET_SERVING}", f"{paths.PKI}/{Leaf.KUBELET_CLIENT}"
 
 OWNED_FLAGS = {
-    "config": "components.kubelet.config is merged into kinstall's own file",
+    "config": "set fields in components.kubelet.config instead: they are merged into kinstall's file",
     "hostname-override": NODE_NAME,
     "node-ip": ADDRESS,
-    "node-labels": "nodes[].labels decides",
-    "register-with-taints": "nodes[].taints decides",
-    "container-runtime-endpoint": "containerd's socket is the only one; leave it out",
+    "node-labels": "set nodes[].labels instead",
+    "register-with-taints": "set nodes[].taints instead",
+    "container-runtime-endpoint": "the kubelet always uses containerd's socket: remove the flag",
     **refused(KUBECONFIG, "kubeconfig", "bootstrap-kubeconfig"),
 }
 

@@ -1,4 +1,4 @@
-"""The operator's own network: a manifest of somebody else's (Calico, Cilium, flannel …) that is applied as it is.
+"""The operator's own network: a third-party manifest (Calico, Cilium, flannel …) that is applied as it is.
 
 Nothing of the network itself is known here. What kinstall has to know of the manifest is read out of it: which
 workloads are waited for, and which of the nodes' paths its pods use, which is what they may leave there.
@@ -23,7 +23,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a manifest of 10,000 
 
 
 class Unusable(ValueError):
-    """The text is no manifest; the sentence says where and why, and never what stands there."""
+    """The text is not a valid manifest; the sentence says where and why, and never quotes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +71,17 @@ def read(content: bytes) -> Manifest:
         raise Unusable("it is not UTF-8 text") from None
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
-        raise Unusable("it is no YAML" + (f": line {mark.line + 1}" if mark else "")) from None
-    found = [each for number, one in enumerate(documents, 1) for each in _objects(one, f"document {number}")]
-    if not found:
-        raise Unusable("there is no object in it")
-    templates = [each["spec"]["template"]["spec"] for each in found if _has_pods(each)]
+        raise Unusable("it is not valid YAML" + (f": line {mark.line + 1}" if mark else "")) from None
+    objects = [each for number, one in enumerate(documents, 1) for each in _objects(one, f"document {number}")]
+    if not objects:
+        raise Unusable("it contains no objects")
+    templates = [each["spec"]["template"]["spec"] for each in objects if _has_pods(each)]
     return Manifest(
         content,
-        tuple(_thing(each) for each in found),
+        tuple(_thing(each) for each in objects),
         host_paths=tuple(dict.fromkeys(path for each in templates for path in _host_paths(each))),
         containers=tuple(dict.fromkeys(name for each in templates for name in _containers(each))),
-        secret=any(each["kind"] == "Secret" for each in found),
+        secret=any(each["kind"] == "Secret" for each in objects),
     )
 
 
@@ -89,23 +89,23 @@ def _objects(document: Any, where: str) -> Iterator[Mapping[str, Any]]:
     if document is None:
         return
     if not isinstance(document, dict):
-        raise Unusable(f"{where} is no object")
+        raise Unusable(f"{where} is not an object")
     if str(document.get("kind")) == "List" and isinstance(document.get("items"), list):
         for number, each in enumerate(document["items"], 1):
             yield from _objects(each, f"{where}, item {number},")
         return
     metadata = document.get("metadata")
-    told = {
+    fields = {
         "apiVersion": document.get("apiVersion"),
         "kind": document.get("kind"),
         "metadata.name": metadata.get("name") if isinstance(metadata, dict) else None,
     }
-    if missing := [key for key, value in told.items() if not (isinstance(value, str) and value)]:
+    if missing := [key for key, value in fields.items() if not (isinstance(value, str) and value)]:
         raise Unusable(f"{where} has no {missing[0]}")
-    told["metadata.namespace"] = metadata.get("namespace") if isinstance(metadata, dict) else None
-    # They go into a list of a name per line.
-    if odd := [key for key, value in told.items() if value and not re.fullmatch(r"\S+", str(value))]:
-        raise Unusable(f"{where}: {odd[0]} is no name")
+    fields["metadata.namespace"] = metadata.get("namespace") if isinstance(metadata, dict) else None
+    # They are written into a list with one name per line.
+    if odd := [key for key, value in fields.items() if value and not re.fullmatch(r"\S+", str(value))]:
+        raise Unusable(f"{where}: {odd[0]} is not a valid name")
     yield document
 
 

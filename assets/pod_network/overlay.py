@@ -9,7 +9,6 @@ its range.
 from __future__ import annotations
 
 from importlib.resources import files
-from ipaddress import IPv4Address, IPv4Network
 
 from assets import paths, units
 from assets.inputs import NodeInputs
@@ -17,6 +16,7 @@ from assets.pod_network.cni import BRIDGE
 from assets.pod_network.shape import Keeper, PodNetwork
 from assets.rendered import Rendered, text
 from kinstall.cluster import ClusterSpec, Node, ports
+from kinstall.cluster.subnets import nth, parse_address, parse_range
 
 OVERHEAD = 50
 """Bytes: outer Ethernet, IPv4, UDP and VXLAN headers (RFC 7348, section 5)."""
@@ -25,7 +25,7 @@ ETHERNET = 1500
 
 def device_mac(address: str) -> str:
     """The MAC of a node's device: locally administered, and unique because the address is."""
-    return ":".join(f"{byte:02x}" for byte in (0x02, 0x6B, *IPv4Address(address).packed))
+    return ":".join(f"{byte:02x}" for byte in (0x02, 0x6B, *parse_address(address).packed))
 
 
 def peers_of(spec: ClusterSpec, node: Node, inputs: NodeInputs) -> list[tuple[str, str, str]]:
@@ -85,7 +85,7 @@ KEEPER = Keeper(
     check=CHECK,
     run=RUN,
     undo=UNDO,
-    hop=lambda address, pod_cidr: str(IPv4Network(pod_cidr).network_address),
+    hop=lambda address, pod_cidr: str(nth(parse_range(pod_cidr), 0)),
 )
 
 POD_NETWORK = PodNetwork(

@@ -1,8 +1,8 @@
 """Routes to the other nodes' pod ranges, and what keeps them: a list, a small script and a unit.
 
 They have to survive a reboot (the unit), a link that goes down and comes back (the unit watches the link), and managers
-of links: systemd-networkd drops routes it did not make when it restarts, unless told otherwise (the drop-in);
-NetworkManager and ifupdown leave them as long as the link stays up.
+of links: systemd-networkd drops routes it did not make when it restarts, unless its configuration says not to (the
+drop-in); NetworkManager and ifupdown leave them as long as the link stays up.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from kinstall.cluster import ClusterSpec, Node
 CHECK = f"{paths.ROUTES_SCRIPT} check"
 RUN = f"{paths.ROUTES_SCRIPT} up"
 UNDO = f"{paths.ROUTES_SCRIPT} down"
-"""sh code to test, set and remove the routes on a node where the files below lie."""
+"""sh code to test, set and remove the routes on a node that has the files below."""
 
 
 def routes(spec: ClusterSpec, node: Node, cidrs: Mapping[str, str]) -> list[tuple[str, str]]:

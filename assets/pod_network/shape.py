@@ -12,9 +12,9 @@ from kinstall.cluster import ClusterSpec, Node
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keeper:
-    """A unit on every node that keeps the way to the other nodes' pods, and what stands around it.
+    """A unit on every node that keeps the way to the other nodes' pods, and the files around it.
 
-    `files`: everything that lies on a node. `unit_inputs` are those of them that the unit is started anew for;
+    `files`: everything that it needs on a node. `unit_inputs` are those of them that restart the unit;
     `inputs` those that `run` is called for. `check`, `run` and `undo` are sh code: whether the way is as planned, make
     it so, take it away. `what`: the step's name. `hop`: (peer's address, peer's pod range) → the gateway of the route
     to its pods.
@@ -36,7 +36,7 @@ class Keeper:
 class PodNetwork:
     """A choice of `networking.podNetwork`.
 
-    `keeper`: None where the network is somebody else's; then pod ranges are not planned either, and nothing is said
+    `keeper`: None for a third-party network; then pod ranges are not planned either, and nothing is said
     about pods' interfaces. `direct`: whether nodes must be neighbours on one link. `modules`: kernel modules beyond
     those of every node. `overhead`: bytes of each packet that pods cannot have. `udp_port`: taken on every node, 0 for
     none. `links`: the cluster's own links that hold addresses of pods' range; None where only the network knows.

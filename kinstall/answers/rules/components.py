@@ -47,11 +47,13 @@ def flags(view: View) -> Iterator[Problem]:
                 yield Problem(path, f"{flag} is written with dashes", f"write {flag.lstrip('-')}")
                 continue
             if not _FLAG.fullmatch(flag):
-                yield Problem(path, f"{flag!r} is no flag's name", "write the name as the key and the value after it")
+                yield Problem(
+                    path, f"{flag!r} is not the name of a flag", "write the name as the key, and the value after it"
+                )
                 continue
-            gone = next((each for each in removed if each.component == component and each.covers(flag)), None)
-            if gone:
-                yield Problem(path, f"--{flag} no longer exists", gone.instead)
+            removal = next((each for each in removed if each.component == component and each.covers(flag)), None)
+            if removal:
+                yield Problem(path, f"--{flag} no longer exists", removal.instead)
             elif flag in OWNED[component]:
                 yield Problem(path, f"kinstall sets --{flag} itself", OWNED[component][flag])
 
@@ -60,15 +62,15 @@ def configurations(view: View) -> Iterator[Problem]:
     for place, component, overrides in _overrides(view):
         path = written((*place, "config"))
         if overrides.config and component not in _WITH_CONFIGURATION:
-            yield Problem(path, f"{component} has no configuration file here", "use extraArgs")
+            yield Problem(path, f"{component} has no configuration file", "use extraArgs")
             continue
         for key in ("apiVersion", "kind"):
             if key in overrides.config:
-                yield Problem(f"{path}.{key}", "kinstall says which kind of configuration this is", "leave it out")
+                yield Problem(f"{path}.{key}", "kinstall sets this itself", "remove it")
 
 
 def on_workers(view: View) -> Iterator[Problem]:
-    """What is said of a component where it does not run would silently mean nothing."""
+    """Overrides of a component on a node where it does not run would silently have no effect."""
     workers: dict[Path, str] = {
         ("nodes", index): node.name
         for index, node in enumerate(view.spec.nodes)
@@ -77,7 +79,7 @@ def on_workers(view: View) -> Iterator[Problem]:
     for place, component, overrides in _overrides(view):
         if component in _CONTROL_PLANE and place[:2] in workers and overrides != ComponentOverrides():
             message = f"{workers[place[:2]]} is a worker: no {component} runs there"
-            yield Problem(written(place), message, "say it of a control plane")
+            yield Problem(written(place), message, "set it for a control plane, or remove it")
 
 
 RULES: tuple[Rule, ...] = (flags, configurations, on_workers)

@@ -96,13 +96,13 @@ def test_what_makes_a_leaf_unfit(ca: KeyPair) -> None:
     def why(pair: KeyPair = pair, request: LeafRequest = request, ca: KeyPair = ca, key_type: str = "ecdsa") -> str:
         return issue.needs_renewal(pair, request, ca, key_type, NOW)
 
-    assert "another authority" in why(ca=namesake)
+    assert "another CA" in why(ca=namesake)
     assert "subject" in why(request=replace(request, organization="system:masters"))
     assert "names" in why(request=replace(request, dns_names=(*request.dns_names, "more.example.org")))
     assert "names" in why(request=replace(request, addresses=request.addresses[:-1]))
     assert "purpose" in why(request=replace(request, client=True))
     assert "type rsa" in why(key_type="rsa")
-    assert "its key is another one" in why(pair=KeyPair(pair.certificate_pem, other_key))
+    assert "its key is a different one" in why(pair=KeyPair(pair.certificate_pem, other_key))
     assert "cannot be read" in why(pair=KeyPair(b"nonsense", pair.key_pem))
 
 

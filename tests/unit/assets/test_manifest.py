@@ -64,12 +64,12 @@ def test_what_is_read_out_of_it() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        (b"", "no object"),
-        (b"---\n---\n# nothing\n", "no object"),
-        (b"a: [CANARY", "no YAML: line"),
-        (b"a: b: c\n", "no YAML: line 1"),
-        (b"just text CANARY", "document 1 is no object"),
-        (b"- {kind: Pod}", "document 1 is no object"),
+        (b"", "contains no objects"),
+        (b"---\n---\n# nothing\n", "contains no objects"),
+        (b"a: [CANARY", "not valid YAML: line"),
+        (b"a: b: c\n", "not valid YAML: line 1"),
+        (b"just text CANARY", "document 1 is not an object"),
+        (b"- {kind: Pod}", "document 1 is not an object"),
         (b"kind: Pod\nmetadata: {name: x}\n", "document 1 has no apiVersion"),
         (b"apiVersion: v1\nmetadata: {name: x}\n", "document 1 has no kind"),
         (
@@ -78,12 +78,15 @@ def test_what_is_read_out_of_it() -> None:
         ),
         (b"apiVersion: v1\nkind: Pod\nmetadata: {name: [CANARY]}\n", "metadata.name"),
         (b"apiVersion: v1\nkind: List\nitems: [{kind: Pod}]\n", "document 1, item 1, has no apiVersion"),
-        (b'apiVersion: v1\nkind: Pod\nmetadata: {name: "a\\n.END.\\nCANARY"}\n', "metadata.name is no name"),
-        (b"apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: a CANARY}\n", "metadata.namespace is no name"),
+        (b'apiVersion: v1\nkind: Pod\nmetadata: {name: "a\\n.END.\\nCANARY"}\n', "metadata.name is not a valid name"),
+        (
+            b"apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: a CANARY}\n",
+            "metadata.namespace is not a valid name",
+        ),
         (b"\xff\xfe\x00", "not UTF-8"),
-        (b"<html>CANARY</html>", "document 1 is no object"),
-        (b"x: !!python/object/apply:os.system [CANARY]", "no YAML"),
-        (b"[" * 20_000, "no YAML"),
+        (b"<html>CANARY</html>", "document 1 is not an object"),
+        (b"x: !!python/object/apply:os.system [CANARY]", "not valid YAML"),
+        (b"[" * 20_000, "not valid YAML"),
     ],
 )
 def test_what_is_no_manifest(text: bytes, why: str) -> None:

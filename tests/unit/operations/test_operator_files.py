@@ -102,14 +102,14 @@ def test_another_authority_is_refused_under_a_living_cluster(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("what", "place", "why"),
     [
-        ({"ca": False}, "certificate", "no certificate authority's certificate"),
-        ({"cert_sign": False}, "certificate", "no certificate authority's certificate"),
-        ({"purposes": ("server",)}, "certificate", "may not sign for both servers and clients"),
-        ({"constrained": True}, "certificate", "may sign for some names only"),
-        ({"key_type": "rsa1024"}, "certificate", "RSA from 2048 bits"),
-        ({"key_type": "secp256k1"}, "certificate", "RSA from 2048 bits, P-256, P-384 or P-521"),
+        ({"ca": False}, "certificate", "not a CA certificate"),
+        ({"cert_sign": False}, "certificate", "not a CA certificate"),
+        ({"purposes": ("server",)}, "certificate", "may not sign for servers and clients alike"),
+        ({"constrained": True}, "certificate", "allow it to sign for some names only"),
+        ({"key_type": "rsa1024"}, "certificate", "RSA with at least 2048 bits"),
+        ({"key_type": "secp256k1"}, "certificate", "RSA with at least 2048 bits, P-256, P-384 or P-521"),
         ({"key_type": "ed25519"}, "key", "neither EC nor RSA"),
-        ({"starts": timedelta(days=1)}, "certificate", "valid from 2026-03-02 12:00 UTC on only"),
+        ({"starts": timedelta(days=1)}, "certificate", "only valid from 2026-03-02 12:00 UTC"),
         ({"starts": -timedelta(days=30), "days": 20}, "certificate", "expired on 2026-02-19"),
         ({"days": 200}, "certificate", "ends on 2026-09-17, before the certificates it would sign"),
     ],
@@ -141,9 +141,9 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     spec = with_own(tmp_path)
     assert "own.crt cannot be read: No such file" in refused(spec, tmp_path / "pki")
     put(tmp_path, b"CANARY", made.key_pem)
-    assert "the certificate cannot be read: a PEM file is wanted" in refused(spec, tmp_path / "pki")
+    assert "the certificate cannot be read: it must be a PEM file" in refused(spec, tmp_path / "pki")
     put(tmp_path, made.certificate_pem, other.key_pem)
-    assert "the key is another certificate's" in refused(spec, tmp_path / "pki")
+    assert "the key does not belong to the certificate" in refused(spec, tmp_path / "pki")
     put(tmp_path, made.certificate_pem, authority(NOW, passphrase=b"CANARY").key_pem)
     assert "the key is encrypted" in refused(spec, tmp_path / "pki")
     put(tmp_path, made.certificate_pem, b"x" * (1 << 20) + b"x")
