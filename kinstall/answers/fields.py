@@ -81,6 +81,11 @@ class Key:
     def required(self) -> bool:
         return self.default is MISSING
 
+    @property
+    def plain_default(self) -> Any:
+        """The default as plain data, a copy of its own; None where the key must be given."""
+        return None if self.required else plain(self.default)
+
 
 def keys_of(record: type) -> tuple[Key, ...]:
     """The keys of a spec record, in the order of its fields."""
@@ -127,6 +132,26 @@ def label_of(key: str) -> str:
     """The key's words as a label: `nodeCIDRMaskSize` → `Node CIDR mask size`, `mtu` → `MTU`."""
     words = [_SHORT.get(word.lower(), word.lower()) for word in _WORDS.findall(key)]
     return " ".join([words[0][0].upper() + words[0][1:], *words[1:]])
+
+
+def plain(value: Any, *, show_defaults: bool = False) -> Any:
+    """A spec or a part of it as an answers file has it: under the file's keys, in the order of the fields.
+
+    Of records only what differs from their defaults, or with `show_defaults` every key. Nothing in it is shared with
+    the value.
+    """
+    if is_record(type(value)):
+        fields_ = ((key, getattr(value, key.attribute)) for key in keys_of(type(value)))
+        return {
+            key.name: plain(inner, show_defaults=show_defaults)
+            for key, inner in fields_
+            if show_defaults or key.required or inner != key.default
+        }
+    if isinstance(value, dict):
+        return {key: plain(inner, show_defaults=show_defaults) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(inner, show_defaults=show_defaults) for inner in value]
+    return value
 
 
 def element(of: Any) -> Any:

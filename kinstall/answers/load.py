@@ -11,7 +11,7 @@ import yaml
 from kinstall import files
 from kinstall.answers import document, rules
 from kinstall.answers.document import Document
-from kinstall.answers.fields import enclosing, is_record, keys_of
+from kinstall.answers.fields import enclosing, plain
 from kinstall.answers.structure import structure
 from kinstall.cluster import ClusterSpec
 from kinstall.errors import InvalidAnswers
@@ -105,7 +105,7 @@ def examine(parsed: Document) -> Examined:
 
 def dump(spec: ClusterSpec, *, show_defaults: bool = False) -> str:
     """The spec as an answers file: what differs from the defaults, or every key. parse() gives the same spec again."""
-    return as_text(as_data(spec, show_defaults=show_defaults))
+    return as_text(plain(spec, show_defaults=show_defaults))
 
 
 def as_text(data: Any) -> str:
@@ -117,26 +117,6 @@ def as_text(data: Any) -> str:
         allow_unicode=True,
         width=120,
     )
-
-
-def as_data(spec: Any, *, show_defaults: bool = False) -> dict[str, Any]:
-    """A spec or a part of it as plain data under the answers file's keys, in the order of the fields."""
-    data: dict[str, Any] = {}
-    for key in keys_of(type(spec)):
-        value = getattr(spec, key.attribute)
-        if show_defaults or key.required or value != key.default:
-            data[key.name] = _plain(value, show_defaults)
-    return data
-
-
-def _plain(value: Any, show_defaults: bool) -> Any:
-    if is_record(type(value)):
-        return as_data(value, show_defaults=show_defaults)
-    if isinstance(value, dict):
-        return {key: _plain(inner, show_defaults) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(inner, show_defaults) for inner in value]
-    return value
 
 
 class _Dumper(yaml.SafeDumper):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from kinstall.answers.fields import Key, element, is_list, is_map, is_record, keys_of
-from kinstall.answers.load import as_data
 from kinstall.cluster import ClusterSpec
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -44,7 +43,7 @@ def _property(key: Key, definitions: dict[str, Any]) -> dict[str, Any]:
     if key.optional:
         found = {**found, "type": [found["type"], "null"]}
     if not key.required:
-        found["default"] = _json(key.default)
+        found["default"] = key.plain_default
     return found
 
 
@@ -64,9 +63,3 @@ def _type(of: Any, definitions: dict[str, Any]) -> dict[str, Any]:
 
 def _summary(record: type) -> str:
     return (record.__doc__ or "").strip().partition("\n")[0]
-
-
-def _json(value: Any) -> Any:
-    if is_record(type(value)):
-        return as_data(value)
-    return list(value) if isinstance(value, tuple) else value

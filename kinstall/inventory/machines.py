@@ -152,6 +152,3 @@ def valid_name(text: str) -> str:
     """The nearest valid name of at most 63 characters; empty where nothing of the text is valid."""
     parts = re.sub(r"[^a-z0-9.]+", "-", text.lower())[:NAME_LIMIT].split(".")
     return ".".join(part for part in (each.strip("-") for each in parts) if part)
-
-
-__all__ = ["MAX_MACHINES", "NAME_LIMIT", "Collector", "Imported", "shown", "valid_name"]

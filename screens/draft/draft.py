@@ -225,16 +225,10 @@ def default_at(path: Path) -> Any:
             key = next((key for key in keys_of(record) if key.name == part), None)
             if key is None:
                 return None
-            record, default = key.type, None if key.required else _plain(key.default)
+            record, default = key.type, key.plain_default
         else:
             record, default = element(record), None
     return default
-
-
-def _plain(value: Any) -> Any:
-    if is_record(type(value)):
-        return {}
-    return list(value) if isinstance(value, tuple) else deepcopy(value)
 
 
 def _type_inside(record: Any, part: str | int) -> Any:

@@ -66,12 +66,14 @@ class FieldRow(Vertical):
             area = TextArea(text, compact=True, highlight_cursor_line=False, placeholder=_empty(self.key))
             _fit(area)
             return area
-        return Input(text, compact=True, select_on_focus=False, placeholder=shown(self.key, _default(self.key)) or "–")
+        return Input(
+            text, compact=True, select_on_focus=False, placeholder=shown(self.key, self.key.plain_default) or "–"
+        )
 
     # The draft
 
     def _value(self) -> Any:
-        return self.draft.as_it_stands(self.path, _default(self.key))
+        return self.draft.as_it_stands(self.path, self.key.plain_default)
 
     def _say(self, text: str, *, entered: bool = False) -> None:
         """Put what was typed into the draft. `entered`: also where it shows the same already, as another type."""
@@ -124,7 +126,7 @@ class FieldRow(Vertical):
     def long_help(self) -> str:
         """Everything that is declared about the field."""
         key = self.key
-        default = shown(key, _default(key))
+        default = shown(key, key.plain_default)
         lines = [
             f"{key.help[0].upper()}{key.help[1:]}.",
             key.more,
@@ -174,12 +176,6 @@ class FieldRow(Vertical):
 def row_id(path: Path) -> str:
     """The id of a field's row."""
     return "field-" + "-".join(str(part) for part in path)
-
-
-def _default(key: Key) -> Any:
-    if key.required:
-        return None
-    return list(key.default) if isinstance(key.default, tuple) else key.default
 
 
 def _sentence(problem: Problem, path: Path) -> str:

@@ -31,7 +31,7 @@ def answers(draft: Draft) -> list[Line]:
         if not fields and step.name != "nodes":
             continue
         lines.append(Line(step.title, heading=True))
-        told = [field for field in fields if draft.has(field.path) or (not field.group and _default(field))]
+        told = [field for field in fields if draft.has(field.path) or (not field.group and field.key.plain_default)]
         lines += [_field(draft, field) for field in told]
         if step.name == "nodes":
             lines += _nodes(draft)
@@ -43,16 +43,10 @@ def answers(draft: Draft) -> list[Line]:
 def _field(draft: Draft, field: Placed) -> Line:
     value = draft.as_it_stands(field.path, None)
     said = draft.has(field.path)
-    text = shown(field.key, value if said else _default(field))
+    text = shown(field.key, value if said else field.key.plain_default)
     text = {"true": "yes", "false": "no"}.get(text, text) if kind_of(field.key) is Kind.SWITCH else text
     text = " · ".join(text.split("\n")) or "–"
     return Line(f"   {field.label:<{_LABEL}} {text}", f"go:{field.written}")
-
-
-def _default(field: Placed) -> Any:
-    if field.key.required:
-        return None
-    return list(field.key.default) if isinstance(field.key.default, tuple) else field.key.default
 
 
 def _nodes(draft: Draft) -> Iterator[Line]:

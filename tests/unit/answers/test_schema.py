@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kinstall.answers import load
-from kinstall.answers.fields import keys_of
+from kinstall.answers.fields import keys_of, plain
 from kinstall.answers.schema import schema
 from kinstall.cluster import ClusterSpec, Node
 
@@ -45,7 +45,7 @@ def violations(value: Any, rule: dict[str, Any], top: dict[str, Any], where: str
 @pytest.mark.parametrize("show_defaults", [False, True])
 def test_examples_fit_the_schema(path: Path, show_defaults: bool) -> None:
     """What the parser takes, and what dump writes, the schema takes as well."""
-    data = load.as_data(load.load(path), show_defaults=show_defaults)
+    data = plain(load.load(path), show_defaults=show_defaults)
     assert list(violations(data, schema(), schema())) == []
 
 
