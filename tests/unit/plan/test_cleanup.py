@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from kinstall.engine.shell_functions import functions
 from kinstall.plan import cleanup
 from tests.unit.local_node import LocalNode, start
 
@@ -162,7 +163,7 @@ def test_pods_volumes_are_unmounted_the_inner_first(node: LocalNode) -> None:
     for place in inside:
         node.path(place).mkdir(parents=True)
         node.inside("mount", "-t", "tmpfs", "none", place)
-    run(node, cleanup._UNMOUNT.format(patterns="/var/lib/kubelet/*"))
+    run(node, functions("unmount", "kinstall.plan.cleanup") + "unmount_matching '/var/lib/kubelet/*'\n")
     lines: list[str] = []
     node.execute("cat /proc/self/mounts", on_line=lines.append)
     mounted = [line.split()[1] for line in lines]
@@ -199,7 +200,7 @@ def test_what_a_network_of_somebody_elses_left_goes(node: LocalNode, folders: No
         node.write(path, "theirs")
     node.path("/var/lib/some").mkdir(parents=True)
     run(node, "ip link add before type bridge && ip link set before up && ip addr add 10.244.9.9/32 dev before")
-    found = cleanup.network_found(AGENT)
+    found = cleanup.look_before_network(AGENT)
     assert node.execute(found.check, on_line=lambda line: None) != 0
     run(node, found.run)
     assert node.execute(found.check, on_line=lambda line: None) == 0
@@ -228,10 +229,10 @@ def test_what_a_network_of_somebody_elses_left_goes(node: LocalNode, folders: No
 
 def test_a_changed_manifest_is_looked_at_before_it_comes(node: LocalNode, folders: None) -> None:
     """Paths that it names newly are noted; what was noted once keeps its first answer."""
-    run(node, cleanup.network_found(("/run/first",)).run)
+    run(node, cleanup.look_before_network(("/run/first",)).run)
     node.write("/run/first/x", "")
     node.write("/run/second/x", "theirs")
-    found = cleanup.network_found(("/run/first", "/run/second", "/run/third/deep"))
+    found = cleanup.look_before_network(("/run/first", "/run/second", "/run/third/deep"))
     assert node.execute(found.check, on_line=lambda line: None) != 0
     run(node, found.run)
     node.write("/run/third/deep/x", "")
