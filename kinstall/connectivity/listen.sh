@@ -10,7 +10,7 @@ LC_ALL=C
 export LC_ALL PATH
 echo 'kinstall-listen 1'
 
-# Whether somebody listens: PROTOCOL PORT, on this address or on all.
+# Whether anything listens: PROTOCOL PORT, on this address or on all.
 taken() {
   case $1 in tcp) state=0A ;; *) state=07 ;; esac
   grep -qsE ": ($hex|0{8}|0{32}|0{16}FFFF0000$hex):$(printf %04X "$2") [0-9A-F]+:0000 $state " /proc/net/$1 /proc/net/${1}6

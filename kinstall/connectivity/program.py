@@ -12,7 +12,7 @@ from kinstall.cluster.subnets import parse_address
 from kinstall.connectivity.required import TCP, UDP, Port
 
 LISTEN_SECONDS = 40
-"""How long listeners live at most, should nobody end them."""
+"""How long listeners live at most, if nothing ends them."""
 
 UDP_HEADERS = 28
 """Bytes: IPv4 and UDP."""

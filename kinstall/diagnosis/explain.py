@@ -25,7 +25,7 @@ def diagnose_program(
     api: bool = False,
     kubeconfig: str = "/etc/kubernetes/admin.conf",
 ) -> str:
-    """sh code that prints what units, containers (`etcd`, `kube-apiserver` …) and the API said last.
+    """sh code that prints the last words of units, containers (`etcd`, `kube-apiserver` …) and the API.
 
     At most MAX_LINES lines, each as `[SOURCE] text`. It changes nothing, needs no tool to be there, and ends within
     some seconds whatever hangs. `api`: ask the API through `kubeconfig`, where that file exists.
@@ -85,11 +85,11 @@ def explain(evidence: Sequence[str]) -> str:
 
     Where the cause is not known: the last three lines that look like errors, without their time stamps.
     """
-    if found := find(evidence):
-        return str(found)
+    if known := find(evidence):
+        return str(known)
     lines = [(source, clean(text), text) for source, text in map(_parted, evidence) if text.strip()]
     if not lines:
-        return "nothing was said about the cause"
+        return "nothing was logged about the cause"
     telling = [(source, text) for source, text, raw in lines if _ERROR.search(raw)]
     chosen: dict[str, str] = {}
     for source, text in reversed(telling or [(source, text) for source, text, _ in lines[-1:]]):
@@ -131,8 +131,8 @@ def _cleaned(text: str) -> str:
 def _parted(line: str) -> tuple[str, str]:
     """(source, text) of `[SOURCE] text`."""
     line = line[:_LINE]
-    found = re.match(r"\[([\w@.:-]+)\] ?(.*)", line)
-    return (found[1], found[2]) if found else ("", line)
+    parts = re.match(r"\[([\w@.:-]+)\] ?(.*)", line)
+    return (parts[1], parts[2]) if parts else ("", line)
 
 
 def _filled(template: str, match: re.Match[str], source: str) -> str:

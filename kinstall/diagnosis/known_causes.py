@@ -1,6 +1,6 @@
 """What daemons' last words mean: patterns, sentences, remedies. Data; kinstall/diagnosis/explain.py reads it.
 
-The first pattern of the table that any line of the evidence fits is the cause, so causes stand above what follows
+The first pattern of the table that any line of the evidence fits is the cause, so causes are above what follows
 from them. Wordings are those of Kubernetes 1.37, containerd 2.4, etcd 3.7, curl and wget.
 """
 
@@ -47,7 +47,7 @@ KNOWN: tuple[Known, ...] = (
         r"certificate has expired or is not yet valid: "
         r"current time (?P<now>\S+) is after (?P<then>[^\s\"\\,:]+:[\d:]+Z?)",
         "a certificate has expired: the clock says {now}, the certificate ended at {then}",
-        "set the clock if it is wrong; otherwise run `kinstall replay` again, which renews certificates",
+        "set the clock if it is wrong; if it is right, run `kinstall replay` again, which renews certificates",
     ),
     _known(
         r"(listen \w+ (?P<where>\S+): )?bind: address already in use|port (?P<port>\d+) is (already )?in use",
@@ -62,8 +62,8 @@ KNOWN: tuple[Known, ...] = (
     # Downloads.
     _known(
         r"checksum of (?P<url>\S+) is (?P<got>[0-9a-f]{12})[0-9a-f]*, not (?P<want>[0-9a-f]{12})",
-        "what {url} served is not the file that the digest names (got {got}…, wanted {want}…)",
-        "check downloads.sha256 in the answers, or whether the mirror is stale or a proxy changed the file",
+        "what {url} served is not the file that the digest names (its digest is {got}…, not {want}…)",
+        "check downloads.sha256 in the answers, and whether the mirror is stale or a proxy changed the file",
     ),
     _known(
         rf"{_FETCH}curl: \(6\) could not resolve host: (?P<host>\S+)|"
@@ -73,8 +73,8 @@ KNOWN: tuple[Known, ...] = (
     ),
     _known(
         rf"{_FETCH}curl: \(7\) failed to connect to (?P<host>\S+) port (?P<port>\d+)",
-        "nothing answers at {host} port {port}{url:, which %s was asked of}",
-        "check that the mirror runs and that no firewall is between",
+        "nothing answers at {host} port {port}{url: (for %s)}",
+        "check that the mirror runs and that no firewall is in between",
     ),
     _known(
         rf"{_FETCH}curl: \(22\).*(?P<code>40[34])|ERROR (?P<wget>40[34]):",
@@ -84,17 +84,17 @@ KNOWN: tuple[Known, ...] = (
     _known(
         rf"{_FETCH}curl: \(22\).*(?P<code>\d{{3}})$",
         "the download site answered HTTP {code}{url: for %s}",
-        "look at the mirror's log; run the command again when it is well",
+        "look at the mirror's log; run the command again once it works",
     ),
     _known(
         r"curl: \(28\)",
-        "the download did not get on: no connection in time, or under 1 kB/s for 30 s",
-        "check the network path (MTU, firewall), or name a mirror nearer by in downloads",
+        "the download was too slow: no connection in time, or under 1 kB/s for 30 s",
+        "check the network path (MTU, firewall), or name a nearer mirror in downloads",
     ),
     _known(
         r"curl: \((?:35|60|77)\)",
         "the download site's certificate is not trusted or TLS failed",
-        "install ca-certificates on the node, check its clock, or a proxy that breaks TLS open",
+        "install ca-certificates on the node, check its clock, and look for a proxy that intercepts TLS",
     ),
     _known(r"curl: \((?:18|52|56)\)", "the connection broke during a download", "run the command again"),
     _known(
@@ -116,7 +116,7 @@ KNOWN: tuple[Known, ...] = (
     _known(
         r"failed to (?:unmarshal|load) TOML(?: from \S+?)?(?: at row (?P<row>\d+) column \d+)?: (?P<why>[^\"]+)",
         "containerd's configuration cannot be read{row:, line %s}: {why}",
-        "mend /etc/containerd/config.toml by running `kinstall replay`, or what components.containerd says",
+        "restore /etc/containerd/config.toml with `kinstall replay`, or correct components.containerd",
     ),
     _known(
         r"server gave HTTP response to HTTPS client",
@@ -125,7 +125,7 @@ KNOWN: tuple[Known, ...] = (
     ),
     _known(
         r"(?:/v2/|manifests).*x509: certificate signed by unknown authority",
-        "the registry's certificate is signed by an authority that the node does not know",
+        "the registry's certificate is signed by a CA that the node does not know",
         "name its certificate under images.mirrors (caFile), or use a mirror that nodes trust",
     ),
     _known(
@@ -137,7 +137,7 @@ KNOWN: tuple[Known, ...] = (
     _known(
         r"(?:image|pull|resolve|manifests).*dial tcp (?P<host>[\d.:]+): (?:connect: connection refused|i/o timeout)",
         "the registry {host} does not answer, so images cannot be pulled",
-        "check that it runs and that no firewall is between (images.mirrors)",
+        "check that it runs and that no firewall is in between (images.mirrors)",
     ),
     _known(
         r"(?:pull|resolve)[^:]*image[^:]*:? .*?(?P<image>[\w.:/-]+:[\w.-]+): not found|manifest unknown",
@@ -184,12 +184,12 @@ KNOWN: tuple[Known, ...] = (
     _known(
         r"running with swap on is not supported",
         "the kubelet does not start while swap is on",
-        "run `swapoff -a` and take swap out of /etc/fstab, or set components.kubelet.config.failSwapOn: false",
+        "run `swapoff -a` and remove swap from /etc/fstab, or set components.kubelet.config.failSwapOn: false",
     ),
     _known(
         r"unknown flag: (?P<flag>\S+?)\"?$|unknown flag: (?P<flags>[\w-]+)",
         "{source} does not know the flag {flag}{flags}",
-        "take it out of components.….extraArgs, or use a Kubernetes release that has it",
+        "remove it from components.….extraArgs, or use a Kubernetes release that has it",
     ),
     _known(
         r"strict decoding error: (?P<why>unknown field \\?\"[^\"\\]+)",
@@ -237,7 +237,7 @@ KNOWN: tuple[Known, ...] = (
     _known(
         r"rejected connection on peer endpoint.*tls|prober found.*x509",
         "etcd's members do not trust one another's certificates",
-        "run `kinstall replay`; if it stays, the nodes have certificates of different authorities",
+        "run `kinstall replay`; if that does not help, the nodes have certificates of different CAs",
     ),
     _known(
         r"db file is flocked by another process",
@@ -273,18 +273,18 @@ KNOWN: tuple[Known, ...] = (
     ),
     _known(
         r"no valid upstream addresses found",
-        "CoreDNS was told to forward, but the node has no name server",
-        "give the nodes a name server or run `kinstall replay`, which then leaves forward out",
+        "CoreDNS is configured to forward, but the node has no name server",
+        "give the nodes a name server or run `kinstall replay`, which then removes the forward",
     ),
     # What follows from other things.
     _known(
         r"x509: certificate is valid for (?P<has>.{3,200}?), not (?P<host>[\w.:-]+)",
-        "a server's certificate does not name {host}, under which it was called (it names {has})",
+        "a server's certificate does not name {host}, under which it was reached (it names {has})",
         "put {host} into security.extraSANs or use one of its names as controlPlaneEndpoint",
     ),
     _known(
         r"x509: certificate signed by unknown authority",
-        "a certificate is signed by another authority than the one that is trusted",
+        "a certificate is signed by a CA other than the one that is trusted",
         "files of another cluster are left: reset the node, or use the state folder the cluster was made with",
     ),
     _known(
@@ -296,12 +296,12 @@ KNOWN: tuple[Known, ...] = (
         r"open (?P<path>/(?:etc/(?:kubernetes|containerd|cni|kinstall)|var/lib/(?:kubelet|etcd))/\S+?): "
         r"(?P<why>permission denied|no such file or directory)",
         "{source} cannot open {path}: {why}",
-        "run `kinstall replay`, which puts it in order",
+        "run `kinstall replay`, which restores it",
     ),
     _known(r"read-only file system", "a folder that must be written is read-only", "remount it writable"),
     _known(
         r"(?:oom-?kill|out of memory|Result=oom-kill)",
-        "the kernel killed a process for want of memory",
+        "the kernel killed a process because memory ran out",
         "give the machine more memory",
     ),
     _known(
@@ -337,6 +337,6 @@ KNOWN: tuple[Known, ...] = (
     _known(
         r"cni plugin not initialized|no network config found in /etc/cni/net\.d",
         "containerd has no CNI configuration yet",
-        "`kinstall replay` writes it; with podNetwork manifest its pods do: `kubectl get pods -A` shows how they are",
+        "`kinstall replay` writes it; with podNetwork manifest its pods do: `kubectl get pods -A` shows their state",
     ),
 )

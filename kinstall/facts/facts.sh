@@ -1,4 +1,4 @@
-# Prints what preflight wants to know of a node. Changes nothing, starts few processes (each costs a millisecond or
+# Prints what preflight needs to know of a node. Changes nothing, starts few processes (each costs a millisecond or
 # more), and copes with whatever is missing: no line is better than a wrong one. kinstall/facts/parse.py reads the lines.
 # In braces, so that a shell that reads the program from its standard input has read all of it first.
 {
@@ -7,7 +7,7 @@ LC_ALL=C
 export LC_ALL PATH
 echo 'kinstall-facts 1'
 
-# The clock comes first, so that it lies close to the moment at which the operator asked.
+# The clock comes first, so that it is close to the moment at which the operator asked.
 echo "clock $(date +%s.%N)"
 echo "uid $(id -u)"
 echo "architecture $(uname -m)"
@@ -25,7 +25,7 @@ command -v systemctl >/dev/null && echo "systemd $(systemctl --version | head -n
 command -v systemd-detect-virt >/dev/null && echo "virtualisation $(systemd-detect-virt)"
 
 # A module is there (loaded, or built in with something to show for it), can be loaded, is blocked, or is missing. A
-# kernel with everything built in may have no module tree at all: then nobody can tell, and nobody need.
+# kernel with everything built in may have no module tree at all: then nothing is known, and nothing has to be.
 if [ -e "/lib/modules/$kernel/modules.dep" ]; then tree=yes; else
   set -- /lib/modules/*/modules.dep
   if [ -e "$1" ]; then tree=other; else tree=none; fi

@@ -155,12 +155,12 @@ class NodeFacts:
         return max(fitting, key=lambda route: route.destination.prefixlen, default=None)
 
     def mount_of(self, path: str) -> Mount | None:
-        """The mount that a path lies on, as far as the program listed it."""
+        """The mount that a path is on, as far as the program listed it."""
         holding = [m for m in self.mounts if m.path == "/" or path == m.path or path.startswith(f"{m.path}/")]
         return max(reversed(holding), key=lambda mount: len(mount.path), default=None)
 
     def space_of(self, path: str) -> Space | None:
-        """The file system that a path lies on, or will lie on once it is made."""
+        """The file system that a path is on, or will be on once it is made."""
         holding = [s for s in self.spaces if s.path == "/" or path == s.path or path.startswith(f"{s.path}/")]
         return max(holding, key=lambda space: len(space.path), default=None)
 

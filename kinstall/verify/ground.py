@@ -31,12 +31,12 @@ class Ground:
     """Node → why it lacks one of its pods."""
 
 
-def ground_of(spec: ClusterSpec, found: Sequence[Object]) -> Ground:
+def ground_of(spec: ClusterSpec, listed: Sequence[Object]) -> Ground:
     """The check's pods, services and events as kubectl listed them."""
-    events = objects.of(found, "Event")
+    events = objects.of(listed, "Event")
     ready: dict[str, dict[str, CheckPod]] = {manifest.SPREAD: {}, manifest.HOST: {}}
     reasons: dict[str, str] = {}
-    for pod in objects.of(found, "Pod"):
+    for pod in objects.of(listed, "Pod"):
         if objects.is_going(pod):
             continue
         app = pod["metadata"].get("labels", {}).get("app", "")
@@ -48,9 +48,9 @@ def ground_of(spec: ClusterSpec, found: Sequence[Object]) -> Ground:
     for node in spec.nodes:
         lacks = [app for app, pods in ready.items() if node.name not in pods]
         if lacks and node.name not in reasons:
-            makers = [objects.last_warning(each, events) for each in _controllers(found)]
+            makers = [objects.last_warning(each, events) for each in _controllers(listed)]
             reasons[node.name] = reasons.get("") or next(filter(None, makers), "no pod was made for it")
-    service = objects.named(found, "Service", manifest.SPREAD) or {}
+    service = objects.named(listed, "Service", manifest.SPREAD) or {}
     port = (service.get("spec", {}).get("ports") or [{}])[0].get("nodePort", 0)
     spread, host = ({n.name: pods[n.name] for n in spec.nodes if n.name in pods} for pods in ready.values())
     return Ground(
@@ -62,8 +62,8 @@ def ground_of(spec: ClusterSpec, found: Sequence[Object]) -> Ground:
     )
 
 
-def _controllers(found: Iterable[Object]) -> list[Object]:
-    return [each for each in found if each.get("kind") in ("ReplicaSet", "DaemonSet", "Deployment")]
+def _controllers(listed: Iterable[Object]) -> list[Object]:
+    return [each for each in listed if each.get("kind") in ("ReplicaSet", "DaemonSet", "Deployment")]
 
 
 def _wanted_node(pod: Object) -> str:

@@ -46,9 +46,9 @@ def read_only(spec: ClusterSpec, hosts: Mapping[str, Channel], patience: float =
     again. Never raises for a cluster or a node that is not healthy: that is a failed result.
     """
     end = time.monotonic() + patience
-    while (seen := look(spec, hosts)).may_pass and time.monotonic() < end:
+    while (latest := look(spec, hosts)).may_pass and time.monotonic() < end:
         time.sleep(1.0)
-    return list(seen.results)
+    return list(latest.results)
 
 
 def look(spec: ClusterSpec, hosts: Mapping[str, Channel]) -> Look:
@@ -62,8 +62,8 @@ def look(spec: ClusterSpec, hosts: Mapping[str, Channel]) -> Look:
         front, snapshot = name, first_of(replies[name].records, "snapshot")
         if snapshot is not None and snapshot.field(1) == "0":
             break
-    found = objects.items(snapshot.text) if snapshot else None
-    view = LookView(spec, replies, found, "" if found is not None else _no_objects(replies.get(front)))
+    listed = objects.items(snapshot.text) if snapshot else None
+    view = LookView(spec, replies, listed, "" if listed is not None else _no_objects(replies.get(front)))
     verdicts = [
         (check, node, _verdict(check, view, node, hosts.get(front)))
         for check in LOOK_CHECKS
@@ -71,7 +71,7 @@ def look(spec: ClusterSpec, hosts: Mapping[str, Channel]) -> Look:
     ]
     return Look(
         tuple(check.result(verdict, node) for check, node, verdict in verdicts),
-        None if found is None else tuple(found),
+        None if listed is None else tuple(listed),
         float(snapshot.field(2) or 0) if snapshot else 0.0,
         front,
         any(verdict.may_pass for _, _, verdict in verdicts),

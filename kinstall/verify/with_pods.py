@@ -74,24 +74,24 @@ class _Full:
         self.unhealthy: Sequence[CheckResult] = ()
 
     def run(self) -> list[CheckResult]:
-        seen = self._look()
-        while seen.objects is None and seen.may_pass and self._patient(self.patient_until):
-            seen = self._look()
+        first = self._look()
+        while first.objects is None and first.may_pass and self._patient(self.patient_until):
+            first = self._look()
         # What is not healthy may still be starting: it is looked at again at the end; meanwhile the rest is checked.
-        final = [each for each in seen.results if each.outcome is not Outcome.FAILED]
-        self.unhealthy = [each for each in seen.results if each.outcome is Outcome.FAILED]
+        final = [each for each in first.results if each.outcome is not Outcome.FAILED]
+        self.unhealthy = [each for each in first.results if each.outcome is Outcome.FAILED]
         for result in final:
             self.on_result(result)
-        if seen.objects is None:
+        if first.objects is None:
             self._report(CHECK_PODS.result(skipped("the API does not answer")))
         else:
-            self._with_pods(seen)
-        return [*self._settled(seen, final), *self.made]
+            self._with_pods(first)
+        return [*self._settled(first, final), *self.made]
 
     def _look(self) -> Look:
-        seen = look(self.spec, self.hosts)
+        first = look(self.spec, self.hosts)
         self._stop_if_cancelled()
-        return seen
+        return first
 
     def _patient(self, until: float) -> bool:
         """Wait a second, unless patience is over."""
@@ -101,10 +101,10 @@ class _Full:
         self._stop_if_cancelled()
         return True
 
-    def _settled(self, seen: Look, final: Sequence[CheckResult]) -> list[CheckResult]:
+    def _settled(self, first: Look, final: Sequence[CheckResult]) -> list[CheckResult]:
         """The look's results in their order, after what was starting has had its time."""
-        if len(final) == len(seen.results):
-            return list(seen.results)
+        if len(final) == len(first.results):
+            return list(first.results)
         again = self._look()
         while again.may_pass and self._patient(self.patient_until):
             again = self._look()
@@ -115,15 +115,15 @@ class _Full:
                 self.on_result(result)
         return settled
 
-    def _with_pods(self, seen: Look) -> None:
-        stale = objects.stale_namespaces(seen.objects or (), manifest.PREFIX, seen.now, STALE_SECONDS)
+    def _with_pods(self, first: Look) -> None:
+        stale = objects.stale_namespaces(first.objects or (), manifest.PREFIX, first.now, STALE_SECONDS)
         down = frozenset(each.node for each in self.unhealthy if each.check == NODE_READY.name)
-        workspace = Workspace(self.spec, self.hosts, seen.front, self.cancel, stale, down)
+        workspace = Workspace(self.spec, self.hosts, first.front, self.cancel, stale, down)
         try:
             self._checks(workspace)
         except TransportError as error:
-            words = error.what.removeprefix(f"{seen.front}: ")
-            self._report(CheckResult("connection", Outcome.FAILED, words, node=seen.front))
+            words = error.what.removeprefix(f"{first.front}: ")
+            self._report(CheckResult("connection", Outcome.FAILED, words, node=first.front))
         finally:
             self._active(CLEAN_UP, workspace)
 

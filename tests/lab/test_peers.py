@@ -79,7 +79,7 @@ def test_blocked_ways_are_refused_by_name(cluster: Cluster) -> None:
         ("cp1", "6443/tcp (kube-apiserver): dropped from w1"),
         ("w1", "10250/tcp (kubelet): refused from cp1"),
         ("w1", "8472/udp (overlay): dropped from cp1, w2"),
-        ("w2", "packets of 1500 bytes from cp1 get lost on the way, smaller ones arrive"),
+        ("w2", "packets of 1500 bytes from cp1 are lost on the way, smaller ones arrive"),
     }
     assert all(f["check"] == "peers" and f["remedy"] for f in found)
     assert not [event for event in ended.events if event["event"] == "runStarted"]

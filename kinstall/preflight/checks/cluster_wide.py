@@ -9,7 +9,7 @@ from kinstall.facts.model import NodeFacts
 from kinstall.findings import Finding, Severity
 from kinstall.preflight.check import Check, ClusterView, check, error, ok, warning
 
-# etcd warns from one second on; leases and tokens bear a few.
+# etcd warns from one second on; leases and tokens cope with a few.
 SKEW_ERROR = 10.0
 SKEW_WARNING = 2.0
 
@@ -68,7 +68,7 @@ product_uuid = _unique(
 @check("clock-skew", Severity.ERROR, "Do the nodes' clocks agree?")
 def clock_skew(view: ClusterView) -> Iterator[Finding]:
     """Only what the round trips cannot explain counts."""
-    # Each node's offset from the operator lies between these two.
+    # Each node's offset from the operator is between these two.
     spans = {
         name: (facts.clock - view.clocks[name][1], facts.clock - view.clocks[name][0])
         for name, facts in view.facts.items()
@@ -90,20 +90,20 @@ def clock_skew(view: ClusterView) -> Iterator[Finding]:
 
 @check("nodes", Severity.WARNING, "Did every node answer?")
 def nodes(view: ClusterView) -> Iterator[Finding]:
-    """A cluster's nodes that were not asked are named, so that silence is not taken for health."""
+    """Nodes that did not answer are named, so that silence is not taken for health."""
     if missing := [node.name for node in view.spec.nodes if node.name not in view.facts]:
         yield warning(f"not checked: {', '.join(missing)}", "fix the connection to them")
 
 
 @check("security", Severity.WARNING, "Does the API ask for credentials?")
 def security(view: ClusterView) -> Iterator[Finding]:
-    """Mode http is said aloud at every run."""
+    """Mode http is named at every run."""
     chosen = view.spec.security
     if chosen.mode == "http":
         networks = ", ".join(chosen.trusted_networks)
         yield warning(
-            f"mode http: everybody in {networks} is admin of the cluster without any credential, unencrypted",
-            "take security.mode: https where that is not meant",
+            f"mode http: everyone in {networks} is admin of the cluster without any credential, unencrypted",
+            "set security.mode: https unless that is intended",
         )
 
 

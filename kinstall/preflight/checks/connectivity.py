@@ -38,8 +38,8 @@ def peers(view: ClusterView) -> Iterator[Finding]:
         asked = len(
             {(each.connection.source, each.connection.target) for each in matrix.attempts if each.result is Result.OPEN}
         )
-        ways = "1 way between nodes is" if asked == 1 else f"{asked} ways between nodes are"
-        yield ok(f"{ways} open for what the cluster needs")
+        ways = "1 pair of nodes is" if asked == 1 else f"{asked} pairs of nodes are"
+        yield ok(f"{ways} connected as the cluster needs")
 
 
 def _blocked(matrix: Matrix, key: _Key, names: tuple[str, ...], ports: list[Port]) -> Finding:
@@ -49,10 +49,10 @@ def _blocked(matrix: Matrix, key: _Key, names: tuple[str, ...], ports: list[Port
     finding = error if needed else warning
     if result is Result.TOO_LARGE:
         size = max(matrix.mtus[name] for name in names)
-        message = f"packets of {size} bytes from {whom} get lost on the way, smaller ones arrive"
+        message = f"packets of {size} bytes from {whom} are lost on the way, smaller ones arrive"
         remedy = (
-            "give the nodes' interfaces the MTU that the path bears, or let ICMP `fragmentation needed` pass, with "
-            "which the kernel finds it out by itself"
+            "give the nodes' interfaces the MTU of the path, or let ICMP `fragmentation needed` pass, from which the "
+            "kernel learns it by itself"
         )
         return finding(message, remedy, target)
     listed = ", ".join(map(str, sorted(ports)))
@@ -60,7 +60,7 @@ def _blocked(matrix: Matrix, key: _Key, names: tuple[str, ...], ports: list[Port
     message = f"{listed}: {result} from {whom}"
     if result is Result.UNREACHABLE:
         return finding(message, f"`ip route get` on {names[0]} shows where its packets go", target)
-    remedy = f"accept {numbers} from the nodes, on {target} (`nft list ruleset`) and in what stands between them"
+    remedy = f"accept {numbers} from the nodes, on {target} (`nft list ruleset`) and on firewalls between them"
     return finding(message, remedy, target)
 
 
@@ -73,7 +73,7 @@ def _narrow(spec: ClusterSpec, matrix: Matrix) -> Iterator[Finding]:
             narrow[target, mtu].append(source)
     for (target, mtu), names in narrow.items():
         yield warning(
-            f"the path from {_some(names)} bears packets of {mtu} bytes only, less than the interface says",
+            f"the path from {_some(names)} carries packets of at most {mtu} bytes, less than the interface's MTU",
             f"set networking.mtu: {mtu - overhead}",
             target,
         )
@@ -81,9 +81,10 @@ def _narrow(spec: ClusterSpec, matrix: Matrix) -> Iterator[Finding]:
 
 def _not_asked(unknown: Collection[Attempt]) -> Iterator[Finding]:
     if reasons := list(dict.fromkeys(each.why for each in unknown if each.why)):
+        named = "; ".join(reasons[:_NAMED]) + (" …" if reasons[_NAMED:] else "")
         yield warning(
-            f"not every way between nodes was tried: {'; '.join(reasons[:_NAMED])}{' …' if reasons[_NAMED:] else ''}",
-            "look yourself whether the nodes' firewalls are open for one another",
+            f"not every connection between nodes was tried: {named}",
+            "check by hand that the nodes' firewalls let one another through",
         )
 
 

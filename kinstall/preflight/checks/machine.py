@@ -15,14 +15,14 @@ CONTROL_PLANE_CPUS = 2
 CONTROL_PLANE_MEMORY = 1700
 WORKER_MEMORY = 700
 
-# Kubernetes supports 4.19 and newer (its system validators); kube-proxy's nftables mode wants 5.13.
+# Kubernetes supports 4.19 and newer (its system validators); kube-proxy's nftables mode needs 5.13.
 OLDEST_KERNEL = (4, 19)
 NFTABLES_KERNEL = (5, 13)
 
 # The kubelet refuses to start without these.
 CONTROLLERS = ("cpu", "cpuset", "memory", "pids")
 
-# etcd and certificates bear a few seconds; a minute means that nobody sets the clock.
+# etcd and certificates cope with a few seconds; a minute means that nothing sets the clock.
 CLOCK_ERROR = 60.0
 CLOCK_WARNING = 5.0
 
@@ -46,7 +46,7 @@ def architecture(view: NodeView) -> Iterator[Finding]:
         yield error(
             f"the processor's architecture is {view.facts.architecture or 'unknown'}; release files are fetched for "
             "amd64 and arm64",
-            "use a machine of one of these",
+            "use a machine with one of them",
         )
 
 
@@ -83,7 +83,7 @@ def cgroup(view: NodeView) -> Iterator[Finding]:
         yield ok("cgroup v1, which the answers accept (failCgroupV1: false)")
     else:
         yield error(
-            "cgroups are version 1, with which the kubelet does not start",
+            "cgroups are version 1, on which the kubelet does not start",
             "boot with systemd.unified_cgroup_hierarchy=1, or accept it for now with "
             "components.kubelet.config.failCgroupV1: false",
         )
@@ -95,7 +95,7 @@ def cpu(view: NodeView) -> Iterator[Finding]:
     if view.node.is_control_plane and cpus < CONTROL_PLANE_CPUS:
         yield error(
             f"{cpus or 'an unknown number of'} CPU; a control plane needs {CONTROL_PLANE_CPUS}",
-            "give the machine another CPU, or put cpu into preflight.ignore",
+            "give the machine another CPU, or add cpu to preflight.ignore",
         )
     else:
         yield ok(f"{cpus} CPUs" if cpus != 1 else "1 CPU")
@@ -107,7 +107,7 @@ def memory(view: NodeView) -> Iterator[Finding]:
     if view.node.is_control_plane and has < CONTROL_PLANE_MEMORY:
         yield error(
             f"{has} MiB of memory; a control plane needs {CONTROL_PLANE_MEMORY}",
-            "give the machine more memory, or put memory into preflight.ignore",
+            "give the machine more memory, or add memory to preflight.ignore",
         )
     elif has < WORKER_MEMORY:
         yield warning(f"{has} MiB of memory leave little for pods", f"give it {WORKER_MEMORY} or more")
@@ -125,7 +125,7 @@ def swap(view: NodeView) -> Iterator[Finding]:
     else:
         yield error(
             f"swap is on ({', '.join(swaps)}), with which the kubelet does not start",
-            "run `swapoff -a` there and take its line out of /etc/fstab (zram: disable its unit), or accept swap with "
+            "run `swapoff -a` there and remove its line from /etc/fstab (zram: disable its unit), or accept swap with "
             "components.kubelet.config.failSwapOn: false",
         )
 
@@ -134,9 +134,9 @@ def swap(view: NodeView) -> Iterator[Finding]:
 def clock(view: NodeView) -> Iterator[Finding]:
     sent, received = view.clock
     if not view.facts.clock:
-        yield warning("its `date` did not tell the time", "install coreutils")
+        yield warning("its `date` did not print the time", "install coreutils")
         return
-    # The node read its clock at some moment between the two: only what lies outside of them is sure to be wrong.
+    # The node read its clock at some moment between the two: only what is outside of them is certainly wrong.
     behind, ahead = sent - view.facts.clock, view.facts.clock - received
     off, way = max((behind, "behind"), (ahead, "ahead of"))
     if off <= CLOCK_WARNING:
@@ -200,7 +200,7 @@ def modules(view: NodeView) -> Iterator[Finding]:
     if blocked:
         yield error(
             f"{', '.join(blocked)} may not be loaded: modprobe's configuration blocks it",
-            "take its `install … /bin/false` line out of /etc/modprobe.d",
+            "remove its `install … /bin/false` line from /etc/modprobe.d",
         )
     if not missing and not blocked:
         loadable = [name for name in wanted if facts.modules.get(name) == "loadable"]
@@ -233,19 +233,19 @@ def sysctls(view: NodeView) -> Iterator[Finding]:
 
 @check("disk", Severity.ERROR, "Is there enough free space where the node's daemons write?")
 def disk(view: NodeView) -> Iterator[Finding]:
-    found = False
+    clean = True
     wanted = [("/var/lib/containerd", 2 * GIB, 4 * GIB), ("/var/lib/kubelet", GIB, 2 * GIB)]
     if view.node.is_control_plane:
         wanted.append(("/var/lib/etcd", GIB, 2 * GIB))
     wanted += [("/usr/local/bin", GIB // 2, GIB // 2), ("/opt/cni/bin", 128 * MIB, 128 * MIB)]
     wanted += [("/etc/kubernetes", 8 * MIB, 8 * MIB), ("/run", 8 * MIB, 8 * MIB)]
-    told: set[str] = set()
+    reported: set[str] = set()
     for path, least, good in wanted:
         space = view.facts.space_of(path)
-        if space is None or space.free >= good or space.path in told:
+        if space is None or space.free >= good or space.path in reported:
             continue
-        found = True
-        told.add(space.path)
+        clean = False
+        reported.add(space.path)
         message = f"{_size(space.free)} free for {path} (on {space.path})"
         remedy = f"make room there, or mount a larger file system on {path}"
         # On a node that is installed what needs the room is already there.
@@ -255,17 +255,17 @@ def disk(view: NodeView) -> Iterator[Finding]:
             yield warning(f"{message}; {_size(good)} would be good", remedy)
     for path, percent in (("/var/lib/containerd", 15), ("/var/lib/kubelet", 10)):
         space = view.facts.space_of(path)
-        if space and space.size and space.path not in told and space.free * 100 < space.size * percent:
-            found = True
-            told.add(space.path)
+        if space and space.size and space.path not in reported and space.free * 100 < space.size * percent:
+            clean = False
+            reported.add(space.path)
             yield warning(
                 f"{space.free * 100 // space.size} % of {space.path} are free; below {percent} % the kubelet reports "
                 "DiskPressure and evicts pods",
                 "make room there",
             )
-    if not found:
+    if clean:
         space = view.facts.space_of("/var/lib/containerd")
-        yield ok(f"{_size(space.free)} free for /var/lib/containerd" if space else "free space not told")
+        yield ok(f"{_size(space.free)} free for /var/lib/containerd" if space else "the free space is not known")
 
 
 def _size(octets: int) -> str:
@@ -289,17 +289,17 @@ def file_systems(view: NodeView) -> Iterator[Finding]:
             bad = True
             yield error(
                 f"programs cannot be started from {path}: {mount.path} is mounted noexec",
-                f"take noexec out of its line in /etc/fstab and run `mount -o remount,exec {mount.path}`",
+                f"remove noexec from its line in /etc/fstab and run `mount -o remount,exec {mount.path}`",
             )
     mount = facts.mount_of("/var/lib/containerd")
     if mount and mount.type in ("overlay", "aufs", "nfs", "nfs4", "cifs", "vfat", "fuse", "9p"):
         bad = True
         yield error(
-            f"/var/lib/containerd lies on {mount.type}, on which container images cannot be unpacked",
+            f"/var/lib/containerd is on {mount.type}, where container images cannot be unpacked",
             "mount a local ext4 or xfs there",
         )
     if not bad:
-        yield ok("system folders are writable, containers' one is local")
+        yield ok("system folders are writable, and that of the containers is local")
 
 
 CHECKS = (

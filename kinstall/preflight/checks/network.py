@@ -37,7 +37,7 @@ def ports(view: NodeView) -> Iterator[Finding]:
             # The kernel cuts a process's name to 15 characters.
             ours = view.own and (not listener.process or component.startswith(listener.process))
             if not ours:
-                taken.append(f"{listener.port} ({component}) by {listener.process or 'a process that was not told'}")
+                taken.append(f"{listener.port} ({component}) by {listener.process or 'an unknown process'}")
         elif listener.port in numbers.NODE_PORTS:
             shadowed.append(f"{listener.port}" + (f" ({listener.process})" if listener.process else ""))
     if taken := list(dict.fromkeys(taken)):
@@ -47,9 +47,9 @@ def ports(view: NodeView) -> Iterator[Finding]:
         )
     if shadowed:
         yield warning(
-            f"{', '.join(dict.fromkeys(shadowed))} lie in the range of NodePort services (30000-32767); a service that "
+            f"{', '.join(dict.fromkeys(shadowed))} are in the range of NodePort services (30000-32767); a service that "
             "gets such a port hides what listens there",
-            "let it listen elsewhere",
+            "let it listen on another port",
         )
     if not taken and not shadowed:
         yield ok(f"{', '.join(map(str, sorted(wanted)))} are {'its own' if view.own else 'free'}")
@@ -63,8 +63,8 @@ def address(view: NodeView) -> Iterator[Finding]:
         has = [f"{ip.ip} on {name}" for name, ip in view.facts.addresses if not ip.ip.is_loopback]
         yield error(
             f"{wanted} is on none of the node's interfaces; it has {', '.join(has) or 'no IPv4 address'}",
-            "write as nodeIP the address that the node has itself and its peers reach; address may be another one, for "
-            "SSH",
+            "set nodeIP to the address that the node itself has and its peers reach; address may be another one, "
+            "for SSH",
         )
         return
     link, interface = held
@@ -73,7 +73,7 @@ def address(view: NodeView) -> Iterator[Finding]:
         yield error(
             f"networking.mtu {mtu} is larger than the {link.mtu} of {link.name}"
             + (f" less {overhead} of the {view.spec.networking.pod_network}" if overhead else ""),
-            f"set it to {link.mtu - overhead} or less, or leave it out",
+            f"set it to {link.mtu - overhead} or less, or remove it",
         )
     else:
         yield ok(f"{interface} on {link.name}" + (f", MTU {link.mtu}" if link.mtu else ""))
@@ -96,7 +96,7 @@ def neighbours(view: NodeView) -> Iterator[Finding]:
         yield error(
             f"not on the node's own subnet: {', '.join(far[:5])}{' …' if len(far) > 5 else ''}; the routed pod network "
             "needs every node to be a direct neighbour of every other",
-            "put the nodes into one subnet, or take networking.podNetwork: overlay",
+            "put the nodes into one subnet, or set networking.podNetwork: overlay",
         )
     elif peers:
         yield ok("every other node is on the same link")
@@ -117,7 +117,7 @@ def default_route(view: NodeView) -> Iterator[Finding]:
 @check("ranges", Severity.ERROR, "Are the pods' and services' ranges free of the node's addresses and routes?")
 def ranges(view: NodeView) -> Iterator[Finding]:
     """Pods' and services' ranges against every route and address that the node has."""
-    facts, net, found = view.facts, view.spec.networking, False
+    facts, net, clean = view.facts, view.spec.networking, True
     links = pod_network(view.spec).links
 
     def own(link: str) -> bool:
@@ -126,7 +126,7 @@ def ranges(view: NodeView) -> Iterator[Finding]:
     for field, wanted in net.ranges:
         for name, interface in facts.addresses:
             if interface.ip in wanted and not own(name):
-                found = True
+                clean = False
                 yield error(
                     f"networking.{field} {wanted} contains {interface} of {name}",
                     "choose a range that nothing in this network uses",
@@ -139,7 +139,7 @@ def ranges(view: NodeView) -> Iterator[Finding]:
                 continue
             if any(i.network == route.destination and i.ip in wanted for _, i in facts.addresses):
                 continue  # said above
-            found = True
+            clean = False
             if within(route.destination, wanted):
                 yield error(
                     f"networking.{field} {wanted} contains a network that the node has a route to ({route})",
@@ -147,12 +147,12 @@ def ranges(view: NodeView) -> Iterator[Finding]:
                 )
             else:
                 yield warning(
-                    f"networking.{field} {wanted} lies within {route.destination}, to which the node has a route "
+                    f"networking.{field} {wanted} is inside {route.destination}, to which the node has a route "
                     f"({route}): machines with addresses in it are hidden",
                     "choose a range that nothing in this network uses, unless this one is kept free there",
                 )
-    if not found:
-        yield ok("pods' and services' ranges meet no address and no route")
+    if clean:
+        yield ok("no address and no route is in the pods' and services' ranges")
 
 
 @check("resolver", Severity.WARNING, "Does the node have a name server that pods can reach?")
@@ -164,13 +164,13 @@ def resolver(view: NodeView) -> Iterator[Finding]:
     if facts.nameservers:
         message = (
             f"{facts.resolv_conf} names only {', '.join(facts.nameservers)}, which in a pod is the pod itself; CoreDNS "
-            "would ask itself in a loop and gets no forward"
+            "would ask itself in a loop and is not set up to forward"
         )
     else:
-        message = f"{facts.resolv_conf} names no name server, so CoreDNS gets no forward"
+        message = f"{facts.resolv_conf} names no name server, so CoreDNS is not set up to forward"
     yield warning(
         f"{message}: pods resolve names of the cluster only",
-        "name a server that pods can reach in /etc/resolv.conf, if names outside are to be resolved",
+        "name a server that pods can reach in /etc/resolv.conf, if names outside of the cluster are to be resolved",
     )
 
 
@@ -182,16 +182,16 @@ def firewall(view: NodeView) -> Iterator[Finding]:
     wanted = ", ".join(map(str, sorted(ports_of(view))))
     if active:
         yield warning(
-            f"{' and '.join(active)} {'is' if len(active) == 1 else 'are'} active and may drop what the cluster needs",
+            f"{' and '.join(active)} {'is' if len(active) == 1 else 'are'} active and may drop the cluster's traffic",
             f"let the nodes reach one another on TCP {wanted} and 30000-32767, and the pod range pass; or disable it",
         )
     elif dropping := [where for hook, where in facts.drop_policies if hook == "input"]:
         yield warning(
-            f"what comes in is dropped by default ({dropping[0]})",
+            f"incoming packets are dropped by default ({dropping[0]})",
             f"accept TCP {wanted} and 30000-32767 from the nodes, and the pod range",
         )
     else:
-        yield ok("nothing drops what comes in by default")
+        yield ok("nothing drops incoming packets by default")
 
 
 @check("forwarding", Severity.ERROR, "Are forwarded packets, and so the pods', let through?")
@@ -201,7 +201,7 @@ def forwarding(view: NodeView) -> Iterator[Finding]:
         yield error(
             f"forwarded packets are dropped by default ({dropping[0]}), so pods would not reach one another",
             f"accept source and destination {view.spec.networking.pod_subnet} there (docker and ufw set this policy), "
-            "or put forwarding into preflight.ignore where its rules do already",
+            "or add forwarding to preflight.ignore where its rules already do",
         )
     else:
         yield ok("nothing drops forwarded packets by default")
@@ -209,12 +209,12 @@ def forwarding(view: NodeView) -> Iterator[Finding]:
 
 @check("proxies", Severity.WARNING, "Do logins use a proxy, and would it get the cluster's own traffic?")
 def proxies(view: NodeView) -> Iterator[Finding]:
-    told = {name.lower(): value for name, value in view.facts.proxies.items() if value}
-    used = [value for name, value in told.items() if name in ("http_proxy", "https_proxy")]
+    settings = {name.lower(): value for name, value in view.facts.proxies.items() if value}
+    used = [value for name, value in settings.items() if name in ("http_proxy", "https_proxy")]
     if not used:
         yield ok("no proxy is set")
         return
-    exempt = told.get("no_proxy", "")
+    exempt = settings.get("no_proxy", "")
     net = view.spec.networking
     wanted = [
         *dict.fromkeys(n.internal_ip for n in view.spec.nodes),
@@ -222,7 +222,7 @@ def proxies(view: NodeView) -> Iterator[Finding]:
         net.service_subnet,
         f".{net.dns_domain}",
     ]
-    # A range is not taken apart: whoever wrote one into no_proxy is believed.
+    # A range is not taken apart: one in no_proxy is trusted to be right.
     taken_whole = "/" in exempt and view.node.internal_ip in exempt
     missing = [] if taken_whole else [w for w in wanted if w not in exempt.split(",")]
     message = f"logins use the proxy {used[0]}"

@@ -52,7 +52,7 @@ def systemd(view: NodeView) -> Iterator[Finding]:
     facts = view.facts
     if facts.init != "systemd":
         yield error(
-            f"the first process is {facts.init or 'unknown'}, not systemd, whose units the node's daemons are",
+            f"the first process is {facts.init or 'unknown'}, not systemd, which the node's daemons are units of",
             "use a distribution that boots with systemd",
         )
     elif facts.systemd_version < 244:
@@ -75,11 +75,11 @@ def tools(view: NodeView) -> Iterator[Finding]:
         yield error(f"not found: {', '.join(missing)}", _install(view, *packages))
     if not has & {"curl", "wget"}:
         yield warning(
-            "neither curl nor wget is there: release files are sent over SSH, which takes longer",
+            "neither curl nor wget is installed: release files are sent over SSH, which takes longer",
             _install(view, "curl"),
         )
     elif not missing:
-        yield ok("every tool that is needed is there")
+        yield ok("every tool that is needed is installed")
 
 
 @check("nft", Severity.ERROR, "Does nft work, and is it new enough?")
@@ -110,37 +110,37 @@ def selinux(view: NodeView) -> Iterator[Finding]:
             _install(view, "container-selinux") + ", or set SELINUX=permissive in /etc/selinux/config",
         )
     else:
-        yield ok("SELinux does not stand in the way")
+        yield ok("SELinux is not enforcing")
 
 
 @check("cluster", Severity.ERROR, "Does the node belong to this cluster, to another one, or to none?")
 def cluster(view: NodeView) -> Iterator[Finding]:
     """Whether kinstall was here before, for this cluster or for another one."""
-    told = view.facts.cluster
-    if told is None:
-        broken_off = "; an earlier run broke off at its start" if view.facts.recorded else ""
-        yield ok(f"belongs to no cluster of kinstall yet{broken_off}")
+    identity = view.facts.cluster
+    if identity is None:
+        interrupted = "; an earlier run was interrupted at its start" if view.facts.recorded else ""
+        yield ok(f"belongs to no cluster of kinstall yet{interrupted}")
         return
-    name = str(told.get("cluster", "")) or "of an unreadable /var/lib/kinstall/cluster.json"
+    name = str(identity.get("cluster", "")) or "of an unreadable /var/lib/kinstall/cluster.json"
     if not view.own:
-        same = told.get("cluster") == view.spec.cluster_name
+        same = identity.get("cluster") == view.spec.cluster_name
         yield error(
-            f"the node belongs to the cluster {name}" + (" with another certificate authority" if same else ""),
+            f"the node belongs to the cluster {name}" + (" with another CA" if same else ""),
             "use the state folder that this cluster was made with, or reset the node with the answers file of that "
             f"cluster (`kinstall reset ANSWERS --node {view.node.name}`)",
         )
-    elif str(told.get("node", view.node.name)) != view.node.name:
+    elif str(identity.get("node", view.node.name)) != view.node.name:
         yield error(
-            f"the node is known to the cluster as {told['node']}; a node's name cannot change",
-            f"call it {told['node']}, or reset it first",
+            f"the node is known to the cluster as {identity['node']}; a node's name cannot change",
+            f"call it {identity['node']}, or reset it first",
         )
     else:
-        yield ok(f"belongs to {view.spec.cluster_name} already")
+        yield ok(f"already belongs to {view.spec.cluster_name}")
 
 
 @check("leftovers", Severity.ERROR, "Are there files, interfaces or rules of another cluster?")
 def leftovers(view: NodeView) -> Iterator[Finding]:
-    """Files, interfaces and rules of another cluster, made by whatever."""
+    """Files, interfaces and rules of another cluster, however it was made."""
     facts = view.facts
     if view.own:
         yield ok("what is there is this cluster's own")
@@ -150,15 +150,15 @@ def leftovers(view: NodeView) -> Iterator[Finding]:
     chains = sorted(name for name in facts.chains if name.startswith("KUBE-") or name.endswith(" kube-proxy"))
     if state:
         yield error(
-            f"files of another cluster are there: {_some(state)}",
-            "if it is of no use any more, remove it the way it was made (`kubeadm reset`, `k3s-uninstall.sh`, …) and "
+            f"there are files of another cluster: {_some(state)}",
+            "if it is no longer needed, remove it the way it was made (`kubeadm reset`, `k3s-uninstall.sh`, …) and "
             "then these folders",
         )
     if links or chains:
-        seen = [*links, *(f"chain {name}" if name.startswith("KUBE-") else name for name in chains)]
+        left = [*links, *(f"chain {name}" if name.startswith("KUBE-") else name for name in chains)]
         harmless = not links and HARMLESS.issuperset(chains)
         yield (warning if harmless else error)(
-            f"another cluster's interfaces or packet filter rules are there: {_some(seen)}",
+            f"there are interfaces or packet filter rules of another cluster: {_some(left)}",
             "delete them (`ip link delete NAME`, `nft delete table …`), or reboot after that cluster was removed",
         )
     if not (state or links or chains):
@@ -192,46 +192,46 @@ LINKS = (
 def cni_config(view: NodeView) -> Iterator[Finding]:
     if view.own:
         return
-    if found := [path for path in view.facts.paths if path.startswith("/etc/cni/net.d/")]:
+    if configs := [path for path in view.facts.paths if path.startswith("/etc/cni/net.d/")]:
         yield error(
-            f"CNI configurations are there that would compete with kinstall's: {_some(found)}",
+            f"there are CNI configurations that would compete with kinstall's: {_some(configs)}",
             "remove them, or the package that they belong to (podman, cri-o)",
         )
     else:
-        yield ok("no CNI configuration of others")
+        yield ok("no other CNI configuration")
 
 
 @check("container-runtime", Severity.ERROR, "Is there another container runtime, or another kubelet?")
 def container_runtime(view: NodeView) -> Iterator[Finding]:
-    facts, found = view.facts, False
+    facts, clean = view.facts, True
     foreign = {"docker", "crio", "cri-docker", "k3s", "k3s-agent", "rke2-server", "rke2-agent"}
     foreign |= {"snap.microk8s.daemon-kubelite", "etcd"}
     foreign |= set() if view.own else {"containerd", "kubelet", "kube-proxy"}
     if running := sorted(name for name in foreign if facts.active(f"{name}.service")):
-        found = True
-        message = f"{', '.join(running)} {'runs' if len(running) == 1 else 'run'} already"
+        clean = False
+        message = f"{', '.join(running)} {'is' if len(running) == 1 else 'are'} already running"
         remedy = f"stop and remove what is not needed: `systemctl disable --now {' '.join(running)}`"
         if view.own:
             yield warning(f"{message} beside the cluster's own daemons", remedy)
         else:
-            yield error(f"{message}; kinstall brings containerd and kubelet itself", remedy)
+            yield error(f"{message}; kinstall installs containerd and kubelet itself", remedy)
     installed = [path for path in facts.paths if path.startswith(("/usr/bin/", "/usr/sbin/", "/snap/bin/"))]
     if installed and not running:
-        found = True
+        clean = False
         yield warning(
             f"{_some(installed)} {'is' if len(installed) == 1 else 'are'} installed; the package's next update may "
             "start it beside kinstall's own",
-            "remove the package, or hold its updates back",
+            "remove the package, or hold back its updates",
         )
     for name in ("containerd", "kubelet", "kube-proxy"):
         unit = facts.units.get(f"{name}.service")
         if unit and unit.drop_ins:
-            found = True
+            clean = False
             yield (warning if view.own else error)(
                 f"{_some(unit.drop_ins)} would change the {name}.service that kinstall writes",
                 "remove it, or the package that it belongs to",
             )
-    if not found:
+    if clean:
         yield ok("no other container runtime")
 
 

@@ -140,7 +140,7 @@ def test_what_was_not_asked_is_not_called_blocked() -> None:
 
 
 def test_a_path_that_bears_less_is_learned() -> None:
-    """`ip route get` tells what ICMP has told the kernel; what is not less than the interface's is no news."""
+    """`ip route get` shows what the kernel learned from ICMP; what is not less than the interface's MTU is no news."""
     connections = [Connection("w1", target, KUBELET, False) for target in ("cp1", "w2")]
     said = ["route 10.90.0.11 via 10.9.0.1 dev eth0 src 10.90.0.12 uid 0 \\    cache expires 590sec mtu 1400 ",
             "route 10.90.0.13 dev eth0 src 10.90.0.12 \\    cache mtu 1500", "end"]  # fmt: skip
@@ -176,7 +176,7 @@ def test_large_packets_and_narrow_paths() -> None:
     """Lost without a word is an error, also on a port that is only used; known to the kernel is a warning."""
     (lost,) = found(way("w2", "w1", KUBELET, Result.TOO_LARGE, needed=False))
     assert (lost.severity, lost.node) == (Severity.ERROR, "w1")
-    assert lost.message == "packets of 1500 bytes from w2 get lost on the way, smaller ones arrive"
+    assert lost.message == "packets of 1500 bytes from w2 are lost on the way, smaller ones arrive"
     open_way = way("w2", "w1", VXLAN, Result.OPEN)
     narrow, good = found(open_way, spec=OVERLAY, paths={("w2", "w1"): 1400})
     assert (narrow.severity, good.severity) == (Severity.WARNING, Severity.OK)
@@ -200,8 +200,8 @@ def test_not_asked_is_said_once_per_reason() -> None:
         for to in ("cp1", "w2")
     )
     warning, ok = found(*reached, way("w2", "w1", KUBELET, Result.OPEN))
-    assert warning.message == "not every way between nodes was tried: w1: there is no bash on it"
-    assert ok.message.startswith("1 way between nodes is open")
+    assert warning.message == "not every connection between nodes was tried: w1: there is no bash on it"
+    assert ok.message.startswith("1 pair of nodes is connected")
 
 
 def test_the_check_can_be_ignored_by_name() -> None:

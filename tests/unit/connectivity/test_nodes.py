@@ -110,7 +110,7 @@ def test_packets_that_get_lost_for_their_size(switch: Switch) -> None:
 
 
 def test_a_path_that_the_kernel_knows_to_be_narrow(switch: Switch) -> None:
-    """What `ip route get` tells of a way is read, and the way is open: the kernel cuts to size."""
+    """What `ip route get` shows of a path is read, and the way is open: the kernel cuts to size."""
     route = (f"{switch.network}.2/32", "dev", "eth0")
     ip("-n", switch.space("n0"), "route", "add", *route, "mtu", "1400")
     try:
@@ -159,7 +159,7 @@ def test_listeners_end_with_the_connection(switch: Switch) -> None:
 
 
 def test_a_node_that_is_lost_is_not_called_blocked(switch: Switch) -> None:
-    """Its ways are told as not asked, those of the others as they are."""
+    """Its connections count as not tried, those of the others as they are."""
     channels = switch.channels()
     channels["n2"].close()
     matrix = asked(switch, channels)

@@ -75,7 +75,7 @@ def test_unknown_cause_shows_the_last_errors() -> None:
 @pytest.mark.parametrize("evidence", [[], ["", "  "]])
 def test_silence(evidence: list[str]) -> None:
     """No evidence gives a sentence too."""
-    assert explain(evidence) == "nothing was said about the cause"
+    assert explain(evidence) == "nothing was logged about the cause"
 
 
 def test_no_line_breaks_it() -> None:

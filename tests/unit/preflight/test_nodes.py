@@ -99,7 +99,7 @@ def test_good_host_passes_every_check() -> None:
     assert all(finding.node == "cp1" and finding.message for finding in findings)
 
 
-# (check, what the host says otherwise, severity, words of message or remedy)
+# (check, what is different on the host, severity, words of message or remedy)
 CASES: list[tuple[str, Mapping[str, Any], Severity, str]] = [
     ("architecture", {"architecture": "riscv64"}, ERROR, "riscv64"),
     ("systemd", {"init": "openrc-init"}, ERROR, "openrc-init"),
@@ -117,8 +117,8 @@ CASES: list[tuple[str, Mapping[str, Any], Severity, str]] = [
     ("disk", {"spaces": (Space("/", 100 * GIB, 9 * GIB),)}, WARNING, "DiskPressure"),
     ("file-systems", mount("/usr", "squashfs", "ro"), ERROR, "/usr/local/bin is read-only"),
     ("file-systems", mount("/opt", "ext4", "rw", "noexec"), ERROR, "remount,exec /opt"),
-    ("file-systems", mount("/var/lib", "nfs4", "rw"), ERROR, "lies on nfs4"),
-    ("clock", {"clock": 0.0}, WARNING, "did not tell"),
+    ("file-systems", mount("/var/lib", "nfs4", "rw"), ERROR, "is on nfs4"),
+    ("clock", {"clock": 0.0}, WARNING, "did not print the time"),
     ("time-service", {"virtualisation": "kvm"}, WARNING, "no service sets the clock"),
     ("tools", {"tools": GOOD.tools - {"nft", "flock"}}, ERROR, "apt-get install util-linux nftables"),
     ("tools", {"tools": GOOD.tools - {"ip"}, "os_id": "rocky"}, ERROR, "dnf install iproute"),
@@ -146,10 +146,10 @@ CASES: list[tuple[str, Mapping[str, Any], Severity, str]] = [
     ("ranges", route("10.96.4.0/24", "10.90.0.7"), ERROR, "serviceSubnet 10.96.0.0/16 contains"),
     ("ranges", pods_address("flannel.1"), ERROR, "podSubnet 10.244.0.0/16 contains 10.244.0.0/32 of flannel.1"),
     ("ranges", route("10.244.0.0/16", device="wg0", table="51820"), ERROR, "podSubnet"),
-    ("ranges", route("10.0.0.0/8", device="wg0"), WARNING, "serviceSubnet 10.96.0.0/16 lies within 10.0.0.0/8"),
+    ("ranges", route("10.0.0.0/8", device="wg0"), WARNING, "serviceSubnet 10.96.0.0/16 is inside 10.0.0.0/8"),
     ("ports", listening(6443, 10250), ERROR, "6443 (kube-apiserver) by nginx, 10250 (kubelet) by nginx"),
     ("ports", listening(31000), WARNING, "31000 (nginx)"),
-    ("resolver", {"nameservers": ()}, WARNING, "no name server, so CoreDNS gets no forward"),
+    ("resolver", {"nameservers": ()}, WARNING, "no name server, so CoreDNS is not set up to forward"),
     ("resolver", {"nameservers": ("127.0.0.1",)}, WARNING, "in a loop"),
     ("firewall", unit("firewalld"), WARNING, "firewalld is active"),
     ("firewall", {"ufw": True}, WARNING, "ufw is active"),
@@ -165,8 +165,8 @@ CASES: list[tuple[str, Mapping[str, Any], Severity, str]] = [
     ("leftovers", {"chains": frozenset({"KUBE-SERVICES"})}, ERROR, "chain KUBE-SERVICES"),
     ("leftovers", {"chains": frozenset({"KUBE-KUBELET-CANARY", "KUBE-FIREWALL"})}, WARNING, "KUBE-FIREWALL"),
     ("cni-config", {"paths": ("/etc/cni/net.d/87-podman.conflist",)}, ERROR, "87-podman.conflist"),
-    ("container-runtime", unit("docker"), ERROR, "docker runs already"),
-    ("container-runtime", unit("containerd"), ERROR, "containerd runs already"),
+    ("container-runtime", unit("docker"), ERROR, "docker is already running"),
+    ("container-runtime", unit("containerd"), ERROR, "containerd is already running"),
     ("container-runtime", {"paths": ("/usr/bin/containerd",)}, WARNING, "/usr/bin/containerd is installed"),
     ("container-runtime", unit("kubelet", active=False, drop_ins=("/x/10-kubeadm.conf",)), ERROR, "10-kubeadm.conf"),
 ]
@@ -256,7 +256,7 @@ def test_foreign_process_on_an_own_port_is_an_error() -> None:
 def test_same_name_other_authority_is_another_cluster() -> None:
     """A cluster of the same name but another CA is not this one: its leftovers and ports count."""
     facts = replace(GOOD, cluster=OWN, paths=("/var/lib/etcd/member",))
-    assert "another certificate authority" in of("cluster", look(facts, ca="bb"))[0].message
+    assert "another CA" in of("cluster", look(facts, ca="bb"))[0].message
     assert of("leftovers", look(facts, ca="bb"))[0].severity is ERROR
     assert of("cluster", look(facts, ca="aa"))[0].severity is OK
 
@@ -287,7 +287,7 @@ def test_clock(offset: float, severity: Severity, words: str) -> None:
 
 
 def test_slow_round_trip_is_no_clock_error() -> None:
-    """What lies between question and answer cannot be told from the way there and back."""
+    """The time between question and answer cannot be told from the time on the way."""
     now = GOOD.clock
     assert of("clock", look(GOOD, clock=(now - 120, now + 120)))[0].severity is OK
 

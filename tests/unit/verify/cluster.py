@@ -134,23 +134,23 @@ class FakeChannel:
         pass
 
     def _look(self, program: str) -> list[str]:
-        told = [f"{RS}units"]
+        lines = [f"{RS}units"]
         for unit in ("kubelet.service", "containerd.service", "kube-proxy.service"):
             state = self.cluster.units.get(f"{self.node}/{unit}", "active")
             result = "exit-code" if state == "failed" else "success"
-            told += [f"Id={unit}", f"ActiveState={state}", "SubState=dead", f"Result={result}", ""]
+            lines += [f"Id={unit}", f"ActiveState={state}", "SubState=dead", f"Result={result}", ""]
         for unit in self.cluster.units:
             if unit.startswith(f"{self.node}/"):
-                told += [f"{RS}words\t{unit.partition('/')[2]}", self.cluster.words]
-        told += [f"{RS}healthz\t10.00\t10.01", *self.cluster.health.split("\n")]
+                lines += [f"{RS}words\t{unit.partition('/')[2]}", self.cluster.words]
+        lines += [f"{RS}healthz\t10.00\t10.01", *self.cluster.health.split("\n")]
         for check, url in re.findall(r"^call_api '(.+)' (https://\S+) ", program, re.MULTILINE):
-            told += [f"{RS}api\t{check}\t{url}\t10.00\t10.02", *self.cluster.api.split("\n")]
+            lines += [f"{RS}api\t{check}\t{url}\t10.00\t10.02", *self.cluster.api.split("\n")]
         if "list_objects nodes" in program:
             status = 0 if self.cluster.api.endswith("200") else 1
             listed = json.dumps({"items": self.cluster.objects}, indent=1) if status == 0 else ""
-            told += [f"{RS}snapshot\t{status}\t1800000000", *listed.split("\n"), f"{RS}errors"]
-            told += ["the server is gone"] if status else []
-        return [*told, f"{RS}done"]
+            lines += [f"{RS}snapshot\t{status}\t1800000000", *listed.split("\n"), f"{RS}errors"]
+            lines += ["the server is gone"] if status else []
+        return [*lines, f"{RS}done"]
 
     def _causes(self, program: str) -> list[str]:
         event = {
@@ -169,13 +169,13 @@ class FakeChannel:
         return [f"{RS}objects", json.dumps({"items": self.cluster.pods(self.cluster.turn)}), f"{RS}done"]
 
     def _pods(self, program: str) -> list[str]:
-        told = []
+        lines = []
         for index, words in re.findall(r"^at_once (\d+) -n \S+ (\w+ \S+)", program, re.MULTILINE):
             kind, where = re.findall(rf"^print_result {index} (\w+) (\w+)$", program, re.MULTILINE)[0]
-            told.append(f"{RS}result\t{kind}\t{where}\t0\t10.0\t10.3")
-            told += self.cluster.inside(kind, where) or healthy_inside(kind, where)
+            lines.append(f"{RS}result\t{kind}\t{where}\t0\t10.0\t10.3")
+            lines += self.cluster.inside(kind, where) or healthy_inside(kind, where)
             assert words.split()[0] == ("logs" if kind == "logs" else "exec")
-        return told
+        return lines
 
     def _delete(self, program: str) -> list[str]:
         self.cluster.turn += 1
@@ -206,9 +206,9 @@ def healthy_inside(kind: str, where: str) -> list[str]:
     if kind == "logs":
         return ["Started HTTP server on port 8080"]
     if kind == "host":
-        told = [f"{RS}ClusterIP\t10.96.7.7 #{n}\t0\t10.0\t10.1\tspread-w1" for n in range(1, 4)]
-        told += [f"{RS}NodePort\t{each.name}\t0\t10.0\t10.1\tspread-w2" for each in SPEC.nodes]
-        return [f"{RS}inside", *told]
+        lines = [f"{RS}ClusterIP\t10.96.7.7 #{n}\t0\t10.0\t10.1\tspread-w1" for n in range(1, 4)]
+        lines += [f"{RS}NodePort\t{each.name}\t0\t10.0\t10.1\tspread-w2" for each in SPEC.nodes]
+        return [f"{RS}inside", *lines]
     peers = [each.name for each in SPEC.nodes if each.name != where]
     return [
         f"{RS}inside",

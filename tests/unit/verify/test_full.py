@@ -1,4 +1,4 @@
-"""The whole check: what runs in which order, what each ill answer means, and that nothing is left behind."""
+"""The whole check: what runs in which order, what each bad answer means, and that nothing is left behind."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def run(
     cluster: FakeCluster, *, has_resolver: bool = True, patience: float = 0.0
 ) -> dict[tuple[str, str], CheckResult]:
     """(check, node) → result."""
-    told: list[CheckResult] = []
-    results = full(SPEC, cluster.channels(), has_resolver, told.append, patience=patience)
-    assert sorted(map(str, told)) == sorted(map(str, results)), "every result is told once"
+    reported: list[CheckResult] = []
+    results = full(SPEC, cluster.channels(), has_resolver, reported.append, patience=patience)
+    assert sorted(map(str, reported)) == sorted(map(str, results)), "every result is reported once"
     return {(each.check, each.node): each for each in results}
 
 
@@ -72,9 +72,9 @@ def test_a_missing_route_is_named_as_the_cause_of_lost_packets() -> None:
         ("w1", "10.244.2.5"): "10.244.2.5 via 10.0.0.254 dev eth0 src 10.0.0.2 uid 0 \\    cache",
         ("w2", "10.244.1.5"): "10.244.1.5 via 10.0.0.2 dev eth0 src 10.0.0.3 uid 0 \\    cache",
     }
-    told = failures(run(FakeCluster(inside=inside, routes=routes)))
-    assert set(told) == {("pod to pod", "w1")}
-    assert told["pod to pod", "w1"] == (
+    failing = failures(run(FakeCluster(inside=inside, routes=routes)))
+    assert set(failing) == {("pod to pod", "w1")}
+    assert failing["pod to pod", "w1"] == (
         "w2 (10.244.2.5): Connection timed out after 3001 milliseconds; w1 has no route to the pods of w2 via 10.0.0.3 "
         "(its kernel says: 10.244.2.5 via 10.0.0.254 dev eth0)"
     )
@@ -98,8 +98,8 @@ def test_an_answer_from_the_wrong_pod_is_no_answer() -> None:
     def inside(kind: str, where: str) -> list[str]:
         return [line.replace("\tspread-w1", "\tspread-cp1") for line in healthy_inside(kind, where)]
 
-    told = failures(run(FakeCluster(inside=inside)))
-    assert "spread-cp1 instead of spread-w1" in told["pod to pod", "w2"]
+    failing = failures(run(FakeCluster(inside=inside)))
+    assert "spread-cp1 instead of spread-w1" in failing["pod to pod", "w2"]
 
 
 def test_dns_failures_say_what_was_answered() -> None:
@@ -116,41 +116,41 @@ def test_dns_failures_say_what_was_answered() -> None:
         return [line.replace("NOERROR", "SERVFAIL") if index > 5 else line for index, line in enumerate(lines)]
 
     results = run(FakeCluster(inside=inside))
-    told = failures(results)
-    assert told["DNS inside", "cp1"].endswith("communications error to 10.96.0.10#53: connection refused")
-    assert "CoreDNS says 10.96.0.9, not 10.96.0.1" in told["DNS inside", "w1"]
+    failing = failures(results)
+    assert failing["DNS inside", "cp1"].endswith("communications error to 10.96.0.10#53: connection refused")
+    assert "CoreDNS says 10.96.0.9, not 10.96.0.1" in failing["DNS inside", "w1"]
     assert results["DNS outside", "cp1"].message == "the resolver answers, and does not know x.example"
-    assert told["service account", "cp1"] == "the check pod did not answer"
+    assert failing["service account", "cp1"] == "the check pod did not answer"
 
 
 def test_a_service_that_fails_where_kube_proxy_is_down_points_there() -> None:
     """The time-outs of services on w1, and of w1's node port from elsewhere, name the check that has the cause."""
 
     def inside(kind: str, where: str) -> list[str]:
-        ill = f"{RS}NodePort\tw1\t7\t10.0\t10.1\tcurl: (7) Failed to connect"
-        return [ill if line.startswith(f"{RS}NodePort\tw1") else line for line in healthy_inside(kind, where)]
+        bad = f"{RS}NodePort\tw1\t7\t10.0\t10.1\tcurl: (7) Failed to connect"
+        return [bad if line.startswith(f"{RS}NodePort\tw1") else line for line in healthy_inside(kind, where)]
 
-    told = failures(run(FakeCluster(inside=inside, units={"w1/kube-proxy.service": "inactive"})))
-    assert told["NodePort", "cp1"] == "w1: Failed to connect; kube-proxy on w1 is not healthy: see there"
-    assert set(told) == {("kube-proxy", "w1"), *(("NodePort", name) for name in ("cp1", "w1", "w2"))}
+    failing = failures(run(FakeCluster(inside=inside, units={"w1/kube-proxy.service": "inactive"})))
+    assert failing["NodePort", "cp1"] == "w1: Failed to connect; kube-proxy on w1 is not healthy: see there"
+    assert set(failing) == {("kube-proxy", "w1"), *(("NodePort", name) for name in ("cp1", "w1", "w2"))}
 
 
 def test_exec_that_does_not_work_is_one_failure_with_kubectls_words() -> None:
-    """What only exec could have told is skipped, not failed a second time."""
+    """What only exec could have shown is skipped, not failed a second time."""
 
     def inside(kind: str, where: str) -> list[str]:
         refused = "Error from server: error dialing backend: dial tcp 10.0.0.2:10250: connect: connection refused"
         return [refused] if where == "w1" else healthy_inside(kind, where)
 
     results = run(FakeCluster(inside=inside))
-    told = failures(results)
-    assert "10.0.0.2:10250: connect: connection refused" in told["kubectl exec", "w1"]
-    assert "10.0.0.2:10250: connect: connection refused" in told["kubectl logs", "w1"]
+    failing = failures(results)
+    assert "10.0.0.2:10250: connect: connection refused" in failing["kubectl exec", "w1"]
+    assert "10.0.0.2:10250: connect: connection refused" in failing["kubectl logs", "w1"]
     assert results["pod to pod", "w1"].outcome is Outcome.SKIPPED
-    assert set(told) == {("kubectl exec", "w1"), ("kubectl logs", "w1")}
+    assert set(failing) == {("kubectl exec", "w1"), ("kubectl logs", "w1")}
 
 
-def test_a_node_whose_pod_does_not_start_is_told_with_the_cause_and_the_others_are_checked(
+def test_a_node_whose_pod_does_not_start_is_reported_with_the_cause_and_the_others_are_checked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The image that cannot be pulled is named; the other nodes' checks still run and pass."""
@@ -158,16 +158,16 @@ def test_a_node_whose_pod_does_not_start_is_told_with_the_cause_and_the_others_a
 
     def pods(turn: int) -> list[dict[str, Any]]:
         found = [each for each in check_pods(turn) if each.get("spec", {}).get("nodeName") != "w2"]
-        ill = pod("spread-x", "w2", ready=False)
-        ill["metadata"]["labels"] = {"app": "spread"}
+        bad = pod("spread-x", "w2", ready=False)
+        bad["metadata"]["labels"] = {"app": "spread"}
         waiting = {"reason": "ImagePullBackOff", "message": "no such host"}
-        ill["status"]["containerStatuses"][0]["state"] = {"waiting": waiting}
-        return [*found, ill]
+        bad["status"]["containerStatuses"][0]["state"] = {"waiting": waiting}
+        return [*found, bad]
 
     monkeypatch.setattr("kinstall.verify.checks.pod_replaced.REPLACED_SECONDS", 0.0)
     results = run(FakeCluster(pods=pods))
-    told = failures(results)
-    assert told["check pods", ""] == "w2: main: ImagePullBackOff: no such host"
+    failing = failures(results)
+    assert failing["check pods", ""] == "w2: main: ImagePullBackOff: no such host"
     assert results["pod to pod", "w2"].outcome is Outcome.SKIPPED
     assert results["kubectl exec", "w2"].message == "no check pod is ready there"
     assert results["pod to pod", "w1"].outcome is Outcome.OK
@@ -182,17 +182,17 @@ def test_a_node_that_is_down_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) 
         return [each for each in check_pods(turn) if each.get("spec", {}).get("nodeName") != "w2"]
 
     cluster = FakeCluster(pods=pods, units={"w2/containerd.service": "inactive"})
-    told = failures(run(cluster))
-    assert told["node Ready", "w2"] == "containerd.service is inactive (dead)"
-    assert told["check pods", ""] == "w2: no pod was made for it"
+    failing = failures(run(cluster))
+    assert failing["node Ready", "w2"] == "containerd.service is inactive (dead)"
+    assert failing["check pods", ""] == "w2: no pod was made for it"
     assert cluster.log.index("wait cp1") + 1 == cluster.log.index("pods cp1")
 
 
 def test_objects_that_cannot_be_made_fail_with_kubectls_words_and_are_removed() -> None:
     """No wait for pods that will never be; the clean-up runs all the same."""
     cluster = FakeCluster(create_status=1)
-    told = failures(run(cluster))
-    assert told["check pods", ""].startswith("could not be created: namespace/x created")
+    failing = failures(run(cluster))
+    assert failing["check pods", ""].startswith("could not be created: namespace/x created")
     assert cluster.log[-1] == "remove cp1"
 
 
@@ -210,19 +210,19 @@ def test_what_was_starting_is_looked_at_again() -> None:
     objects[-2]["status"]["conditions"][0]["status"] = "False"
     cluster = FakeCluster(objects=objects)
 
-    def mend(kind: str) -> None:
+    def fix(kind: str) -> None:
         if kind == "remove":
             cluster.objects = healthy_objects()
 
-    cluster.on_program = mend
+    cluster.on_program = fix
     assert not failures(run(cluster, patience=30.0))
 
 
-def test_patience_ends_at_once_for_what_time_will_not_mend() -> None:
-    """A CoreDNS scaled to 0 fails without waiting: the test would take an hour else."""
+def test_patience_ends_at_once_for_what_time_will_not_fix() -> None:
+    """A CoreDNS scaled to 0 fails without waiting: otherwise the test would take an hour."""
     objects = [each for each in healthy_objects() if not str(each["metadata"]["name"]).startswith("coredns")]
-    told = failures(run(FakeCluster(objects=[*objects, coredns(0, 0)]), patience=3600.0))
-    assert set(told) == {("CoreDNS", "")}
+    failing = failures(run(FakeCluster(objects=[*objects, coredns(0, 0)]), patience=3600.0))
+    assert set(failing) == {("CoreDNS", "")}
 
 
 def late_on(node: str, cluster: FakeCluster, until: int) -> None:
@@ -248,12 +248,12 @@ def test_a_kube_proxy_that_learns_late_is_asked_again() -> None:
     assert set(failures(run(impatient))) == {("ClusterIP", "w1"), ("NodePort", "w1")}
 
 
-def test_an_ill_kube_proxy_is_not_waited_for() -> None:
-    """It learns nothing, and the look has told of it: the test would take an hour else."""
+def test_an_unhealthy_kube_proxy_is_not_waited_for() -> None:
+    """It learns nothing, and the look has reported it: otherwise the test would take an hour."""
     cluster = FakeCluster(units={"w1/kube-proxy.service": "failed"}, words="it broke")
     late_on("w1", cluster, until=99)
-    told = failures(run(cluster, patience=3600.0))
-    assert {("ClusterIP", "w1"), ("NodePort", "w1")} < set(told)
+    failing = failures(run(cluster, patience=3600.0))
+    assert {("ClusterIP", "w1"), ("NodePort", "w1")} < set(failing)
     assert cluster.log.count("pods cp1") == 1
 
 
@@ -275,22 +275,22 @@ def test_a_control_plane_that_goes_away_is_a_failure_and_the_clean_up_tries_agai
     cluster = FakeCluster()
     tries: list[str] = []
 
-    def ill(kind: str) -> None:
+    def bad(kind: str) -> None:
         tries.extend(["remove"] if kind == "remove" else [])
         cluster.unreachable = frozenset({"cp1"}) if kind == "pods" or tries == ["remove"] else frozenset()
 
-    cluster.on_program = ill
+    cluster.on_program = bad
     results = run(cluster)
     assert failures(results) == {("connection", "cp1"): "no answer on port 22"}
     assert results["clean-up", ""].outcome is Outcome.OK
     assert tries == ["remove", "remove"]
 
 
-def test_a_namespace_that_stays_is_told_with_the_way_to_remove_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_namespace_that_stays_is_reported_with_the_way_to_remove_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The operator is never left with an object he does not know of."""
     monkeypatch.setattr("kinstall.verify.checks.clean_up.RETRY_SECONDS", 0.0)
-    told = failures(run(FakeCluster(removed_status=1)))
-    assert "kubectl delete namespace kinstall-verify-" in told["clean-up", ""]
+    failing = failures(run(FakeCluster(removed_status=1)))
+    assert "kubectl delete namespace kinstall-verify-" in failing["clean-up", ""]
 
 
 def test_the_pods_go_everywhere_and_end_at_once() -> None:
@@ -319,7 +319,7 @@ def test_the_outside_name_is_one_that_the_hosts_must_know() -> None:
 
 
 def test_a_pod_that_no_node_takes_is_laid_to_the_node_without_one() -> None:
-    """A Deployment's pending pod has no node; its cause is told for the node that lacks one."""
+    """A Deployment's pending pod has no node; its cause is reported for the node that lacks one."""
     found = [each for each in check_pods() if each["metadata"]["name"] != "spread-w2"]
     pending = pod("spread-p", "", ready=False)
     pending["metadata"]["labels"] = {"app": "spread"}

@@ -1,4 +1,4 @@
-"""The look that changes nothing: what a healthy cluster gets, and which cause each ill one."""
+"""The look that changes nothing: what a healthy cluster gets, and which cause each unhealthy one."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_healthy_cluster_passes_with_one_program_per_node() -> None:
 
 
 def test_what_is_still_starting_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A static pod that the kubelet has not told of yet passes at the second look; without patience it fails."""
+    """A static pod that the kubelet has not reported yet passes at the second look; without patience it fails."""
     starting = [*healthy_objects(), pod("late", ready=False)]
     cluster = FakeCluster(objects=starting)
     monkeypatch.setattr("kinstall.verify.look.time.sleep", lambda _: setattr(cluster, "objects", healthy_objects()))
@@ -50,21 +50,21 @@ def test_what_is_still_starting_is_looked_at_again(monkeypatch: pytest.MonkeyPat
 
 
 def test_coredns_scaled_to_nothing_fails_although_its_deployment_is_available() -> None:
-    """A Deployment of 0 replicas calls itself available; verify does not, and time will not mend it."""
+    """A Deployment of 0 replicas calls itself available; verify does not, and time will not fix it."""
     objects = [each for each in healthy_objects() if not str(each["metadata"]["name"]).startswith("coredns")]
     cluster = FakeCluster(objects=[*objects, coredns(0, 0)])
     assert "scaled to 0" in failures(cluster)["CoreDNS", ""]
     assert not look(SPEC, cluster.channels()).may_pass
 
 
-def test_a_kube_proxy_that_failed_is_told_with_its_last_words() -> None:
+def test_a_kube_proxy_that_failed_is_reported_with_its_last_words() -> None:
     """Why the daemon ended is the cause, and only that node's check fails."""
     words = 'I1124 02:55:59.2 2330 proxier.go:1] "Deleting"\nE1124 02:56:00.1 2330 server.go:1] "Error" err="no nft"'
     cluster = FakeCluster(units={"w1/kube-proxy.service": "failed"}, words=words)
-    told = failures(cluster)
-    assert set(told) == {("kube-proxy", "w1")}
-    assert told["kube-proxy", "w1"].startswith("kube-proxy.service is failed (dead), result exit-code: ")
-    assert "no nft" in told["kube-proxy", "w1"]
+    failing = failures(cluster)
+    assert set(failing) == {("kube-proxy", "w1")}
+    assert failing["kube-proxy", "w1"].startswith("kube-proxy.service is failed (dead), result exit-code: ")
+    assert "no nft" in failing["kube-proxy", "w1"]
 
 
 def test_of_a_kube_proxy_that_somebody_stopped_the_state_is_the_cause() -> None:
@@ -74,7 +74,7 @@ def test_of_a_kube_proxy_that_somebody_stopped_the_state_is_the_cause() -> None:
 
 
 def test_a_stopped_kubelet_fails_its_node_while_the_api_still_says_ready() -> None:
-    """The Node object stays Ready for 40 s after its kubelet stopped; the unit tells at once."""
+    """The Node object stays Ready for 40 s after its kubelet stopped; the unit shows it at once."""
     cluster = FakeCluster(units={"w2/kubelet.service": "failed"})
     assert "kubelet.service is failed" in failures(cluster)["node Ready", "w2"]
 
@@ -87,27 +87,27 @@ def test_what_the_api_says_is_wrong_with_a_node() -> None:
     objects[1]["status"]["conditions"] = [
         {"type": "Ready", "status": "False", "reason": "KubeletNotReady", "message": "cni plugin not initialized"}
     ]
-    told = failures(FakeCluster(objects=objects))
-    assert "no podCIDR" in told["node Ready", "cp1"]
-    assert "has not registered" in told["node Ready", "w1"]
-    assert told["node Ready", "w2"] == "KubeletNotReady: cni plugin not initialized"
+    failing = failures(FakeCluster(objects=objects))
+    assert "no podCIDR" in failing["node Ready", "cp1"]
+    assert "has not registered" in failing["node Ready", "w1"]
+    assert failing["node Ready", "w2"] == "KubeletNotReady: cni plugin not initialized"
     planned = replace(SPEC, nodes=(replace(SPEC.nodes[0], pod_cidr="10.244.9.0/24"),))
     results = read_only(planned, FakeCluster().channels())
     assert "the answers say 10.244.9.0/24" in next(r.message for r in results if r.check == "node Ready")
 
 
-def test_a_pod_that_is_not_ready_is_told_with_state_event_and_last_lines() -> None:
+def test_a_pod_that_is_not_ready_is_reported_with_state_event_and_last_lines() -> None:
     """A crash loop's exit code, the newest warning and what the container said last are all in the message."""
     objects = [each for each in healthy_objects() if each["metadata"]["name"] != "coredns-a"]
-    ill = pod("coredns-a", "w1", ready=False)
-    ill["status"]["containerStatuses"][0] |= {
+    unready = pod("coredns-a", "w1", ready=False)
+    unready["status"]["containerStatuses"][0] |= {
         "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}},
         "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}},
     }
-    told = failures(FakeCluster(objects=[*objects, ill]))["kube-system pods", ""]
-    assert "CrashLoopBackOff, it ended with exit code 1 (Error)" in told
-    assert "FailedMount: no such volume" in told
-    assert "Loop detected" in told
+    failing = failures(FakeCluster(objects=[*objects, unready]))["kube-system pods", ""]
+    assert "CrashLoopBackOff, it ended with exit code 1 (Error)" in failing
+    assert "FailedMount: no such volume" in failing
+    assert "Loop detected" in failing
 
 
 def test_a_missing_static_pod_is_named() -> None:
@@ -127,23 +127,23 @@ def test_pods_that_go_or_have_ended_do_not_count() -> None:
 
 
 def test_an_api_server_that_is_not_ready_names_its_bad_checks() -> None:
-    """/readyz tells which of its checks fail; that, not the status code, is the cause. Objects are not known then."""
-    told = failures(FakeCluster(api="[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed\n500"))
-    assert told["API readyz", "cp1"] == "https://10.0.0.1:6443/readyz: etcd failed"
-    assert told["CoreDNS", ""] == "the server is gone"
-    assert told["node Ready", "w1"] == "the API does not answer"
+    """/readyz names which of its checks fail; that, not the status code, is the cause. Objects are not known then."""
+    failing = failures(FakeCluster(api="[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed\n500"))
+    assert failing["API readyz", "cp1"] == "https://10.0.0.1:6443/readyz: etcd failed"
+    assert failing["CoreDNS", ""] == "the server is gone"
+    assert failing["node Ready", "w1"] == "the API does not answer"
 
 
-def test_an_api_that_does_not_listen_is_told_in_curls_words() -> None:
+def test_an_api_that_does_not_listen_is_reported_in_curls_words() -> None:
     """No HTTP status means no answer: the message holds why, and not the code 000."""
-    told = failures(FakeCluster(api="curl: (7) Failed to connect to 10.0.0.1 port 6443\n000"))
-    assert told["endpoint livez", ""].endswith("curl: (7) Failed to connect to 10.0.0.1 port 6443")
+    failing = failures(FakeCluster(api="curl: (7) Failed to connect to 10.0.0.1 port 6443\n000"))
+    assert failing["endpoint livez", ""].endswith("curl: (7) Failed to connect to 10.0.0.1 port 6443")
 
 
-def test_an_api_that_refuses_is_told_in_its_own_message() -> None:
+def test_an_api_that_refuses_is_reported_in_its_own_message() -> None:
     """Of a Status object only the message is for people."""
-    told = failures(FakeCluster(api='{"kind": "Status", "message": "forbidden: no", "code": 403}\n403'))
-    assert told["API livez", "cp1"] == "https://10.0.0.1:6443/livez: forbidden: no (HTTP 403)"
+    failing = failures(FakeCluster(api='{"kind": "Status", "message": "forbidden: no", "code": 403}\n403'))
+    assert failing["API livez", "cp1"] == "https://10.0.0.1:6443/livez: forbidden: no (HTTP 403)"
 
 
 def test_of_kubectls_many_words_the_last_one_counts() -> None:
@@ -156,18 +156,24 @@ def test_of_kubectls_many_words_the_last_one_counts() -> None:
 
 def test_an_unreachable_node_fails_only_its_own_checks() -> None:
     """The look ends without an exception, and says for that node why nothing is known."""
-    told = failures(FakeCluster(unreachable=frozenset({"w2"})))
-    assert set(told) == {("node Ready", "w2"), ("kube-proxy", "w2")}
-    assert "no answer on port 22" in told["kube-proxy", "w2"]
+    failing = failures(FakeCluster(unreachable=frozenset({"w2"})))
+    assert set(failing) == {("node Ready", "w2"), ("kube-proxy", "w2")}
+    assert "no answer on port 22" in failing["kube-proxy", "w2"]
 
 
 def test_a_lost_control_plane_fails_all_that_it_would_have_told() -> None:
     """With the only control plane gone the API, the endpoint and the pods have failed results; nothing is raised."""
-    told = failures(FakeCluster(unreachable=frozenset({"cp1"})))
-    assert {check for check, _ in told} >= {"API livez", "endpoint livez", "kube-system pods", "CoreDNS", "node Ready"}
+    failing = failures(FakeCluster(unreachable=frozenset({"cp1"})))
+    assert {check for check, _ in failing} >= {
+        "API livez",
+        "endpoint livez",
+        "kube-system pods",
+        "CoreDNS",
+        "node Ready",
+    }
 
 
-def test_an_ill_kube_proxy_is_told_in_its_own_words() -> None:
+def test_an_unhealthy_kube_proxy_is_reported_in_its_own_words() -> None:
     """A health check that answers 503 fails with the body; one that nobody can ask counts by its unit."""
     assert "503" in failures(FakeCluster(health="\n503"))["kube-proxy", "w1"]
     assert not failures(FakeCluster(health="unknown"))

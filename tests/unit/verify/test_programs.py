@@ -106,13 +106,13 @@ def test_a_check_pods_script_tells_a_record_per_question(pod: Path) -> None:
     probes = [fetch("pod to pod", "w1", "http://up", tries=2), fetch("NodePort", "w2", "http://down", tries=3)]
     text = program([*probes, WAIT, resolve("DNS inside", "kubernetes"), TOKEN])
     records = run(text, f"{pod}:{os.environ['PATH']}")
-    told = {each.kind: each for each in records}
-    assert told["pod to pod"].fields[1:3] == ("w1", "0")
-    assert told["pod to pod"].field(5) == "spread-x"
-    assert told["NodePort"].field(2) == "7"
-    assert told["NodePort"].field(5) == "curl: (7) refused"
-    assert "kubernetes 5 IN A 10.96.0.1" in told["DNS inside"].text
-    assert told["token"].field(5) == "200"
+    by_kind = {each.kind: each for each in records}
+    assert by_kind["pod to pod"].fields[1:3] == ("w1", "0")
+    assert by_kind["pod to pod"].field(5) == "spread-x"
+    assert by_kind["NodePort"].field(2) == "7"
+    assert by_kind["NodePort"].field(5) == "curl: (7) refused"
+    assert "kubernetes 5 IN A 10.96.0.1" in by_kind["DNS inside"].text
+    assert by_kind["token"].field(5) == "200"
     assert (pod / "argv").read_text().count("http://down") == 3
 
 
@@ -146,11 +146,11 @@ def test_the_look_leaves_no_file_and_no_cache_in_roots_home(tmp_path: Path) -> N
     script(tmp_path / "kubectl", 'echo "{\\"items\\": []}"; echo "$HOME $KUBECONFIG" >&2\n')
     text = on_this_machine(LIST, tmp_path)
     ended = subprocess.run(["sh"], input=text, capture_output=True, text=True, timeout=30)
-    told = {each.kind: each for each in parse(ended.stdout.split("\n"))}
-    assert told["snapshot"].field(1) == "0"
-    assert told["snapshot"].text == '{"items": []}'
-    assert told["errors"].text == f"{tmp_path}/run/home /etc/kubernetes/admin.conf"
-    assert "done" in told
+    by_kind = {each.kind: each for each in parse(ended.stdout.split("\n"))}
+    assert by_kind["snapshot"].field(1) == "0"
+    assert by_kind["snapshot"].text == '{"items": []}'
+    assert by_kind["errors"].text == f"{tmp_path}/run/home /etc/kubernetes/admin.conf"
+    assert "done" in by_kind
     assert [each.name for each in (tmp_path / "run").iterdir()] == ["home"]
 
 
