@@ -18,6 +18,8 @@ from kinstall.cluster import CONTROL_PLANE, WORKER, Node
 _SECRET = re.compile(r"pass|secret|token|credential|vault|pwd", re.IGNORECASE)
 _SEPARATORS = re.compile(r"[\s_.-]+")
 _MAKERS = re.compile(r"^(kubernetes|kubespray|kube|k8s|k3s|rke2)(?=.)")
+_SERVERS = re.compile(r"(k3s|rke2)servers?")
+"""Their word for a control plane; elsewhere a server is just a machine."""
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _CONTROL_PLANE_WORDS = frozenset({"controlplane", "controlplanenode", "cp", "master", "masternode", "controller"})
 _WORKER_WORDS = frozenset({"worker", "workernode", "node", "agent", "minion", "compute"})
@@ -53,8 +55,11 @@ def is_secret(name: str) -> bool:
 
 
 def role_of(word: str) -> str:
-    """The role that a word (`master`, `kube_node`, `Workers`) stands for, or empty."""
-    plain = _MAKERS.sub("", simplified(word))
+    """The role that a word (`master`, `kube_node`, `Workers`) means, or empty."""
+    simple = simplified(word)
+    plain = _MAKERS.sub("", simple)
+    if _SERVERS.fullmatch(simple):
+        return CONTROL_PLANE
     for candidate in (plain, plain.removesuffix("s")):
         if candidate in _CONTROL_PLANE_WORDS:
             return CONTROL_PLANE
@@ -80,8 +85,21 @@ def _checked(
 
 
 def _role(machine: Machine, text: str) -> Complaint | None:
-    machine.role = role_of(text) or machine.role
-    return None if role_of(text) else ("this is not a role", f"write {CONTROL_PLANE} or {WORKER}")
+    role = _role_among(text)
+    machine.role = role or machine.role
+    return None if role else ("this is not a role", f"write {CONTROL_PLANE} or {WORKER}")
+
+
+def _group(machine: Machine, text: str) -> Complaint | None:
+    """A group says a role or something else; a role that is told as such goes first."""
+    machine.role = machine.role or _role_among(text)
+    return None
+
+
+def _role_among(text: str) -> str:
+    """The role that one of several words means (`controlplane,etcd,worker`): a control plane's goes first."""
+    roles = {role_of(word) for word in re.split(r"[\s,;|+]+", text.strip())}
+    return CONTROL_PLANE if CONTROL_PLANE in roles else WORKER if WORKER in roles else role_of(text)
 
 
 def _port(machine: Machine, text: str) -> Complaint | None:
@@ -125,6 +143,7 @@ SETTERS: dict[str, Callable[[Machine, str], Complaint | None]] = {
     "name": _checked("name", _any, "name", ""),
     "address": _checked("address", _any, "address", ""),
     "role": _role,
+    "group": _group,
     "user": _checked("user", formats.user, "login name", "write the name alone"),
     "port": _port,
     "identityFile": _checked("identity_file", formats.key_file, "path of a key", "write the path of the file"),
@@ -138,8 +157,11 @@ SETTERS: dict[str, Callable[[Machine, str], Complaint | None]] = {
 
 _WORDS = {
     "name": "name hostname host node nodename vm server machine inventoryhostname",
-    "address": "address addr ip ipaddress ipv4 ipv4address ansiblehost ansiblesshhost privateip internalip hostaddress",
-    "role": "role roles group noderole",
+    "address": "address addr ip ipaddress ipv4 ipv4address ansiblehost ansiblesshhost privateip internalip hostaddress"
+    " serverip primaryip primaryipaddress primaryip4 primaryipv4 primaryipv4address ip4 managementip mgmtip hostip"
+    " nodeaddress machineip vmip",
+    "role": "role roles noderole",
+    "group": "group groups",
     "user": "user username login sshuser ansibleuser ansiblesshuser remoteuser",
     "port": "port sshport ansibleport ansiblesshport",
     "identityFile": "identityfile key keyfile sshkey sshkeyfile privatekey privatekeyfile sshprivatekeyfile"

@@ -5,10 +5,14 @@ from __future__ import annotations
 import csv
 import io
 
+from kinstall.cluster.subnets import is_address
 from kinstall.inventory.columns import ALIASES, Machine, simplified
-from kinstall.inventory.machines import MAX_MACHINES, Collector, Imported
+from kinstall.inventory.machines import MAX_MACHINES, Collector, Imported, without_mask
+from kinstall.inventory.pasted_lines import read_lines
 
 DELIMITERS = ",;\t|"
+_MAX_COLUMNS = 500
+"""Beyond this a line is not one of column names."""
 
 
 def delimiter_of(header: str) -> str:
@@ -19,8 +23,16 @@ def delimiter_of(header: str) -> str:
 def has_header(text: str) -> bool:
     """Whether the first line names columns, a name or an address among them."""
     header = next((line for line in text.splitlines() if line.strip()), "")
-    columns = _columns(next(csv.reader([header], delimiter=delimiter_of(header)), []))
+    columns = _columns(_cells(header))
     return len(columns) > 1 and bool({"name", "address"} & set(columns))
+
+
+def _cells(line: str) -> list[str]:
+    try:
+        cells = next(csv.reader([line], delimiter=delimiter_of(line)), [])
+    except csv.Error:  # a cell beyond the library's limit of 128 KiB
+        return []
+    return cells if len(cells) <= _MAX_COLUMNS else []
 
 
 def read_csv(text: str) -> Imported:
@@ -29,6 +41,8 @@ def read_csv(text: str) -> Imported:
     text = text.removeprefix("\ufeff")
     first = next((line for line in text.splitlines() if line.strip()), "")
     if not has_header(text):
+        if any(is_address(without_mask(cell.strip())) for cell in _cells(first)):
+            return read_lines(text)  # the first row is a machine already
         collector.problem(1, "the first line names no columns", "begin with a line like name,address,role,user,port")
         return collector.finish()
     reader = csv.reader(io.StringIO(text), delimiter=delimiter_of(first), skipinitialspace=True, strict=True)
@@ -50,11 +64,13 @@ def read_csv(text: str) -> Imported:
 
 def _columns(names: list[str]) -> list[str]:
     """The field of each column; empty for those that are not used, a second one of the same field for example."""
-    seen: list[str] = []
+    columns: list[str] = []
+    taken = {""}
     for name in names:
-        found = ALIASES.get(simplified(name), "")
-        seen.append("" if found in seen else found)
-    return seen
+        field_name = ALIASES.get(simplified(name), "")
+        columns.append("" if field_name in taken else field_name)
+        taken.add(field_name)
+    return columns
 
 
 def _note_unused(names: list[str], columns: list[str], collector: Collector) -> None:

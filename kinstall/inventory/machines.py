@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kinstall.answers.rules import formats
+from kinstall.cluster.subnets import is_address, is_ipv4, parse_address, parse_interface
 from kinstall.findings import Problem
 from kinstall.inventory.columns import SETTERS, Machine, as_row, is_secret
 
@@ -82,18 +83,22 @@ class Collector:
     def finish(self) -> Imported:
         """The rows, with all notices and problems."""
         taken: dict[str, Machine] = {}
-        at: dict[str, Machine] = {}
+        at: dict[tuple[str, int, str], Machine] = {}
+        hosts: dict[str, Machine] = {}
         rows = []
         for machine in self.machines[:MAX_MACHINES]:
             if not self._located(machine):
                 continue
-            other = at.setdefault(machine.address, machine)
+            # Several machines may share an address behind port forwarding, or behind different jump hosts.
+            other = at.setdefault((machine.address, machine.port or 22, machine.proxy_jump), machine)
             if other is not machine:
                 duplicate = f"{machine.name or machine.address} in line {machine.line}"
                 self.note(f"{duplicate} has the address of {other.name}, {machine.address}: left out")
                 continue
             machine.name = self._named(machine, taken)
             taken[machine.name] = machine
+            if hosts.setdefault(machine.address, machine) is not machine and not machine.node_ip:
+                self.among("logins at the address of another machine: {}; write their nodeIP", machine.name)
             rows.append(as_row(machine))
         if len(self.machines) > MAX_MACHINES:
             self.problem(0, f"more than {MAX_MACHINES} machines", "import part of the list")
@@ -108,8 +113,12 @@ class Collector:
         if not machine.address:
             self.problem(machine.line, "neither a name nor an address", "write both: w1 192.0.2.11")
             return False
-        if machine.address == machine.name and _ADDRESS_LIKE.fullmatch(machine.name):
+        if machine.address == machine.name and (_ADDRESS_LIKE.fullmatch(machine.name) or ":" in machine.name):
             machine.name = ""
+        machine.address = without_mask(machine.address)
+        if is_ipv6(machine.address):
+            self.problem(machine.line, "an IPv6 address", "write the machine's IPv4 address: IPv6 is not supported yet")
+            return False
         if _ADDRESS_LIKE.fullmatch(machine.address):
             wrong = formats.node_address(machine.address)
             if wrong:
@@ -136,6 +145,23 @@ class Collector:
         if name != wanted:
             self.note(f"{wanted} is not a valid name; it became {name}")
         return name
+
+
+def is_ipv6(text: str) -> bool:
+    """Whether a text is an IPv6 address, in brackets or with a zone perhaps."""
+    text = text.removeprefix("[").removesuffix("]").partition("%")[0]
+    return is_address(text) and not is_ipv4(parse_address(text))
+
+
+def without_mask(text: str) -> str:
+    """`192.0.2.11` of `192.0.2.11/24`, as tables of addresses have it; a whole range stays as it is."""
+    try:
+        interface = parse_interface(text)
+    except ValueError:
+        return text
+    if is_ipv4(interface) and (interface.ip != interface.network.network_address or interface.network.prefixlen == 32):
+        return str(interface.ip)
+    return text
 
 
 def shown(name: str) -> str:

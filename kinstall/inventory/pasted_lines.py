@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 from kinstall.cluster.subnets import is_ipv4, parse_address
 from kinstall.inventory.columns import ALIASES, Machine, is_secret, role_of, simplified
-from kinstall.inventory.machines import MAX_MACHINES, Collector, Imported, shown
+from kinstall.inventory.machines import MAX_MACHINES, Collector, Imported, is_ipv6, shown
 
 _LOGIN = re.compile(r"(?:ssh://)?(?P<user>[^@]*)@(?P<host>[^@:]*)(?::(?P<port>[^:@]*))?")
 _WITH_PORT = re.compile(r"(?:ssh://)?(?P<host>[^:@/]+):(?P<port>[0-9]+)")
 # Options of ssh(1) that take a value; all others stand alone.
-_SSH_WITH_VALUE = frozenset("BbcDEeFIiJLlmOoPpQRSWw")
+SSH_WITH_VALUE = frozenset("BbcDEeFIiJLlmOoPpQRSWw")
 _SSH_FIELDS = {"p": "port", "l": "user", "i": "identityFile", "J": "proxyJump"}
 _SSH_OPTIONS = {"port": "port", "user": "user", "identityfile": "identityFile", "proxyjump": "proxyJump"}
 
@@ -38,6 +38,7 @@ def _line(words: list[str], line: int, collector: Collector) -> None:
     machine = Machine(line=line)
     problems = len(collector.problems)
     words = _without_sshpass(words, collector)
+    further: list[str] = []
     if words[0].rpartition("/")[2] == "ssh" and len(words) > 1:
         _ssh(words[1:], machine, collector)
     else:
@@ -45,19 +46,22 @@ def _line(words: list[str], line: int, collector: Collector) -> None:
         if any(_is_not_a_machine(part) for part in parts[:1]):
             collector.among("left out, because kinstall needs IPv4 addresses of machines: {}", parts[0])
             return
-        for part in parts:
+        further = [part for part in parts if is_ipv6(part)]
+        for part in (part for part in parts if part not in further):
             _word(part, machine, collector)
+    if further and not machine.address:
+        machine.address = further[0]
     if len(collector.problems) == problems:
         collector.machines.append(machine)
 
 
 def _split(words: list[str]) -> Iterator[str]:
-    """Commas and semicolons separate words as blanks do, but not inside key=value."""
+    """Commas, semicolons and bars separate words as blanks do, but not inside key=value."""
     for word in words:
         if "=" in word:
-            yield word.strip(",;")
+            yield word.strip(",;|")
         else:
-            yield from filter(None, re.split(r"[,;]", word))
+            yield from filter(None, re.split(r"[,;|]", word))
 
 
 def _is_not_a_machine(word: str) -> bool:
@@ -79,6 +83,8 @@ def _word(word: str, machine: Machine, collector: Collector) -> None:
     elif match := _WITH_PORT.fullmatch(word):
         _host(match["host"], machine, collector)
         collector.put(machine, "port", match["port"], line)
+    elif is_ipv6(word.rpartition("@")[2]):
+        machine.address = machine.address or word.rpartition("@")[2]
     elif "@" in word:
         # Never repeated: what has more than one @ or : may hold a password.
         collector.problem(line, "a login that is not user@host:port", "write user@host:port, without a password")
@@ -90,7 +96,7 @@ def _word(word: str, machine: Machine, collector: Collector) -> None:
 
 def _host(word: str, machine: Machine, collector: Collector) -> None:
     """A word that is an address, the name, or one of the further names that /etc/hosts gives."""
-    if re.fullmatch(r"[0-9]+(\.[0-9]+)+", word):
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)+(/[0-9]+)?", word):
         if machine.address and machine.address != word:
             collector.problem(machine.line, f"two addresses: {machine.address} and {word}", "write one line for each")
         machine.address = machine.address or word
@@ -146,7 +152,7 @@ def _ssh(words: list[str], machine: Machine, collector: Collector) -> None:
             return
         # `-tp2222` is -t and -p 2222.
         for index, letter in enumerate(word[1:], start=1):
-            if letter not in _SSH_WITH_VALUE:
+            if letter not in SSH_WITH_VALUE:
                 continue
             _ssh_option(letter, word[index + 1 :] or next(rest, ""), machine, collector)
             break

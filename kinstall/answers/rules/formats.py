@@ -85,8 +85,6 @@ def node_address(text: str) -> Complaint | None:
             f"{text} is in the {name} range",
             "write the address under which the other nodes reach this one",
         )
-    if text.endswith(".0"):
-        return f"{text} is the address of a network", "write the machine's own address"
     return None
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from kinstall.inventory import Imported, read_ansible_ini, read_ansible_yaml, read_ssh_config
 
 
@@ -220,6 +222,72 @@ def test_what_is_not_followed_is_told() -> None:
     text = "\n".join(found.notices)
     for words in ("Include in line 1", "ProxyJump in line 4", "ProxyCommand", "Match in line 8"):
         assert words in text
+
+
+def test_of_several_keys_the_hosts_own_goes_first() -> None:
+    """ssh tries all that apply, in the order of the file; answers hold one, which is that of the host's own lines."""
+    found = read_ssh_config(
+        "Host *\n IdentityFile none\n IdentityFile ~/.ssh/all\n"
+        "Host w1\n HostName 10.1.0.1\n IdentityFile %d/.ssh/%n\n IdentityFile ~/.ssh/late\n"
+        "Host w2\n HostName 10.1.0.2\n IdentityFile /%C\n"
+    )
+    assert {name: row["ssh"]["identityFile"] for name, row in by_name(found).items()} == {
+        "w1": "~/.ssh/w1",
+        "w2": "~/.ssh/all",
+    }
+    text = "\n".join(found.notices)
+    assert "ssh tries several keys, and kinstall one: the first was taken for w1" in text
+    assert "identityfile in line 10 contains a %" in text
+
+
+@pytest.mark.parametrize(
+    ("option", "jump"),
+    [
+        ("ProxyCommand ssh -W %h:%p adm@10.9.0.1", "adm@10.9.0.1"),
+        ("ProxyCommand exec /usr/bin/ssh -q -p 2222 -l adm -W [%h]:%p 10.9.0.1", "adm@10.9.0.1:2222"),
+        ("ProxyCommand ssh -qW '%h:%p' bastion", "boss@192.0.2.9:2200"),
+        ("ProxyCommand=ssh bastion nc -w 5 %h %p", "boss@192.0.2.9:2200"),
+        ("ProxyJump none\n ProxyCommand ssh -W %h:%p adm@10.9.0.1", None),
+        ("ProxyCommand none\n ProxyJump adm@10.9.0.1", None),
+        ("ProxyCommand ssh -W other:22 adm@10.9.0.1", None),
+        ("ProxyCommand nc 'open", None),
+    ],
+)
+def test_a_command_that_is_a_jump_is_one(option: str, jump: str | None) -> None:
+    """`ssh -W` and `ssh … nc` are what ProxyJump was made for; of ProxyJump and ProxyCommand the first counts."""
+    found = read_ssh_config(
+        f"Host bastion\n HostName 192.0.2.9\n Port 2200\n User boss\nHost w1\n HostName 10.1.0.1\n {option}\n"
+    )
+    assert by_name(found)["w1"].get("ssh", {}).get("proxyJump") == jump
+
+
+def test_hosts_behind_one_address_are_told_apart_by_their_port() -> None:
+    """The same HostName with another Port is another machine; with the same Port it is another name of it."""
+    found = read_ssh_config("Host a\n HostName 10.1.0.1\n Port 2201\nHost b b2\n HostName 10.1.0.1\n Port 2202\n")
+    assert {row["name"]: row["ssh"]["port"] for row in found.nodes} == {"a": 2201, "b": 2202}
+    assert "Host b2 is another name of b: left out" in found.notices
+
+
+def test_keywords_with_digits_are_keywords() -> None:
+    """ForwardX11, GSSAPIKeyExchange, PKCS11Provider: not used, and no mistake."""
+    found = read_ssh_config("Host w1\n ForwardX11 no\n PKCS11Provider /x\n HostName 10.1.0.1\n")
+    assert by_name(found)["w1"]["address"] == "10.1.0.1"
+
+
+def test_ipv6_hosts_are_named() -> None:
+    """Their line says that an IPv4 address is needed."""
+    found = read_ssh_config("Host w1\n HostName 2001:db8::1\nHost w2\n HostName 10.1.0.2\n")
+    assert [row["name"] for row in found.nodes] == ["w2"]
+    (problem,) = found.problems
+    assert problem.line == 1
+    assert "IPv6 is not supported yet" in str(problem)
+
+
+def test_a_jump_host_without_a_user_is_named() -> None:
+    """ssh goes there as the local user, kinstall as on the node: the operator has to know."""
+    found = read_ssh_config("Host w1\n HostName 10.1.0.1\n User adm\n ProxyJump 10.9.0.1\n")
+    assert by_name(found)["w1"]["ssh"] == {"user": "adm", "proxyJump": "10.9.0.1"}
+    assert any("no user for the jump host of w1" in notice for notice in found.notices)
 
 
 def test_a_line_that_is_no_option_names_itself() -> None:

@@ -145,13 +145,18 @@ def test_formats_are_told_apart(text: str, filename: str, expected: str) -> None
         "[" * 20_000,
         "x[1:999999999]" * 50 + "\n",
         "Host a*\n" * 30_000,
+        "Host" + " " * 40_000 + "a\n",
+        "Host a\n User" + " =" * 40_000 + "\n",
+        "w1 " + "\t" * 100_000 + "=\n",
+        "w1 " + "'" * 99_999 + "\n",
+        '{"a":' * 20_000,
         "[a]\n" * 30_000,
         "\x00\ud800\u2028\n",
         "a: &a [x,x]\nb: &b [*a,*a]\nc: &c [*b,*b]\nd: [*c,*c,*c]\n",
         "[a:children]\nb\n[b:children]\na\n[a]\nw1 ansible_host=10.1.0.1\n",
         "".join(f"[g{n}:children]\ng{n + 1}\n" for n in reversed(range(2000))) + "[g2000]\nw1\n",
     ],
-    ids=range(10),
+    ids=range(15),
 )
 def test_hostile_text_ends(format_: str, text: str) -> None:
     """Whatever is pasted, a result comes: detecting and reading neither raise nor run away."""

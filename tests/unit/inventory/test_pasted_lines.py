@@ -20,6 +20,13 @@ def row(found: Imported) -> dict[str, Any]:
         ("w1 10.1.0.1", {"name": "w1", "address": "10.1.0.1"}),
         ("10.1.0.1 w1", {"name": "w1", "address": "10.1.0.1"}),
         ("10.1.0.1", {"name": "node-10-1-0-1", "address": "10.1.0.1"}),
+        ("w1 10.1.0.1/24", {"name": "w1", "address": "10.1.0.1"}),
+        ("10.1.0.1/16 w1", {"name": "w1", "address": "10.1.0.1"}),
+        ("w1 172.16.7.0", {"name": "w1", "address": "172.16.7.0"}),
+        ("| w1 | 10.1.0.1 |", {"name": "w1", "address": "10.1.0.1"}),
+        ("w1 10.1.0.1 2001:db8::1", {"name": "w1", "address": "10.1.0.1"}),
+        ("w1 10.1.0.1 group=web", {"name": "w1", "address": "10.1.0.1"}),
+        ("w1 10.1.0.1 roles=etcd,controlplane", {"name": "w1", "address": "10.1.0.1", "role": "control-plane"}),
         ("  w1\t10.1.0.1   # rack 4", {"name": "w1", "address": "10.1.0.1"}),
         ("w1, 10.1.0.1; worker", {"name": "w1", "address": "10.1.0.1"}),
         ("10.1.0.1 w1 w1.example.org", {"name": "w1", "address": "10.1.0.1"}),
@@ -63,6 +70,9 @@ def test_a_line_gives_a_row(line: str, expected: dict[str, Any]) -> None:
         ("ssh -p 22", "without a host"),
         ("169.254.1.1", "link-local"),
         ("10.1.0.0/24", "range"),
+        ("w1 2001:db8::1", "IPv4 address: IPv6 is not supported yet"),
+        ("root@2001:db8::1", "IPv4 address: IPv6 is not supported yet"),
+        ("ssh -p 2222 root@fe80::1%eth0", "IPv4 address: IPv6 is not supported yet"),
     ],
 )
 def test_a_line_with_a_mistake_names_its_number(line: str, words: str) -> None:
@@ -122,14 +132,48 @@ def test_a_table_with_any_separator(between: str) -> None:
     assert (found.problems, found.has_roles) == ((), False)
 
 
+@pytest.mark.parametrize("column", ["server_ip", "Primary IP", "primary_ip4", "Management IP", "IP Address"])
+def test_a_column_of_addresses_may_have_masks(column: str) -> None:
+    """Tables of NetBox and others give an address with the mask of its subnet."""
+    found = read_csv(f"Name,{column}\nw1,10.1.0.1/24\nw2,10.1.0.2/32\n")
+    assert [row["address"] for row in found.nodes] == ["10.1.0.1", "10.1.0.2"]
+    assert found.problems == ()
+
+
+def test_a_table_without_column_names() -> None:
+    """Its first row is a machine already: the cells are read as words of a line; a password is never kept."""
+    found = read_csv("w1,10.1.0.1,worker\ncp1,10.1.0.2/24,master,hunter2\n")
+    assert [(row["name"], row["address"], row["role"]) for row in found.nodes] == [
+        ("w1", "10.1.0.1", "worker"),
+        ("cp1", "10.1.0.2", "control-plane"),
+    ]
+    assert "hunter2" not in repr(found)
+
+
+def test_a_group_that_is_no_role_costs_no_row() -> None:
+    """A column `group` says a role where it can; the column `role` wins over it."""
+    found = read_csv("name,ip,group,role\na,10.1.0.1,masters,\nb,10.1.0.2,webshop,\nc,10.1.0.3,masters,worker\n")
+    assert [row["role"] for row in found.nodes] == ["control-plane", "worker", "worker"]
+    assert found.problems == ()
+
+
+def test_machines_behind_one_address_are_told_apart_by_their_port() -> None:
+    """Port forwarding: both are kept, and the second is named, whose nodeIP is needed. The same login twice is one."""
+    found = read_lines("a 10.1.0.1 @:2201\nb 10.1.0.1 @:2202\nc 10.1.0.1 @:2202\n")
+    assert [row["name"] for row in found.nodes] == ["a", "b"]
+    text = "\n".join(found.notices)
+    assert "logins at the address of another machine: b; write their nodeIP" in text
+    assert "c in line 3 has the address of b, 10.1.0.1: left out" in text
+
+
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("w1,10.1.0.1\n", 1, "names no columns"),
+        ("w1,somewhere\n", 1, "names no columns"),
         ("name,ip\nw1,10.1.0.1,x\n", 2, "3 cells under 2 columns"),
         ("name,ip,role\n\nw1,10.1.0.1,boss\n", 3, "not a role"),
         ('name,ip\n"w1,10.1.0.1\n', 2, "quote"),
-        ("name,ip\n,\n ,10.1.0.1/24\n", 3, "range"),
+        ("name,ip\n,\n ,10.1.0.0/24\n", 3, "range"),
     ],
 )
 def test_a_row_with_a_mistake_names_its_line(text: str, line: int, words: str) -> None:
