@@ -144,7 +144,7 @@ class RealServices:
         content = state.read(state.admin_conf)
         if content is None:
             raise UsageError(f"there is no {state.admin_conf} yet", "Install makes it")
-        return merge_into(Path("~/.kube/config"), content)
+        return merge_into(None, content)
 
     def _folder(self, spec: ClusterSpec) -> StateFolder:
         from kinstall.state.folder import StateFolder

@@ -1,4 +1,4 @@
-"""`kinstall kubeconfig`: where a cluster's kubeconfig is, and merging it into ~/.kube/config on request."""
+"""`kinstall kubeconfig`: where a cluster's kubeconfig is, and merging it into the operator's on request."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def kubeconfig(chosen: argparse.Namespace) -> int:
     if not chosen.merge:
         print(f"export KUBECONFIG={quote(str(state.admin_conf))}")
         return 0
-    written = merge_into(Path(chosen.file), content)
+    written = merge_into(Path(chosen.file) if chosen.file else None, content)
     done = "merged into" if written.changed else "already in"
     print(f"{done} {written.path}, as context {written.context}")
     if written.backup:

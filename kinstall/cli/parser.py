@@ -158,8 +158,8 @@ def _kubeconfig(commands: Any) -> None:
     about = "print the path of the cluster's kubeconfig, or merge it into yours"
     made = _with_answers(_command(commands, "kubeconfig", about, "kinstall kubeconfig demo.yaml --merge"))
     made.add_argument("--state", metavar="DIR", help=_STATE)
-    made.add_argument("--merge", action="store_true", help="add its context to ~/.kube/config")
-    made.add_argument("--file", metavar="FILE", default="~/.kube/config", help="merge into this file instead")
+    made.add_argument("--merge", action="store_true", help="add its context to yours")
+    made.add_argument("--file", metavar="FILE", help="merge into this file (default: $KUBECONFIG, else ~/.kube/config)")
 
 
 # What several commands have

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -111,12 +112,141 @@ def test_a_file_is_replaced_whole_with_a_backup(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["config", "real", written.backup.name])
 
 
+SPELLINGS = (
+    *("08", "09", "1e3", "685e28", "1.5e3", "0o17", "0X1f", "y", "Y", "n", "N", "yes", "null", "~", "1:30", "0x1F"),
+    *("2024-01-01", ".5", "1_000", "=", "<<", "on", "", "-", "é", "a: b", "a #b", "'", '\\"'),
+)
+THEIRS = "\n".join(
+    [
+        "# mine, do not touch",
+        "kind: Config",
+        "apiVersion: v1   # as kubectl writes it",
+        "preferences: {}",
+        "contexts:",
+        *(
+            f'  - name: "{each}"  # number {number}\n    context: {{cluster: "{each}", namespace: "{each}", user: sso}}'
+            for number, each in enumerate(SPELLINGS)
+        ),
+        "",
+        "# the clusters come last",
+        'current-context: "685e28"',
+        "users:",
+        "- name: sso",
+        "  user:",
+        "    exec: {command: login, env: [{name: EXPIRY, value: 2024-01-01T10:00:00Z}]}",
+        "    token: !!str 1e3",
+        "    text: |",
+        "      several",
+        "      lines",
+        "",
+        "clusters:",
+        *(f'- {{name: "{each}", cluster: {{server: "https://{number}"}}}}' for number, each in enumerate(SPELLINGS)),
+        "...",
+        "",
+    ]
+)
+
+
+def test_a_merge_only_adds_lines(tmp_path: Path) -> None:
+    """Whatever YAML 1.1 or 1.2 could take for another type, comments, order, blank lines: every line is still there as
+    it was, in the same order, and the lines in between are the three new entries."""
+    path = tmp_path / "config"
+    path.write_text(THEIRS)
+    written = merge_into(path, yaml.safe_dump(conf()).encode())
+    left = iter(path.read_text().splitlines())
+    added = []
+    for line in THEIRS.splitlines():
+        while (found := next(left)) != line:
+            added.append(found)
+    assert list(left) == []
+    assert [line.strip() for line in added if "name:" in line] == [
+        '- name: "kubernetes-admin@demo"',
+        '- name: "kubernetes-admin"',
+        '- name: "demo"',
+    ]
+    assert len(added) == 12 and not written.current
+    assert resolved(yaml.safe_load(path.read_text()), written.context) == resolved(conf(), "kubernetes-admin@demo")
+    again = merge_into(path, yaml.safe_dump(conf(key="bmV3", server="moved")).encode())
+    assert again.changed and again.context == written.context
+    data = yaml.safe_load(path.read_text())
+    assert resolved(data, again.context) == resolved(conf(key="bmV3", server="moved"), "kubernetes-admin@demo")
+    assert data["users"][0] == yaml.safe_load(THEIRS)["users"][0]
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        "",
+        "# nothing yet\n",
+        '---\napiVersion: v1\nkind: Config\nclusters: []\ncontexts:\nusers: null\ncurrent-context: ""\n',
+        '{"apiVersion": "v1", "clusters": [{"name": "x", "cluster": {"server": "https://x"}}], "users": []}',
+        "{}",
+        "users: [{name: a, user: {token: b}}]  # one line",
+        "clusters:\n- cluster: &one {server: https://x}\n  name: x\n- cluster: *one\n  name: y",
+        "users:\r\n- name: a\r\n  user: {token: b}\r\n",
+        "\ufeffkind: Config\n",
+    ],
+)
+def test_every_form_of_a_kubeconfig(tmp_path: Path, theirs: str) -> None:
+    """Empty, JSON, one line, aliases, no last line end, Windows' line ends: entries are added, the rest is there."""
+    path = tmp_path / "config"
+    path.write_bytes(theirs.encode())
+    written = merge_into(path, yaml.safe_dump(conf()).encode())
+    data, before = yaml.safe_load(path.read_bytes()), yaml.safe_load(theirs) or {}
+    assert resolved(data, written.context) == resolved(conf(), "kubernetes-admin@demo")
+    for key in ("clusters", "users", "contexts"):
+        assert data[key][:-1] == (before.get(key) or [])
+    assert written.current and data["current-context"] == written.context
+    assert not merge_into(path, yaml.safe_dump(conf()).encode()).changed
+
+
+def test_an_entry_behind_an_alias_is_not_changed(tmp_path: Path) -> None:
+    """What stands for several entries cannot be brought up to date in place: a message, and the file as it was."""
+    ours = conf()
+    theirs = (
+        f"common: &user {json.dumps(ours['users'][0]['user'])}\nclusters: {json.dumps(ours['clusters'])}\n"
+        f"contexts: {json.dumps(ours['contexts'])}\nusers: [{{name: kubernetes-admin, user: *user}}]\n"
+    )
+    path = tmp_path / "config"
+    path.write_text(theirs)
+    with pytest.raises(UsageError, match="cannot be changed in place"):
+        merge_into(path, yaml.safe_dump(conf(key="bmV3")).encode())
+    assert path.read_text() == theirs
+
+
+def test_kubectls_rule_for_several_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """$KUBECONFIG names several: the first that exists is written, else the last; names of all of them are taken; a
+    cluster that one of them has already is brought up to date there, and --file goes before all."""
+    files = [tmp_path / name for name in ("one", "two", "three")]
+    monkeypatch.setenv("KUBECONFIG", f"{files[0]}::{files[1]}:{files[0]}:{files[2]}")
+    ours = yaml.safe_dump(conf()).encode()
+    assert merge_into(None, ours).path == files[2]
+    files[2].unlink()
+    files[1].write_text(yaml.safe_dump(conf("other", ca="b3RoZXI=")))
+    files[2].write_text(yaml.safe_dump(conf("demo", ca="dGhpcmQ=")))
+    written = merge_into(None, ours)
+    assert (written.path, written.current) == (files[1], False)
+    assert written.context == "kubernetes-admin@demo-2"
+    files[0].write_text("")
+    again = merge_into(None, yaml.safe_dump(conf(key="bmV3")).encode())
+    assert (again.path, again.context, files[0].read_text()) == (files[1], written.context, "")
+    assert merge_into(tmp_path / "chosen", ours).path == tmp_path / "chosen"
+
+
+def test_without_kubeconfig_it_is_the_usual_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """~/.kube/config, whose folder is made for its owner only."""
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert merge_into(None, yaml.safe_dump(conf()).encode()).path == tmp_path / ".kube" / "config"
+    assert (tmp_path / ".kube").stat().st_mode & 0o777 == 0o700
+
+
 @pytest.mark.parametrize("content", ["[1, 2]", "clusters: 7", "{", "kind: Pod", "contexts: [a]", "users: [{user: 3}]"])
-def test_what_is_no_kubeconfig_is_left_alone(tmp_path: Path, content: str) -> None:
+def test_what_is_not_a_kubeconfig_is_left_alone(tmp_path: Path, content: str) -> None:
     """A sentence, and the file as it was."""
     path = tmp_path / "config"
     path.write_text(content)
-    with pytest.raises(UsageError, match="no kubeconfig"):
+    with pytest.raises(UsageError, match="is not a kubeconfig"):
         merge_into(path, yaml.safe_dump(conf()).encode())
     assert path.read_text() == content and len(list(tmp_path.iterdir())) == 1
 
