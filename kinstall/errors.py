@@ -51,6 +51,16 @@ class PreflightFailed(KinstallError):
         self.findings = tuple(findings)
 
 
+class NewerFormat(KinstallError):
+    """What was kept, on a node or on this machine, was written by a newer kinstall: half of it would be misread."""
+
+    def __init__(self, what: str, kept: object, known: int) -> None:
+        super().__init__(
+            f"{what} is of format {kept}, and this kinstall reads up to format {known}",
+            "use the kinstall that wrote it, or a newer one",
+        )
+
+
 class TransportError(KinstallError):
     """Communication with a node failed. `retryable` says whether trying again can help."""
 

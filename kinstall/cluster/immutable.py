@@ -2,6 +2,9 @@
 
 A node's identity is the content of /var/lib/kinstall/cluster.json: which cluster it belongs to, and the answers that
 others depend on and that cannot change yet. Everything else is an ordinary difference, which a replay applies.
+
+`format` says how that file is to be read; a file without it is of format 1. Whatever changes what a key means raises
+FORMAT, and is written from then on.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ from kinstall.cluster import ClusterSpec, Node
 from kinstall.cluster.releases import numbers
 from kinstall.cluster.subnets import parse_ranges
 from kinstall.findings import Problem
+
+FORMAT = 1
 
 _MOVE = "write the old address; to move a node: reset it there, then write the new address"
 _RESET = "write the recorded value; to change it, reset the cluster and install it again"
@@ -35,6 +40,12 @@ def identity(spec: ClusterSpec, node: Node, ca_fingerprint: str, pod_cidr: str) 
         "serviceSubnet": spec.networking.service_subnet,
         "dnsDomain": spec.networking.dns_domain,
     }
+
+
+def newer_format(recorded: Mapping[str, Any]) -> str:
+    """The format of a cluster.json that only a newer kinstall can read; empty where this one can."""
+    kept = recorded.get("format", FORMAT)
+    return "" if kept == FORMAT else str(kept)
 
 
 def immutable_changes(recorded: Mapping[str, Any], spec: ClusterSpec, node: Node) -> list[Problem]:

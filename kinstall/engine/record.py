@@ -2,6 +2,9 @@
 
 It lives on the node (`/var/lib/kinstall/record`), so any workstation can undo what was done. The order of the lines
 is the order of the changes; an undo walks it backwards.
+
+A line `{"kind":"format","format":N}` says of which format the record is; without one it is of format 1. Whatever
+changes what a line means raises FORMAT, and then that line is written first.
 """
 
 from __future__ import annotations
@@ -10,6 +13,10 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+
+from kinstall.errors import NewerFormat
+
+FORMAT = 1
 
 
 class Kind(StrEnum):
@@ -57,16 +64,30 @@ class Entry:
 
 
 def parse(lines: Iterable[str]) -> tuple[Entry, ...]:
-    """The entries of a record. A last line that a crash cut off is left out: its change never began."""
-    entries = []
-    for line in lines:
-        try:
-            data = json.loads(line)
-            data["kind"], data["was"] = Kind(data["kind"]), Was(data.get("was", Was.ABSENT))
-            entries.append(Entry(**data))
-        except (ValueError, TypeError, KeyError):
-            continue
-    return tuple(entries)
+    """The entries of a record. A line that a crash cut off is left out: its change never began.
+
+    Raises:
+        NewerFormat: a newer kinstall wrote it; to leave out what this one does not know would be to never undo it
+    """
+    return tuple(entry for line in lines if (entry := _entry(line)))
+
+
+def _entry(line: str) -> Entry | None:
+    try:
+        data = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(data, dict):
+        return None
+    if data.get("kind") == "format":
+        if data.get("format") != FORMAT:
+            raise NewerFormat("the node's record", data.get("format"), FORMAT)
+        return None
+    try:
+        known = {**data, "kind": Kind(data["kind"]), "was": Was(data.get("was", Was.ABSENT))}
+        return Entry(**known)
+    except (ValueError, TypeError, KeyError):
+        raise NewerFormat("the node's record", f"later than {FORMAT}", FORMAT) from None
 
 
 def undo_order(entries: Sequence[Entry]) -> tuple[Entry, ...]:

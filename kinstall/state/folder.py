@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kinstall import files
-from kinstall.errors import UsageError
+from kinstall.errors import NewerFormat, UsageError
 
 _LARGEST = 256 << 20
+FORMAT = 1
 _NAME = re.compile(r"[a-z0-9A-Z][a-zA-Z0-9._-]*")
 
 
@@ -75,6 +76,12 @@ class StateFolder:
         return self.path / "nodes.json"
 
     @property
+    def format(self) -> Path:
+        """The number of the folder's format. Not there: format 1; whatever changes what a file in it means raises
+        FORMAT and writes it."""
+        return self.path / "format"
+
+    @property
     def bin(self) -> Path:
         """Folder of programs for the operator (kubectl of the cluster's version)."""
         return self.path / "bin"
@@ -117,10 +124,14 @@ class StateFolder:
 
         Raises:
             UsageError: the folder is not the operator's alone
+            NewerFormat: a newer kinstall made it
         """
         for folder in (self.path, self.pki, self.runs, self.bin):
             if os.path.lexists(folder):
                 _refuse_unless_private(folder)
+        kept = (self.read(self.format) or str(FORMAT).encode()).decode(errors="replace").strip()
+        if kept != str(FORMAT):
+            raise NewerFormat(f"the state folder {self.path}", kept, FORMAT)
         return self
 
     def _check_parents(self) -> None:

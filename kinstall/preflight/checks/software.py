@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kinstall.cluster.immutable import FORMAT, newer_format
 from kinstall.findings import Finding, Severity
 from kinstall.preflight.check import NodeView, check, error, ok, warning
 
@@ -120,6 +121,12 @@ def cluster(view: NodeView) -> Iterator[Finding]:
     if identity is None:
         interrupted = "; an earlier run was interrupted at its start" if view.facts.recorded else ""
         yield ok(f"belongs to no cluster of kinstall yet{interrupted}")
+        return
+    if newer := newer_format(identity):
+        yield error(
+            f"/var/lib/kinstall/cluster.json is of format {newer}, and this kinstall reads up to format {FORMAT}",
+            "use the kinstall that set the node up, or a newer one",
+        )
         return
     name = str(identity.get("cluster", "")) or "of an unreadable /var/lib/kinstall/cluster.json"
     if not view.own:

@@ -1,9 +1,12 @@
 """The node's record: lines, and the order in which they are undone."""
 
+import pytest
+
 from kinstall.engine.diff import Action, Pending, entries_for
 from kinstall.engine.observation import Observation, PathState, UnitState
 from kinstall.engine.record import Entry, Kind, Was, parse, undo_order
 from kinstall.engine.steps import Directory, Download, File, Script, Step, Unit
+from kinstall.errors import NewerFormat
 
 ENTRIES = (
     Entry(Kind.DIRECTORY, "/etc/x", was=Was.KEPT, tree=True, mode="755", owner="root:root"),
@@ -27,10 +30,19 @@ def test_a_line_that_was_cut_off_is_left_out() -> None:
         assert parse([ENTRIES[0].line(), last[:end]]) == ENTRIES[:1], last[:end]
 
 
-def test_a_record_of_a_later_version_does_not_break_this_one() -> None:
-    """A line with an unknown kind or field is left out instead of ending the run."""
-    lines = ['{"kind":"volume","subject":"x"}', '{"kind":"file","subject":"x","later":1}', "[]", ENTRIES[3].line()]
-    assert parse(lines) == ENTRIES[3:]
+@pytest.mark.parametrize(
+    "line",
+    ['{"kind":"volume","subject":"x"}', '{"kind":"file","subject":"x","later":1}', '{"kind":"format","format":2}'],
+)
+def test_a_record_of_a_newer_kinstall_is_refused(line: str) -> None:
+    """An unknown kind, field or format ends the reading: a change that is left out would never be undone."""
+    with pytest.raises(NewerFormat, match="the node's record is of format"):
+        parse([ENTRIES[0].line(), line, ENTRIES[3].line()])
+
+
+def test_lines_that_are_no_entries_are_left_out() -> None:
+    """What a crash cut off, and the line that names this format."""
+    assert parse(["[]", '{"kind":"fi', '{"kind":"format","format":1}', ENTRIES[3].line()]) == ENTRIES[3:]
 
 
 def test_undoing_walks_backwards_and_the_first_word_about_a_thing_counts() -> None:

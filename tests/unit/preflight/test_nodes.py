@@ -159,6 +159,7 @@ CASES: list[tuple[str, Mapping[str, Any], Severity, str]] = [
     ("cluster", {"cluster": {"cluster": "other"}}, ERROR, "belongs to the cluster other"),
     ("cluster", {"cluster": {}}, ERROR, "unreadable"),
     ("cluster", {"cluster": {**OWN, "node": "w9"}}, ERROR, "known to the cluster as w9"),
+    ("cluster", {"cluster": {**OWN, "format": 2}}, ERROR, "is of format 2, and this kinstall reads up to format 1"),
     ("leftovers", {"paths": ("/etc/kubernetes/manifests/etcd.yaml",)}, ERROR, "manifests/etcd.yaml"),
     ("leftovers", {"paths": ("/var/lib/etcd/member",)}, ERROR, "kubeadm reset"),
     ("leftovers", {"links": (*GOOD.links, Link("flannel.1", "", 1450))}, ERROR, "flannel.1"),

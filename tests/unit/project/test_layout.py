@@ -82,6 +82,22 @@ def test_each_library_has_its_home(library: str, prefixes: tuple[str, ...]) -> N
     assert users
 
 
+FOREIGN_WORDS = re.compile(r"(?i:kube|containerd|k8s|crictl|docker|etcd)|\bctr -|\bcri\b")
+
+
+@pytest.mark.parametrize("room", ["kinstall/engine", "kinstall/transport"])
+def test_the_engine_speaks_of_no_cluster(room: str) -> None:
+    """Steps and connections serve any installation: no word of Kubernetes or of a container runtime in them."""
+    files = [path for path in (ROOT / room).rglob("*") if path.suffix in (".py", ".sh")]
+    words = [
+        f"{path.relative_to(ROOT)}:{number}: {match[0]}"
+        for path in files
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        for match in FOREIGN_WORDS.finditer(line)
+    ]
+    assert len(files) > 5 and words == []
+
+
 def test_files_are_read_in_one_sitting() -> None:
     """No source file is longer than 400 lines."""
     lengths = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8").count("\n") for path in sources()}

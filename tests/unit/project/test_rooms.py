@@ -134,3 +134,57 @@ def test_a_circle_is_found() -> None:
     """The search itself: two circles, one of three, and what only hangs on them."""
     graph = {"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": {"e"}, "e": {"d"}, "f": {"a"}}
     assert sorted(circles(graph)) == [["a", "b", "c"], ["d", "e"]]
+
+
+SAME = {
+    "access": "how nodes are logged in to, as data and as rules",
+    "api_server": "the API server, its files and the check of it",
+    "check": "what a check is, before anything is changed and of the running cluster",
+    "cluster": "the cluster as a whole, as data and as rules",
+    "components": "overrides per component, as data and as rules",
+    "connectivity": "which node reaches which port, judged and shown",
+    "coredns": "CoreDNS, its objects and the check of it",
+    "errors": "what can go wrong, in all and on the way over SSH",
+    "exec": "a command run in a place, over SSH and in a pod",
+    "fields": "how a field is declared, and how it is written",
+    "gateway": "the gateway of mode http, its files and its steps",
+    "host": "a node as the engine sees it, real and simulated",
+    "kube_proxy": "kube-proxy, its files and the check of it",
+    "kubeconfig": "the operator's kubeconfig, the command and what it does",
+    "kubectl": "the kubectl call on a node, and the operator's kubectl",
+    "machine": "the machine itself, judged and simulated",
+    "manifest": "objects that are applied, the network's and the checks'",
+    "model": "the data of a room that others only fill or read",
+    "networking": "address ranges, as data and as rules",
+    "nodes": "the machines, as data and as rules",
+    "objects": "Kubernetes objects, written and read",
+    "plan": "the command and what it does",
+    "preflight": "the command and what it does",
+    "program": "the programs that a room runs on nodes",
+    "render": "the command and what it does",
+    "replay": "the command and what it does",
+    "required": "what there has to be, certificates and connections",
+    "reset": "the command and what it does",
+    "results": "what came of what was asked",
+    "routes": "routes to the pods, printed and checked",
+    "run": "a run, made and read back",
+    "schema": "the command and what it prints",
+    "security": "how the API is protected, as data and as rules",
+    "session": "the nodes of one run, real and simulated",
+    "sources": "where artefacts come from, as data and as rules",
+    "store": "files that are kept, the keys' and the simulated hosts'",
+    "trust": "the command and what it does",
+    "verify": "the command and what it does",
+}
+"""Names of modules that several rooms have, because the thing is the same on each floor; and what it is."""
+
+
+def test_one_name_means_one_thing() -> None:
+    """Two rooms have a module of one name only where the table says which one thing it is."""
+    found: dict[str, set[str]] = {}
+    for name in modules():
+        if name.partition(".")[0] in ("kinstall", "assets") and not (ROOT / name.replace(".", "/")).is_dir():
+            found.setdefault(name.rpartition(".")[2], set()).add(room(name))
+    shared = {name for name, places in found.items() if len(places) > 1}
+    assert sorted(shared - set(SAME)) == [], "name them apart, or say in SAME what the one thing is"
+    assert sorted(set(SAME) - shared) == [], "no longer shared"
