@@ -1,5 +1,7 @@
 # Prints what preflight needs to know of a node. Changes nothing, starts few processes (each costs a millisecond or
 # more), and copes with whatever is missing: no line is better than a wrong one. kinstall/facts/parse.py reads the lines.
+# Set before: mark, what the lines between sections begin with. It is made for each run, so that no process name or path
+# of the node can look like one.
 # In braces, so that a shell that reads the program from its standard input has read all of it first.
 {
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin
@@ -68,15 +70,16 @@ for path in /etc/kubernetes/*.conf /etc/kubernetes/manifests/* /etc/kubernetes/p
   [ -e "$path" ] && echo "path $path"
 done
 
-# Proxy settings without the password that their URLs may hold.
+# Proxy settings without the user and password that they may hold, with or without a scheme before them.
+hide="s#=\([\"']*\)\([A-Za-z][A-Za-z0-9+.-]*://\)*.*@#=\1\2***@#"
 for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
   eval "value=\${$name-}"
   [ -n "$value" ] && echo "proxy $name=$value"
-done | sed 's#//[^/]*@#//***@#'
-sed -n '/[Pp][Rr][Oo][Xx][Yy]=/{s#//[^/]*@#//***@#;s/^\(export \)*/proxy /;p;}' /etc/environment
+done | sed "$hide"
+sed -n "/[Pp][Rr][Oo][Xx][Yy]=/{$hide;s/^\(export \)*/proxy /;p;}" /etc/environment
 
 # One process reads all small files; each of its lines is PATH:LINE.
-echo '== files'
+echo "$mark files"
 grep -s '' /etc/machine-id /proc/sys/kernel/hostname /etc/os-release /proc/1/comm /proc/swaps \
   /sys/devices/system/cpu/online /sys/fs/cgroup/cgroup.controllers /proc/cgroups /etc/resolv.conf \
   /run/systemd/resolve/resolv.conf /sys/class/dmi/id/product_uuid \
@@ -84,21 +87,21 @@ grep -s '' /etc/machine-id /proc/sys/kernel/hostname /etc/os-release /proc/1/com
   /sys/module/apparmor/parameters/enabled /etc/ufw/ufw.conf /var/lib/kinstall/cluster.json
 grep -s '^MemTotal' /proc/meminfo /dev/null
 
-echo '== mounts'
+echo "$mark mounts"
 grep -E '^[^ ]+ (/|/(etc|var|usr|opt|run|tmp)(/(lib|local|cni|kubernetes)(/(bin|containerd|kubelet|etcd|kinstall))?)?|/proc/sys|/sys/fs/cgroup(/[^/ ]*)?) ' /proc/mounts
-echo '== space'
+echo "$mark space"
 df -Pk / /etc /run /var/lib /var/lib/containerd /var/lib/kubelet /var/lib/etcd /usr/local/bin /opt /opt/cni/bin
 # Links are asked for by netlink: in a container /sys may show those of another network namespace.
-echo '== links'
-ip -o link show
-echo '== addresses'
-ip -o -4 addr show
-echo '== routes'
-ip -4 route show table all
-echo '== listening'
-ss -ltnup || grep -sE '^ *[0-9]+: [0-9A-F]+:[0-9A-F]+ [0-9A-F]+:0000 (0A|07) ' \
-  /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6
-echo '== units'
+echo "$mark links"
+ip -o link show | head -n 5000
+echo "$mark addresses"
+ip -o -4 addr show | head -n 5000
+echo "$mark routes"
+ip -4 route show table all | head -n 10000
+echo "$mark listening"
+{ ss -ltnup || grep -sE '^ *[0-9]+: [0-9A-F]+:[0-9A-F]+ [0-9A-F]+:0000 (0A|07) ' \
+  /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6; } | head -n 10000
+echo "$mark units"
 systemctl show --no-pager -p Id -p LoadState -p ActiveState -p UnitFileState -p FragmentPath -p DropInPaths \
   kubelet.service kube-proxy.service containerd.service docker.service crio.service cri-docker.service etcd.service \
   k3s.service k3s-agent.service rke2-server.service rke2-agent.service snap.microk8s.daemon-kubelite.service \
@@ -106,7 +109,7 @@ systemctl show --no-pager -p Id -p LoadState -p ActiveState -p UnitFileState -p 
   systemd-timesyncd.service chrony.service chronyd.service ntp.service ntpd.service ntpsec.service
 
 # Listing chains must not load a module that is not there yet.
-echo '== chains'
+echo "$mark chains"
 case $nf_tables in
   loadable | blocked | missing) ;;
   *) chains=$(nft list chains) && echo usable && printf '%s\n' "$chains" |
@@ -115,5 +118,5 @@ esac
 if grep -qs filter /proc/net/ip_tables_names; then
   { iptables-legacy -S || iptables -S; } | grep -E '^-P (INPUT|FORWARD)|^-N (KUBE|DOCKER)' | head -n 100
 fi
-echo '== end'
+echo "$mark end"
 } </dev/null 2>/dev/null

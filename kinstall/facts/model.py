@@ -126,7 +126,7 @@ class NodeFacts:
     @property
     def kernel_version(self) -> tuple[int, int]:
         """(6, 1) of `6.1.0-18-amd64`; (0, 0) where it cannot be read."""
-        found = re.match(r"(\d+)\.(\d+)", self.kernel)
+        found = re.match(r"(\d{1,9})\.(\d{1,9})", self.kernel)
         return (int(found[1]), int(found[2])) if found else (0, 0)
 
     @property

@@ -34,19 +34,31 @@ class UnreadableFacts(KinstallError):
     exit_code = EXIT_PREFLIGHT
 
 
+MOST_BYTES, MOST_LINES, SECONDS = 4 << 20, 50_000, 120.0
+"""A thousand pods' links and routes are a tenth of it."""
+
+
+def facts_program(token: str) -> str:
+    """The sh program to run as root; it reads nothing from its standard input. `token`: [0-9a-f]+, new for each run."""
+    return f"mark='{_mark(token)}'\n{_program()}"
+
+
 @cache
-def facts_program() -> str:
-    """The sh program to run as root; it reads nothing from its standard input."""
+def _program() -> str:
     return files("kinstall.facts").joinpath("facts.sh").read_text(encoding="utf-8")
 
 
-def parse(lines: Iterable[str]) -> NodeFacts:
-    """The facts out of the program's output lines; what came before its first line is skipped.
+def _mark(token: str) -> str:
+    return f"== {token}" if token else "=="
+
+
+def parse(lines: Iterable[str], token: str = "") -> NodeFacts:
+    """The facts out of the program's output lines; what came before its first line is skipped. `token`: the program's.
 
     Raises:
         UnreadableFacts: the first or the last line is missing.
     """
-    printed, complete = sections(lines)
+    printed, complete = sections(lines, _mark(token))
     if not complete:
         raise UnreadableFacts(
             "the node did not answer the question for its facts completely",
@@ -87,7 +99,7 @@ def parse(lines: Iterable[str]) -> NodeFacts:
         memory=int(number(match(r"(\d+) kB", first(small, "/proc/meminfo")))) // 1024,
         swaps=tuple(line.split()[0] for line in small.get("/proc/swaps", [])[1:] if line.split()),
         tools=frozenset(one("tools").split()),
-        nft_version=tuple(int(part) for part in re.findall(r"\d+", match(r"v([\d.]+)", one("nft")))),
+        nft_version=tuple(int(part) for part in re.findall(r"\d{1,9}", match(r"v([\d.]+)", one("nft")))),
         nft_usable="usable" in section("chains"),
         modules=dict(pair(text) for text in plain.get("module", [])),
         module_tree=one("modules") or "none",
@@ -113,7 +125,7 @@ def parse(lines: Iterable[str]) -> NodeFacts:
     )
 
 
-def sections(lines: Iterable[str]) -> tuple[dict[str, list[str]], bool]:
+def sections(lines: Iterable[str], mark: str = "==") -> tuple[dict[str, list[str]], bool]:
     """(section → its lines, whether first and last line were there); plain lines are in the section without a name."""
     found: dict[str, list[str]] = {}
     current: list[str] | None = None
@@ -121,10 +133,10 @@ def sections(lines: Iterable[str]) -> tuple[dict[str, list[str]], bool]:
         if current is None:
             if line == "kinstall-facts 1":
                 current = found.setdefault("", [])
-        elif line == "== end":
+        elif line == f"{mark} end":
             return found, True
-        elif line.startswith("== "):
-            current = found.setdefault(line[3:], [])
+        elif line.startswith(f"{mark} "):
+            current = found.setdefault(line[len(mark) + 1 :], [])
         else:
             current.append(line)
     return found, False
@@ -151,7 +163,7 @@ def assignment(text: str) -> tuple[str, str]:
 
 def number(text: str, default: float = 0.0) -> float:
     """Leading digits only: a date without nanoseconds prints `1700000000.N`."""
-    found = re.match(r"\d+(\.\d+)?", text)
+    found = re.match(r"\d{1,15}(\.\d+)?", text)
     return float(found[0]) if found else default
 
 
@@ -178,9 +190,8 @@ def cpus(online: str) -> int:
     """`0-3,6` are five."""
     count = 0
     for part in filter(None, online.split(",")):
-        low, _, high = part.partition("-")
-        if low.isdigit() and (high or low).isdigit():
-            count += int(high or low) - int(low) + 1
+        if span := re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", part, re.ASCII):
+            count += int(span[2] or span[1]) - int(span[1]) + 1
     return count
 
 
@@ -201,7 +212,7 @@ def sysctls(states: Iterable[str], mounts_lines: Iterable[str]) -> dict[str, boo
 def links(lines: Iterable[str]) -> Iterator[Link]:
     for line in lines:
         if found := re.match(r"\d+: ([^:@\s]+)(?:@\S+)?:", line):
-            mac = match(r"link/\S+ ([0-9a-f:]{17})", line)
+            mac = match(r"link/\w{1,32} ([0-9a-f:]{17})", line)
             yield Link(found[1], mac, int(number(match(r" mtu (\d+)", line))))
 
 
@@ -231,19 +242,19 @@ def routes(lines: Iterable[str]) -> Iterator[Route]:
 
 
 def listeners(lines: Iterable[str]) -> Iterator[Listener]:
-    """Rows of `ss -ltnup`, or PATH:ROW of /proc/net/{tcp,udp}."""
+    """Rows of `ss -ltnup`, or PATH:ROW of /proc/net/{tcp,udp}.
+
+    A process may have line breaks in its name, of which the kernel keeps 15 bytes: too few for a row of its own.
+    """
     for line in lines:
-        if line.startswith("/proc/net/"):
-            path, _, row = line.partition(":")
-            address, _, port = row.split()[1].rpartition(":")
-            yield Listener(path.removeprefix("/proc/net/")[:3], _proc_address(address), int(port, 16))
-            continue
-        words = line.split()
-        if len(words) < 6 or words[0] not in ("tcp", "udp"):
-            continue
-        address, _, port = words[4].rpartition(":")
-        if port.isdigit():
-            yield Listener(words[0], address.strip("[]"), int(port), match(r'users:\(\("([^"]+)"', line))
+        if row := _PROC_ROW.match(line):
+            yield Listener(row[1], _proc_address(row[2]), int(row[3], 16))
+        elif row := _SS_ROW.match(line):
+            yield Listener(row[1], row[2].strip("[]"), int(row[3]), match(r'users:\(\("([^"]+)"', line))
+
+
+_PROC_ROW = re.compile(r"/proc/net/(tcp|udp)6?: *\d+: ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) ")
+_SS_ROW = re.compile(r"(tcp|udp) +(?:LISTEN|UNCONN) +\d+ +\d+ +(\S+):(\d{1,5}) +\S+", re.ASCII)
 
 
 def _proc_address(text: str) -> str:
@@ -260,11 +271,14 @@ def mounts(lines: Iterable[str]) -> Iterator[Mount]:
 
 
 def spaces(lines: Iterable[str]) -> Iterator[Space]:
-    seen = set()
+    listed = set()
     for words in (line.split() for line in lines):
-        if len(words) >= 6 and words[1].isdigit() and words[3].isdigit() and words[5] not in seen:
-            seen.add(words[5])
+        if len(words) >= 6 and _SIZE.fullmatch(words[1]) and _SIZE.fullmatch(words[3]) and words[5] not in listed:
+            listed.add(words[5])
             yield Space(words[5], int(words[1]) * 1024, int(words[3]) * 1024)
+
+
+_SIZE = re.compile(r"\d{1,18}", re.ASCII)
 
 
 def units(lines: Iterable[str]) -> dict[str, SystemdUnit]:
@@ -294,7 +308,7 @@ def chains(lines: Iterable[str]) -> tuple[frozenset[str], tuple[tuple[str, str],
         elif line.startswith("chain "):
             chain = line.split()[1]
             names.add(chain)
-        elif found := re.search(r"hook (input|forward) .*policy drop", line):
+        elif "policy drop" in line and (found := re.search(r"hook (input|forward) ", line)):
             drops.append((found[1], f"{table}, chain {chain}" if chain else table))
             chain = ""
         elif "hook " in line:
@@ -318,6 +332,6 @@ def cluster(lines: Sequence[str]) -> Mapping[str, Any] | None:
         return None
     try:
         found = json.loads("\n".join(lines))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

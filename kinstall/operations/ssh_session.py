@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,7 +12,7 @@ from kinstall import connectivity, verify
 from kinstall.cluster import ClusterSpec, Node
 from kinstall.connectivity import Connection, Matrix
 from kinstall.engine.host import Host, ShellHost
-from kinstall.facts.parse import facts_program, parse
+from kinstall.facts.parse import MOST_BYTES, MOST_LINES, SECONDS, facts_program, parse
 from kinstall.operations.kubectl import fetch_kubectl
 from kinstall.operations.session import NodeReply
 from kinstall.secrets import Secrets
@@ -20,6 +21,7 @@ from kinstall.sources.download import Depot
 from kinstall.sources.gather import gather
 from kinstall.sources.model import Sources
 from kinstall.state.folder import StateFolder
+from kinstall.transport.budget import Lines
 from kinstall.transport.channel import Channel
 from kinstall.transport.host_keys import HostKeys
 from kinstall.transport.ssh.channel import SshChannel
@@ -65,12 +67,12 @@ class SshSession:
         self.hosts = {name: ShellHost(name, channel, self.depot) for name, channel in self.channels.items()}
 
     def ask_one(self, host: Host) -> NodeReply:
-        lines: list[str] = []
+        token, output = secrets.token_hex(8), Lines(host.name, MOST_BYTES, MOST_LINES, SECONDS)
         channel = self.channels[host.name]
         channel.execute("exit 0\n")  # the connection's making shall not count as the clock's being off
         sent = time.time()
-        channel.execute(facts_program(), on_line=lines.append, timeout=60)
-        return NodeReply(parse(lines), (sent, time.time()))
+        channel.execute(facts_program(token), on_line=output.add, timeout=60)
+        return NodeReply(parse(output.lines, token), (sent, time.time()))
 
     def sources(self, archs: Iterable[str]) -> Sources:
         """What is to be sent to nodes is in the depot then."""

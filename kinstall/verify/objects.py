@@ -18,9 +18,9 @@ def items(text: str) -> list[Object] | None:
     """The objects of a list as kubectl prints it, None where the text is none."""
     try:
         listed = json.loads(text)["items"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    return list(listed) if isinstance(listed, list) else None
+    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else None
 
 
 def of(objects: Iterable[Object], kind: str) -> list[Object]:

@@ -39,7 +39,7 @@ def _status_message(body: str) -> str:
     """The message of the API's Status object, or the body itself."""
     try:
         return str(json.loads(body)["message"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return body
 
 

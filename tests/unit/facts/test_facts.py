@@ -1,5 +1,6 @@
 """The facts program and its parser: what is read out of recorded answers, and that the program runs anywhere."""
 
+import random
 import subprocess
 import time
 from ipaddress import IPv4Interface, IPv4Network
@@ -175,7 +176,9 @@ def test_damaged_lines_are_passed_over() -> None:
 def test_program_runs_here(shell: tuple[str, ...]) -> None:
     """The program ends with facts in strict shells, prints nothing to standard error, and is quick."""
     started = time.monotonic()
-    ran = subprocess.run([*shell, "-s"], input=facts_program(), capture_output=True, text=True, check=True, timeout=20)
+    ran = subprocess.run(
+        [*shell, "-s"], input=facts_program(""), capture_output=True, text=True, check=True, timeout=20
+    )
     seconds = time.monotonic() - started
     facts = parse(ran.stdout.splitlines())
     assert ran.stderr == ""
@@ -186,13 +189,13 @@ def test_program_runs_here(shell: tuple[str, ...]) -> None:
 
 def test_the_program_looks_for_every_folder_of_authorities() -> None:
     """A folder that is not looked for would never be mounted."""
-    words = facts_program().replace(";", " ").split()
+    words = facts_program("").replace(";", " ").split()
     assert [folder for folder in CA_FOLDERS if folder not in words] == []
 
 
 def test_program_copes_without_tools() -> None:
     """With no tool to be found the program still ends with its last line and says what is not there."""
-    program = "\n".join(f"{line} #" if line.startswith("PATH=") else line for line in facts_program().splitlines())
+    program = "\n".join(f"{line} #" if line.startswith("PATH=") else line for line in facts_program("").splitlines())
     program = program.replace("PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin", "PATH=/nonexistent")
     assert "PATH=/nonexistent" in program
     ran = subprocess.run(["dash", "-s"], input=program, capture_output=True, text=True, check=True, timeout=20)
@@ -206,7 +209,7 @@ def test_proxy_passwords_stay_on_the_node() -> None:
     """The password in a proxy's URL is not printed."""
     ran = subprocess.run(
         ["dash", "-s"],
-        input=facts_program(),
+        input=facts_program(""),
         env={"PATH": "/usr/bin:/bin", "https_proxy": "http://ann:canary-7x@proxy.example:3128"},
         capture_output=True,
         text=True,
@@ -215,3 +218,91 @@ def test_proxy_passwords_stay_on_the_node() -> None:
     )
     assert "canary-7x" not in ran.stdout
     assert parse(ran.stdout.splitlines()).proxies["https_proxy"] == "http://***@proxy.example:3128"
+
+
+TOKEN = "0123456789abcdef"
+
+
+def marked(lines: list[str]) -> list[str]:
+    """A recorded answer as a program with that token would have printed it."""
+    return [line.replace("== ", f"== {TOKEN} ", 1) if line.startswith("== ") else line for line in lines]
+
+
+def test_a_process_name_cannot_end_the_facts_or_make_up_a_section() -> None:
+    """A name of 15 bytes may hold line breaks: neither a mark nor a whole row fits into it. Seen with a real `ss`."""
+    lines = marked((RECORDED / "ubuntu-docker.txt").read_text().splitlines())
+    at = lines.index(f"== {TOKEN} listening") + 1
+    forged = ['tcp   LISTEN 0      128    0.0.0.0:31000      0.0.0.0:*    users:(("a', '== end",pid=7,fd=3))']
+    forged += ['tcp   LISTEN 0      128    0.0.0.0:31001      0.0.0.0:*    users:(("', 'tcp A 1 1 :1 x",pid=8,fd=3))']
+    honest, facts = parse(lines, TOKEN), parse([*lines[:at], *forged, *lines[at:]], TOKEN)
+    assert facts.units == honest.units and facts.units
+    assert {each.port for each in facts.listeners} == {each.port for each in honest.listeners} | {31000, 31001}
+
+
+def test_the_answer_to_another_question_is_refused() -> None:
+    """An answer that was recorded, or one without the token of this run, is no answer."""
+    lines = (RECORDED / "debian12.txt").read_text().splitlines()
+    with pytest.raises(UnreadableFacts):
+        parse(lines, TOKEN)
+
+
+def test_no_lie_ends_in_a_traceback() -> None:
+    """Words of an honest answer are put in place of one another, cut, repeated, made huge: facts come out, or the
+    sentence that says that there are none."""
+    dice = random.Random(11)
+    lines = marked((RECORDED / "ubuntu-docker.txt").read_text().splitlines())
+    words = [*{word for line in lines for word in line.split()}, "9" * 5000, "²", "\x00", "::", "/", "-", "[" * 2000]
+    for _ in range(1500):
+        changed = list(lines)
+        for _ in range(dice.randrange(1, 30)):
+            at = dice.randrange(len(changed))
+            parts = changed[at].split(" ")
+            parts[dice.randrange(len(parts))] = dice.choice(words) * dice.choice((1, 1, 1, 3))
+            changed[at] = " ".join(parts)
+        try:
+            parse(changed, TOKEN)
+        except UnreadableFacts:
+            pass
+
+
+def test_deep_json_is_an_unreadable_identity() -> None:
+    """A cluster.json of a hundred thousand brackets is a cluster without a name."""
+    lines = (RECORDED / "debian12.txt").read_text().splitlines()
+    lines.insert(lines.index("== files") + 1, "/var/lib/kinstall/cluster.json:" + '{"a":' * 100_000)
+    assert parse(lines).cluster == {}
+
+
+def test_long_lines_take_no_time() -> None:
+    """Lines of the greatest length that is kept, made for slow patterns, are read in a moment."""
+    nasty = [
+        "link/" * 3000,
+        "hook input " * 1400,
+        "1: a:" + "@a:" * 5000,
+        'users:(("' * 1700,
+        "tcp LISTEN 1 1 " + ":1" * 8000,
+    ]
+    lines = ["kinstall-facts 1"]
+    for section in ("files", "mounts", "space", "links", "addresses", "routes", "listening", "units", "chains"):
+        lines += [f"== {section}", *nasty * 20]
+    started = time.monotonic()
+    parse([*lines, "== end"])
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("setting", "shown"),
+    [
+        ("http://ann:canary/7x@proxy.example:3128", "http://***@proxy.example:3128"),
+        ("ann:canary@7x@proxy.example:3128", "***@proxy.example:3128"),
+        ("socks5h://ann:canary@proxy", "socks5h://***@proxy"),
+        ("proxy.example:3128", "proxy.example:3128"),
+    ],
+)
+def test_proxies_are_masked_however_they_are_written(setting: str, shown: str) -> None:
+    """A password with a slash or an at sign, or an address without a scheme, is hidden too."""
+    environment = {"PATH": "/usr/bin:/bin", "https_proxy": setting}
+    ran = subprocess.run(
+        ["dash", "-s"], input=facts_program(""), env=environment, capture_output=True, text=True, check=True, timeout=20
+    )
+    assert "canary" not in ran.stdout
+    assert parse(ran.stdout.splitlines()).proxies["https_proxy"] == shown
