@@ -86,7 +86,8 @@ def build(scratch: Path, output: Path, choice: str) -> Path:
     licences = scratch / "kinstall.licences.txt"
     licences.write_text(licence_texts(wheels.iterdir()))
     sums = scratch / "SHA256SUMS"
-    files = (made, bill, licences)
+    say("making completion scripts and the manual page")
+    files = (made, bill, licences, *for_shells(scratch))
     sums.write_text("".join(f"{digest(path)}  {path.name}\n" for path in files))
     for path in (*files, sums):
         target = output / path.name
@@ -158,6 +159,14 @@ def bill_of_materials(scratch: Path, pyz: Path, target: Path) -> None:
         }
     )
     target.write_text(json.dumps(bill, indent=2) + "\n")
+
+
+def for_shells(scratch: Path) -> list[Path]:
+    """The manual page and the completion scripts, under the names that they have where they are installed."""
+    folder = scratch / "shells"
+    folder.mkdir()
+    run(scratch / "environment/bin/python", "-m", "kinstall.cli.completion", folder)
+    return sorted(folder.iterdir())
 
 
 def licence_texts(wheels: Iterable[Path]) -> str:

@@ -269,7 +269,16 @@ def test_the_same_sources_give_the_same_bytes(made: Path, tmp_path: Path) -> Non
     finally:
         os.umask(before)
     files = sorted(path.name for path in made.iterdir())
-    assert files == ["SHA256SUMS", "kinstall.cdx.json", "kinstall.licences.txt", "kinstall.pyz"]
+    assert files == [
+        "SHA256SUMS",
+        "_kinstall",
+        "kinstall.1",
+        "kinstall.bash",
+        "kinstall.cdx.json",
+        "kinstall.fish",
+        "kinstall.licences.txt",
+        "kinstall.pyz",
+    ]
     assert {
         name: (tmp_path / "again" / name).read_bytes() == (made / name).read_bytes() for name in files
     } == dict.fromkeys(files, True)
