@@ -9,5 +9,8 @@ KUBECTL = f"HOME=/run/kinstall/home {paths.KUBECTL_BIN}"
 
 ADMIN = f"{KUBECTL} --kubeconfig={paths.ADMIN_CONF}"
 
+FIELD_MANAGER = "kinstall"
+"""The owner of what is applied on the server side."""
+
 # The server refuses unknown fields in any case; asking it for its schema first takes longer than the rest.
-APPLY = "apply --server-side --force-conflicts --field-manager=kinstall --validate=false"
+APPLY = f"apply --server-side --force-conflicts --field-manager={FIELD_MANAGER} --validate=false"

@@ -1,4 +1,4 @@
-"""Runs a plan: one thread per node, phases in order, every change told as an event.
+"""Runs a plan: one thread per node, phases in order, every change reported as an event.
 
 First every node is asked once for everything (the survey). A phase that has nothing to do there, and before which
 nothing was changed, costs no further round trip; any other phase asks again and applies what differs.
@@ -87,7 +87,7 @@ def by_phase(plan: Plan, node: str, seen: Observation) -> dict[str, tuple[Pendin
 
 
 def for_each(hosts: Mapping[str, Host], work: Callable[[Host], T], parallel: int) -> dict[str, T | KinstallError]:
-    """Call `work` for all hosts at once, `parallel` at a time; an expected error stands in the result's place."""
+    """Call `work` for all hosts at once, `parallel` at a time; an expected error takes the result's place."""
     results: dict[str, T | KinstallError] = {}
     gate = threading.Semaphore(parallel)
 
@@ -110,9 +110,9 @@ def for_each(hosts: Mapping[str, Host], work: Callable[[Host], T], parallel: int
 
 @contextmanager
 def stopping(
-    hosts: Mapping[str, Host], run: str, cancel: threading.Event, told: Callable[[], None] = lambda: None
+    hosts: Mapping[str, Host], run: str, cancel: threading.Event, on_cancel: Callable[[], None] = lambda: None
 ) -> Iterator[None]:
-    """Inside, a cancel asks the programs of `run` to end at their next step, after `told` was called."""
+    """Inside, a cancel asks the programs of `run` to end at their next step, after `on_cancel` was called."""
     over = threading.Event()
 
     def stop() -> None:
@@ -120,8 +120,8 @@ def stopping(
             pass
         if over.is_set():
             return
-        told()
-        # All at once: a node that cannot be told (it stops when its program finds nobody listening) holds up no other.
+        on_cancel()
+        # All at once: a node out of reach (it stops when its program finds nobody listening) holds up no other.
         for_each(hosts, lambda host: host.stop(run), len(hosts))
 
     threading.Thread(target=stop, daemon=True).start()
@@ -227,7 +227,7 @@ class Runner:
             self._settle(phase, name, outcome, time.monotonic() - started, message)
 
     def _with_retries(self, phase: Phase, host: Host, fresh: bool) -> Outcome:
-        """A connection that broke is made again: steps are idempotent, and the node is asked anew."""
+        """A connection that broke is made again: steps are idempotent, and the node is asked again."""
         for attempt in range(RETRIES):
             try:
                 return self._phase(phase, host, fresh and attempt == 0)

@@ -1,4 +1,4 @@
-"""Steps are data: what a node shall have, each checkable without changing anything.
+"""Steps are data: what a node should have, each checkable without changing anything.
 
 A phase is a named group of steps per node together with the phases it waits for; a plan is the list of phases.
 Within a phase directories and files come first, then everything else in the order of the list.
@@ -147,7 +147,7 @@ class Script:
     files of the same plan and node: when one changes, the script runs again. `files` (name, content) exist only while
     it runs, 0600 in the folder $FILES: the way for what a script needs and the node must not keep. `removes`: paths
     that a script which takes something away removes, for whoever cannot run its check. `patience`: seconds for which
-    code that fails is run again, where what it talks to may just be starting anew.
+    code that fails is run again, where what it talks to may just be restarting.
     """
 
     name: str
@@ -212,7 +212,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """`steps`: node name → what the phase wants there; nodes without an entry have nothing to do in it.
+    """`steps`: node name → what the phase does there; nodes without an entry have nothing to do in it.
 
     `batch`: how many nodes work at once. Without it all do; a number or a share makes batches in the order of `steps`,
     and a batch begins once every node of those before has ended well.

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from assets.kubectl import ADMIN
+from assets.kubectl import ADMIN, FIELD_MANAGER
 from kinstall.cluster.subnets import is_address
 from kinstall.plan.taints import taints_in
 from kinstall.transport.channel import Channel
@@ -23,7 +23,6 @@ _MOST = 64 << 20
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _VERSION = re.compile(r"v(\d{1,4}\.\d{1,4}\.\d{1,4})([-+][A-Za-z0-9.+-]{1,64})?")
-_MANAGER = "kinstall"
 _TAINTS = "kinstall/taints"
 """The annotation of versions that kept no note on the control planes (`kinstall.plan.taints`)."""
 
@@ -81,7 +80,7 @@ def _nodes(items: list[Any]) -> Iterator[ApiNode]:
             name=name,
             address=_address(status.get("addresses")),
             version=version[1] if version else "",
-            managed=any(_dict(each).get("manager") == _MANAGER for each in managers),
+            managed=any(_dict(each).get("manager") == FIELD_MANAGER for each in managers),
             taints=taints_in(str(_dict(metadata.get("annotations")).get(_TAINTS, ""))),
         )
 

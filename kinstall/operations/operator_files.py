@@ -25,18 +25,18 @@ _SIGNERS = {"cluster": Signer.CLUSTER, "etcd": Signer.ETCD, "frontProxy": Signer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Brought:
-    """The pod network's manifest, where the answers name one, and the operator's own authorities."""
+class OperatorFiles:
+    """The pod network's manifest, where the answers name one, and the operator's own CAs."""
 
     own_network: manifest.Manifest | None
     authorities: Mapping[Signer, KeyPair]
 
 
-def read(spec: ClusterSpec, pki: Path, now: datetime) -> Brought:
+def read(spec: ClusterSpec, pki: Path, now: datetime) -> OperatorFiles:
     """What the answers name; `pki` is the state folder's, `now` is aware.
 
     Raises:
-        InvalidAnswers: a file cannot be used; all of them are told
+        InvalidAnswers: a file cannot be used; all such files are named
     """
     problems: list[Problem] = []
     network = _own_network(spec.networking.pod_network_manifest, problems)
@@ -44,16 +44,16 @@ def read(spec: ClusterSpec, pki: Path, now: datetime) -> Brought:
     ends = now + timedelta(days=spec.security.leaf_days)
     for name, own in own_authorities_of(spec.security):
         signer = _SIGNERS[name]
-        # Taken once: from then on the files may lie in a safe.
-        taken = (pki / f"{signer}.crt").exists()
-        if not own.certificate or (taken and not all(map(_is_there, (own.certificate, own.key)))):
+        # Copied once: from then on the files may be kept in a safe.
+        copied = (pki / f"{signer}.crt").exists()
+        if not own.certificate or (copied and not all(map(_is_there, (own.certificate, own.key)))):
             continue
-        if pair := _authority(f"security.ownCA.{name}", own, now, None if taken else ends, problems):
+        if pair := _authority(f"security.ownCA.{name}", own, now, None if copied else ends, problems):
             authorities[signer] = pair
     problems += _shared(authorities)
     if problems:
         raise InvalidAnswers("files that the answers name cannot be used", problems)
-    return Brought(own_network=network, authorities=authorities)
+    return OperatorFiles(own_network=network, authorities=authorities)
 
 
 def _own_network(path: str, problems: list[Problem]) -> manifest.Manifest | None:
@@ -70,7 +70,7 @@ def _own_network(path: str, problems: list[Problem]) -> manifest.Manifest | None
 def _authority(
     place: str, own: OwnAuthority, now: datetime, ends: datetime | None, problems: list[Problem]
 ) -> KeyPair | None:
-    """`ends`: the date that it must outlive, where it is taken now."""
+    """`ends`: the date that it must outlive, where it is copied now."""
     certificate = _content(f"{place}.certificate", own.certificate, _MAX_PEM, problems)
     key = _content(f"{place}.key", own.key, _MAX_PEM, problems)
     if certificate is None or key is None:
@@ -79,7 +79,7 @@ def _authority(
         pair = issue.read_authority(certificate, key, now)
     except ValueError as error:
         at = "key" if str(error).startswith("the key") else "certificate"
-        problems.append(Problem(f"{place}.{at}", str(error), "name an authority that may sign the cluster's"))
+        problems.append(Problem(f"{place}.{at}", str(error), "name a CA that may sign certificates for the cluster"))
         return None
     if ends and issue.expires(pair.certificate_pem) < ends:
         message = f"it ends on {issue.expires(pair.certificate_pem):%Y-%m-%d}, before the certificates it would sign"
@@ -94,8 +94,8 @@ def _shared(authorities: Mapping[Signer, KeyPair]) -> Iterator[Problem]:
     for signer, pair in authorities.items():
         fingerprint = issue.ca_fingerprint(pair.certificate_pem)
         if fingerprint in known:
-            message = f"this is {known[fingerprint]}'s key too: whom one trusts, the other must not"
-            yield Problem(f"security.ownCA.{names[signer]}.certificate", message, "take an authority of its own")
+            message = f"this is also the CA of {known[fingerprint]}: what one trusts, the other must not"
+            yield Problem(f"security.ownCA.{names[signer]}.certificate", message, "use a separate CA")
         known[fingerprint] = names[signer]
 
 

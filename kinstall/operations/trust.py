@@ -28,7 +28,7 @@ class Status(StrEnum):
     UNKNOWN = "unknown"
     """No trusted source knows the host."""
     CHANGED = "changed"
-    """A trusted source says otherwise, or the key was revoked."""
+    """A trusted source has another key, or the key was revoked."""
     UNREACHABLE = "unreachable"
     """No key was seen; `message` says why."""
 
@@ -104,7 +104,7 @@ def _jump(target: SshTarget) -> SshTarget | None:
     try:
         return target.jump()
     except ValueError:
-        return None  # the node's own row tells it
+        return None  # the node's own row says so
 
 
 def _look(connector: Connector, keys: HostKeys, name: str, target: SshTarget, wanted: str) -> Seen:

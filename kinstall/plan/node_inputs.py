@@ -23,7 +23,7 @@ IDENTITY = f"{STATE}/cluster.json"
 OBJECTS = f"{paths.CONF}/objects.yaml"
 
 RESTART = 90
-"""Seconds: after its manifest changed the kubelet starts the API server anew, at a moment that nobody else knows."""
+"""Seconds: after its manifest changed the kubelet restarts the API server, at a moment that nobody else knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ def node_files(inputs: Inputs, node: Node) -> Files:
 
 
 def pod_mtu(spec: ClusterSpec, link: int) -> int:
-    """MTU of pods' interfaces where the node's has `link`; 0 where neither the answers nor the node tell one."""
+    """MTU of pods' interfaces where the node's has `link`; 0 where neither the answers nor the node give one."""
     return spec.networking.mtu or max(0, link - pod_network(spec).overhead)
 
 

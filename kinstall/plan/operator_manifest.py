@@ -37,7 +37,7 @@ def prepared(spec: ClusterSpec, manifest: Manifest | None) -> tuple[Step, ...]:
 
 
 def objects(manifest: Manifest | None) -> tuple[Step, ...]:
-    """On the first control plane, once the API answers: the manifest's objects, and none that it no longer has."""
+    """On the control plane that leads, once the API answers: the manifest's objects, and none that it no longer has."""
     if manifest is None:
         return ()
     names = "".join(f"{each.resource} {each.namespace or 'default'} {each.name}\n" for each in manifest.objects)
@@ -70,7 +70,7 @@ def on_node(spec: ClusterSpec, manifest: Manifest | None) -> tuple[Step, ...]:
 
 
 def available(manifest: Manifest | None) -> tuple[Step, ...]:
-    """On the first control plane: the manifest's workloads are as it wants them."""
+    """On the control plane that leads: the manifest's workloads are available."""
     if manifest is None or not manifest.workloads:
         return ()
     return (

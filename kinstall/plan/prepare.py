@@ -23,7 +23,7 @@ def steps(inputs: Inputs, node: Node, files: Files) -> tuple[Step, ...]:
         f'[ "$(cat /proc/sys/{key.replace(".", "/")} 2>/dev/null)" = {value} ]' for key, value in kernel.SYSCTLS.items()
     )
     wanted = (*kernel.MODULES, *pod_network(inputs.spec).modules)
-    # A module that is built in, or that this kernel has not, has nothing to be loaded.
+    # A module that is built in, or that this kernel lacks, need not be loaded.
     modules = "\n".join(
         f"[ -d /sys/module/{module} ] || ! modprobe -nq {module} 2>/dev/null || exit 1" for module in wanted
     )
@@ -58,7 +58,7 @@ def _network(inputs: Inputs) -> tuple[Step, ...]:
             inputs=keeper.networkd_inputs,
         ),
         Unit(keeper.unit, keeper.unit_inputs, undo=keeper.undo),
-        # The check reads the list that lies on the node: that a new one is coming, only the input tells.
+        # The check reads the list on the node: only the input shows that a new one is coming.
         Script(keeper.what, check=keeper.check, run=keeper.run, inputs=keeper.inputs),
     )
 

@@ -54,7 +54,7 @@ class MadeUpSecrets(Secrets):
 
 
 class World:
-    """The hosts of a rehearsal, which outlive its sessions: `session` is what Options wants.
+    """The hosts of a rehearsal, which outlive its sessions: `session` opens one, as Options needs it.
 
     `pace`: seconds that each step takes on each node.
     """

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Takes away what a third-party pod network left, as far as it can be told from everything else: links that came since
+# Takes away what a third-party pod network left, as far as it differs from everything else: links that came since
 # network_look.sh and have an address of $PODS (CIDR), routes to there, files in the CNI's folders and in paths that the
 # manifest mounts which came since, and chains of the networks that are known by name. Tables of nftables, `ip rule`s
 # and eBPF programs stay: nothing in them says where they come from.

@@ -1,4 +1,4 @@
-"""Files that the answers name: what cannot be used is told before any node is asked."""
+"""Files that the answers name: what cannot be used is reported before any node is asked."""
 
 from __future__ import annotations
 
@@ -119,9 +119,9 @@ def test_an_authority_that_cannot_be_used(what: dict[str, object], place: str, w
     """Each reason in a sentence, at the file that is wrong."""
     made = authority(NOW, **what)  # type: ignore[arg-type]
     put(tmp_path, made.certificate_pem, made.key_pem)
-    told = refused(with_own(tmp_path), tmp_path / "pki")
-    assert f"security.ownCA.cluster.{place}: " in told
-    assert why in told
+    message = refused(with_own(tmp_path), tmp_path / "pki")
+    assert f"security.ownCA.cluster.{place}: " in message
+    assert why in message
 
 
 def test_it_need_not_outlive_them_once_it_is_taken(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_it_need_not_outlive_them_once_it_is_taken(tmp_path: Path) -> None:
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:
-    """All that is wrong with the files is told at once, and nothing that stands in them."""
+    """All that is wrong with the files is reported at once, and nothing of their content."""
     made, other = authority(NOW), authority(NOW)
     spec = with_own(tmp_path)
     assert "own.crt cannot be read: No such file" in refused(spec, tmp_path / "pki")
@@ -148,10 +148,10 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     assert "the key is encrypted" in refused(spec, tmp_path / "pki")
     put(tmp_path, made.certificate_pem, b"x" * (1 << 20) + b"x")
     network = Networking(pod_network="manifest", pod_network_manifest=str(tmp_path))
-    told = refused(replace(spec, networking=network), tmp_path / "pki")
-    assert "2 problems" in told
-    assert "own.key is larger than 1 MiB" in told
-    assert f"networking.podNetworkManifest: {tmp_path} cannot be read: Is a directory" in told
+    message = refused(replace(spec, networking=network), tmp_path / "pki")
+    assert "2 problems" in message
+    assert "own.key is larger than 1 MiB" in message
+    assert f"networking.podNetworkManifest: {tmp_path} cannot be read: Is a directory" in message
 
 
 def test_one_key_for_two_authorities(tmp_path: Path) -> None:
@@ -164,10 +164,10 @@ def test_one_key_for_two_authorities(tmp_path: Path) -> None:
         for name in ("own.crt", "copy.crt")
     ]
     spec = replace(SPEC, security=Security(own_ca=OwnAuthorities(cluster=own[0], front_proxy=own[1])))
-    assert "security.ownCA.frontProxy.certificate: this is cluster's key too" in refused(spec, tmp_path / "pki")
+    assert "security.ownCA.frontProxy.certificate: this is also the CA of cluster" in refused(spec, tmp_path / "pki")
 
 
-def test_a_manifest_is_read_and_one_that_is_none_is_told(tmp_path: Path) -> None:
+def test_a_manifest_is_read_and_anything_else_is_refused(tmp_path: Path) -> None:
     """The file's content goes to the plan as it is."""
     file = tmp_path / "net.yaml"
     spec = replace(SPEC, networking=Networking(pod_network="manifest", pod_network_manifest=str(file)))
@@ -176,6 +176,6 @@ def test_a_manifest_is_read_and_one_that_is_none_is_told(tmp_path: Path) -> None
     assert found is not None
     assert found.content == file.read_bytes()
     file.write_text("apiVersion: v1\nkind: CANARY\n")
-    told = refused(spec, tmp_path / "pki")
-    assert f"networking.podNetworkManifest: {file}: document 1 has no metadata.name" in told
-    assert "CANARY" not in told
+    message = refused(spec, tmp_path / "pki")
+    assert f"networking.podNetworkManifest: {file}: document 1 has no metadata.name" in message
+    assert "CANARY" not in message

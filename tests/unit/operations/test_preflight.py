@@ -38,8 +38,8 @@ class Between:
 
     def reach(self, session: SimulatedSession, connections: Sequence[Connection], mtus: Mapping[str, int]) -> Matrix:
         self.tried.append({frozenset((want.source, want.target)) for want in connections})
-        told = (Attempt(want, self.result if want.target == "w1" else Result.OPEN) for want in connections)
-        return Matrix(tuple(told), {}, mtus)
+        attempts = (Attempt(want, self.result if want.target == "w1" else Result.OPEN) for want in connections)
+        return Matrix(tuple(attempts), {}, mtus)
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_preflight_tries_every_way_also_of_a_living_cluster(between: Between, op
 
 
 def test_a_blocked_way_ends_a_first_replay_before_anything_is_changed(between: Between, options: Options) -> None:
-    """Of a replay and of a plan; nothing lies on any node."""
+    """Of a replay and of a plan; nothing is on any node."""
     between.result = Result.REFUSED
     for run in (replay, plan_only):
         with pytest.raises(PreflightFailed) as failed:

@@ -1,4 +1,4 @@
-"""The shared path of all front ends, over nodes in memory: what is kept, what is refused, what is told."""
+"""The shared path of all front ends, over nodes in memory: what is kept, what is refused, what is reported."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def files_below(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 
 def test_a_replay_brings_all_about_and_a_second_one_nothing(world: World) -> None:
-    """The first and the last event frame the run with its totals; the second run writes no file of the state anew."""
+    """The first and the last event frame the run with its totals; the second run writes no file of the state again."""
     report = world.replay()
     first, last = world.events[0], world.events[-1]
     started = next(event for event in world.events if isinstance(event, RunStarted))
@@ -144,7 +144,7 @@ def test_errors_of_preflight_come_before_anything_is_changed(world: World) -> No
 
 
 def test_a_failed_step_is_the_runs_sentence(world: World) -> None:
-    """Node, step and last words; the same command continues once it is mended."""
+    """Node, step and last words; the same command continues once it is fixed."""
     world.nodes["w1"].faults["unit containerd.service"] = [1]
     with pytest.raises(StepFailed, match=r"w1: .*unit containerd\.service.*says why") as failed:
         world.replay()
@@ -194,13 +194,13 @@ def test_a_plan_changes_nothing_anywhere(world: World) -> None:
     assert plan_only(SPEC, world.options())[1] == [] and files_below(world.folder) == before
 
 
-def test_no_secret_is_told(world: World) -> None:
+def test_no_secret_is_reported(world: World) -> None:
     """Neither in an event nor in a planned change."""
     _, changes = plan_only(SPEC, world.options())
     world.replay()
-    told = "\n".join(map(repr, [*changes, *world.events]))
+    text = "\n".join(map(repr, [*changes, *world.events]))
     key = (world.folder / "state" / "pki" / "ca.key").read_text().splitlines()[1]
-    assert "PRIVATE KEY" not in told and key not in told
+    assert "PRIVATE KEY" not in text and key not in text
     assert not any(isinstance(event, OutputLine) for event in world.events)
 
 
@@ -233,8 +233,8 @@ def test_what_cannot_change_under_a_living_cluster_is_refused_by_name(
 
 
 def test_a_workstation_that_never_saw_the_cluster_asks_its_api_for_the_nodes(world: World) -> None:
-    """With only the answers and the keys: a node that moved or is missing is refused all the same; nodes that somebody
-    else brought into the cluster are no business of the answers. One that has seen it does not ask."""
+    """With only the answers and the keys: a node that moved or is missing is refused all the same; nodes that
+    others added to the cluster do not concern the answers. One that has seen it does not ask."""
     world.replay()
     world.api = [
         api_node("cp1", "10.90.0.11"),
@@ -275,7 +275,7 @@ def test_taints_are_noted_where_no_kubelet_can_write(world: World) -> None:
     assert not any("get nodes" in program for program in world.programs["cp1"])
 
 
-def test_a_living_clusters_keys_are_never_made_anew(world: World) -> None:
+def test_a_living_clusters_keys_are_never_made_again(world: World) -> None:
     """With a lost state folder the run is refused, and the remedy names the way back."""
     world.replay()
     (world.folder / "state").rename(world.folder / "lost")

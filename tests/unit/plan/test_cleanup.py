@@ -1,4 +1,4 @@
-"""What is left behind by the cluster's programs is taken away, and nothing of anybody else's.
+"""What is left behind by the cluster's programs is taken away, and nothing else.
 
 Run by sh in a mount and network namespace, with nft, iptables and systemctl played by small programs. What kills
 processes is not run here but on the lab's hosts: processes are this machine's own.
@@ -194,7 +194,7 @@ def listed(node: LocalNode, code: str) -> list[str]:
     return lines
 
 
-def test_what_a_network_of_somebody_elses_left_goes(node: LocalNode, folders: None) -> None:
+def test_what_a_third_party_network_left_goes(node: LocalNode, folders: None) -> None:
     """Its files, folders, links, routes and chains; what was there before it stays, and what came from others."""
     for path in ("/mnt/net.d/87-podman.conflist", "/mnt/bin/bridge"):
         node.write(path, "theirs")
@@ -242,7 +242,7 @@ def test_a_changed_manifest_is_looked_at_before_it_comes(node: LocalNode, folder
 
 
 def test_without_a_look_nothing_is_taken(node: LocalNode, folders: None) -> None:
-    """A run that broke off before it looked has nothing to undo."""
+    """A run that was interrupted before it looked has nothing to undo."""
     node.write("/mnt/net.d/10-theirs.conf", "")
     run(node, cleanup.network_gone(PODS))
     assert node.path("/mnt/net.d/10-theirs.conf").exists()

@@ -29,7 +29,7 @@ def status(node: LocalNode, code: str) -> int:
 
 
 def test_only_what_is_ours_and_not_wanted_goes(node: LocalNode) -> None:
-    """The files of a mirror that is still named stay, and so does what somebody else put there."""
+    """The files of a mirror that is still named stay, and so does what others put there."""
     mirrors = {"registry.k8s.io": Mirror(endpoint="https://m", user="u", password="env:X", ca_file="ca.pem")}
     with_it = replace(SPEC, images=Images(mirrors=mirrors))
     ours = [f"{HERE}/{name}" for name in ("registry.k8s.io/hosts.toml", "registry.k8s.io/ca.crt")]

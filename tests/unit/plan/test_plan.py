@@ -106,7 +106,7 @@ def test_secrets_are_marked_private_and_in_no_code(name: str, keys: Path) -> Non
     lines = {line for pem in pems for line in pem.decode().splitlines()[1:-1] if len(line) > 40}
     text = "\n".join([*fragments(plan), repr(plan)])
     assert len(lines) > 20 and [line for line in lines if line in text] == []
-    # The key that may do everything is seen by one script while it runs, and lies on no node.
+    # The key that may do everything is seen by one script while it runs, and is on no node.
     super_admin = kubeconfigs.super_admin_conf(inputs.spec, inputs.pki).content
     assert all(file.content != super_admin for file in files)
     assert any(isinstance(step, Script) and step.files for node in plan.nodes for step in steps_of(plan, node))

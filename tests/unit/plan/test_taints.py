@@ -111,7 +111,7 @@ def cluster(**tainted: tuple[Taint, ...]) -> ClusterSpec:
 
 
 def test_a_taint_that_is_no_longer_wanted_goes_and_others_stay(api: Api) -> None:
-    """What kinstall set is taken away when the answers do not name it any more; what somebody else set is not."""
+    """What kinstall set is taken away when the answers do not name it any more; what others set is not."""
     api.put("w1", "node.kubernetes.io/unreachable=:NoExecute")
     api.bring(cluster(w1=(BATCH,)))
     assert api.taints("w1") == ["node.kubernetes.io/unreachable=:NoExecute", "only=batch:PreferNoSchedule"]
