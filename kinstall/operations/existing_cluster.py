@@ -3,46 +3,76 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kinstall.answers import load
 from kinstall.cluster import CONTROL_PLANE, ClusterSpec
 from kinstall.cluster.immutable import immutable_changes, moved_nodes, removed_nodes
+from kinstall.cluster.node_record import NodeRecord, read_record
 from kinstall.errors import InvalidAnswers
+from kinstall.findings import Finding, Severity
 from kinstall.operations.api_nodes import ApiNode
 from kinstall.operations.session import NodeReply
 from kinstall.plan.living_cluster import LivingCluster, Member
 from kinstall.state.folder import StateFolder
 
+_RECORD = "its record (/var/lib/kinstall/cluster.json)"
 
-def own_records(
-    spec: ClusterSpec, records: Mapping[str, Mapping[str, Any]], fingerprint: str
-) -> dict[str, Mapping[str, Any]]:
-    """Of `records` (node name → its cluster.json) those of this cluster; others are preflight's business.
 
-    `fingerprint`: that of the state folder's authority, empty where it has none.
+@dataclass(frozen=True, slots=True)
+class OwnRecord:
+    """A node's cluster.json that is of this cluster: as data, and what of it can be relied on to have its form."""
+
+    data: Mapping[str, Any]
+    parsed: NodeRecord
+
+
+def own_records(spec: ClusterSpec, replies: Mapping[str, NodeReply], fingerprint: str) -> dict[str, OwnRecord]:
+    """Node name → its record, of nodes that belong to this cluster; other clusters' are preflight's business.
+
+    `fingerprint`: that of the CA in the state folder, empty where it has none.
     """
+    records = {name: each.facts.cluster for name, each in replies.items() if each.facts.cluster}
+    own = {name: OwnRecord(data, read_record(data)) for name, data in records.items()}
     return {
         name: record
-        for name, record in records.items()
-        if record.get("cluster") == spec.cluster_name and fingerprint in ("", record.get("caFingerprint"))
+        for name, record in own.items()
+        if record.parsed.cluster == spec.cluster_name and fingerprint in ("", record.parsed.ca_fingerprint)
     }
 
 
-def living_cluster(own: Mapping[str, Mapping[str, Any]], replies: Mapping[str, NodeReply]) -> LivingCluster:
-    """What the nodes' own records (`own_records`) say. etcd runs on every control plane that was set up."""
+def living_cluster(own: Mapping[str, OwnRecord], replies: Mapping[str, NodeReply]) -> LivingCluster:
+    """What the nodes' own records say. etcd runs on every control plane that was set up."""
     return LivingCluster(
         members={
             name: Member(
-                address=str(record.get("address", "")),
-                version=str(record.get("kubernetesVersion", "")),
+                address=record.parsed.address,
+                version=record.parsed.kubernetes_version,
+                pod_cidr=record.parsed.pod_cidr,
             )
             for name, record in own.items()
         },
-        etcd_members=frozenset(name for name, record in own.items() if record.get("role") == CONTROL_PLANE),
+        etcd_members=frozenset(name for name, record in own.items() if record.parsed.role == CONTROL_PLANE),
         answering=frozenset(replies),
     )
+
+
+def check_records(spec: ClusterSpec, own: Mapping[str, OwnRecord], ranges: Mapping[str, str]) -> list[Finding]:
+    """Whether the records fit the state folder's pod ranges (node name → CIDR), which count where they differ."""
+    findings = []
+    for name, record in own.items() if spec.networking.plans_ranges else ():
+        recorded, known = record.parsed.pod_cidr, ranges.get(name, "")
+        says = f"says that its pod range is {recorded}" if recorded else "does not say which pod range it has"
+        if known and recorded != known:
+            message = f"{_RECORD} {says}; the state folder has {known}, which counts"
+            remedy = "kinstall writes it again; if you did not change it, find out who has access to the node"
+            findings.append(Finding(name, "cluster", Severity.WARNING, message, remedy))
+        elif not known and not recorded and not spec.node(name).pod_cidr:
+            remedy = f"run kinstall with the cluster's state folder, or write {name}'s range as its podCIDR"
+            message = f"{_RECORD} {says}, and neither does the state folder"
+            findings.append(Finding(name, "cluster", Severity.ERROR, message, remedy))
+    return findings
 
 
 def with_api_nodes(cluster: LivingCluster, nodes: Iterable[ApiNode]) -> LivingCluster:
@@ -51,9 +81,7 @@ def with_api_nodes(cluster: LivingCluster, nodes: Iterable[ApiNode]) -> LivingCl
     return replace(cluster, members={**known, **cluster.members})
 
 
-def refuse_changes(
-    spec: ClusterSpec, state: StateFolder, own: Mapping[str, Mapping[str, Any]], api: Mapping[str, str]
-) -> None:
+def refuse_changes(spec: ClusterSpec, state: StateFolder, own: Mapping[str, OwnRecord], api: Mapping[str, str]) -> None:
     """Compare the answers with what the cluster's nodes (`own_records`), the state folder and the API recorded.
 
     `api`: node name → address ("" where it has none yet) of the nodes that the API names; empty where nobody asked.
@@ -61,7 +89,7 @@ def refuse_changes(
     Raises:
         InvalidAnswers: they change what cannot be changed under a living cluster; all of it is named
     """
-    problems = [problem for name, record in own.items() for problem in immutable_changes(record, spec, spec.node(name))]
+    problems = [each for name, record in own.items() for each in immutable_changes(record.data, spec, spec.node(name))]
     problems += removed_nodes({*state.read_nodes(), *api}, spec)
     problems += moved_nodes({**api, **_earlier(state)}, spec)
     if problems:

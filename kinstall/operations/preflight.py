@@ -13,7 +13,14 @@ from kinstall.errors import PreflightFailed
 from kinstall.findings import Finding, Severity
 from kinstall.operations import operator_files
 from kinstall.operations.api_nodes import ApiNode, ask_api
-from kinstall.operations.existing_cluster import living_cluster, own_records, refuse_changes, with_api_nodes
+from kinstall.operations.existing_cluster import (
+    OwnRecord,
+    check_records,
+    living_cluster,
+    own_records,
+    refuse_changes,
+    with_api_nodes,
+)
 from kinstall.operations.options import Options
 from kinstall.operations.session import NodeReply, Session, ask
 from kinstall.plan import taints
@@ -26,11 +33,13 @@ OnFindings = Callable[[str, Sequence[Finding]], None]
 
 @dataclass(frozen=True, slots=True)
 class PreflightResult:
-    """Node → its reply, the findings, which node reaches which, and the cluster that they belong to already."""
+    """Node → its reply, the findings, which node reaches which, and of a living cluster its nodes' records and what is
+    known of it."""
 
     replies: dict[str, NodeReply]
     findings: list[Finding]
     matrix: Matrix
+    own: dict[str, OwnRecord]
     cluster: LivingCluster = field(default_factory=LivingCluster)
 
 
@@ -64,7 +73,9 @@ def preflight(
     facts = {name: each.facts for name, each in replies.items()}
     for name, each in replies.items():
         findings += check_node(spec, spec.node(name), each.facts, each.clock, fingerprint)
+    own = own_records(spec, replies, fingerprint)
     compared = [
+        *check_records(spec, own, state.read_nodes()),
         *check_cluster(spec, facts, {name: each.clock for name, each in replies.items()}),
         # Not to be ignored: without what is missing there no plan can be made.
         *session.sources(each.facts.architecture for each in replies.values()).findings,
@@ -73,7 +84,7 @@ def preflight(
     matrix = _reach(session, replies, only_new=only_new)
     between = check_peers(spec, matrix)
     on_findings("", between)
-    return PreflightResult(replies, [*findings, *compared, *between], matrix)
+    return PreflightResult(replies, [*findings, *compared, *between], matrix, own)
 
 
 def require_preflight(session: Session, options: Options) -> PreflightResult:
@@ -84,12 +95,10 @@ def require_preflight(session: Session, options: Options) -> PreflightResult:
         InvalidAnswers, PreflightFailed
     """
     result = preflight(session, options.state, only_new=True)
-    records = {name: each.facts.cluster for name, each in result.replies.items() if each.facts.cluster}
-    own = own_records(session.spec, records, known_fingerprint(options.state))
-    cluster = living_cluster(own, result.replies)
+    cluster = living_cluster(result.own, result.replies)
     # A workstation that has seen the cluster before knows its nodes; any other has to ask.
     nodes = () if options.state.read_nodes() else _api_nodes(session, cluster)
-    refuse_changes(session.spec, options.state, own, {each.name: each.address for each in nodes if each.managed})
+    refuse_changes(session.spec, options.state, result.own, {each.name: each.address for each in nodes if each.managed})
     refuse_errors(result.findings)
     cluster = with_api_nodes(cluster, nodes)
     return replace(result, cluster=replace(cluster, taints=_taints(session, cluster, nodes)))

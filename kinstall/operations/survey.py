@@ -65,14 +65,16 @@ def survey(
 
 def _inputs(session: Session, options: Options, preflight: PreflightResult, pki: Path) -> Inputs:
     spec, replies = session.spec, preflight.replies
-    records = {name: each.facts.cluster for name, each in replies.items() if each.facts.cluster}
+    members = preflight.cluster.members
+    living = any(each.facts.cluster for each in replies.values())
     front = leader(spec, preflight.cluster)
-    if records and front and options.recover_pki and not (pki / "ca.key").exists():
+    if living and front and options.recover_pki and not (pki / "ca.key").exists():
         recover_pki(spec, front, session.hosts, pki)
     now = datetime.now(UTC)
     own = operator_files.read(spec, pki, now)
-    keys = ensure_pki(spec, pki, now, create_cas=not records, own=own.authorities)
-    kept = {**options.state.read_nodes(), **{name: str(record["podCIDR"]) for name, record in records.items()}}
+    keys = ensure_pki(spec, pki, now, create_cas=not living, own=own.authorities)
+    # The state folder's ranges count: a node's record is only as good as whoever has that node.
+    kept = {**{name: each.pod_cidr for name, each in members.items()}, **options.state.read_nodes()}
     archs = {each.facts.architecture for each in replies.values()}
     sources, digests = session.sources(archs), resolve(spec, archs, session.checksums)
     return Inputs(

@@ -10,10 +10,11 @@ from kinstall.cluster import ClusterSpec, Node
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A node that kinstall set up. `address` and `version` (of Kubernetes) are "" where they are not known."""
+    """A node that kinstall set up. `version` is Kubernetes's. All are "" where they are not known."""
 
     address: str = ""
     version: str = ""
+    pod_cidr: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from kinstall.cluster import CONTROL_PLANE, WORKER, ClusterSpec, Networking, Node
-from kinstall.engine.events import Event, OutputLine, RunFinished, RunStarted, StepFinished
+from kinstall.engine.events import Event, Notice, OutputLine, RunFinished, RunStarted, StepFinished
 from kinstall.engine.host import Host
 from kinstall.errors import (
     Cancelled,
@@ -253,6 +253,39 @@ def test_a_workstation_that_never_saw_the_cluster_asks_its_api_for_the_nodes(wor
     assert [problem.path for problem in refused.value.problems] == ["nodes", "nodes[1].address"]
     assert "w2 belongs to the cluster" in refused.value.problems[0].message
     assert "w1 was set up at 10.90.0.12" in refused.value.problems[1].message
+
+
+def rewrite(world: World, node: str, **changes: Any) -> None:
+    """Whoever has the node changes its record; None takes a key away."""
+    path = "/var/lib/kinstall/cluster.json"
+    record = {**json.loads(world.disks[node].contents[path]), **changes}
+    kept = {key: value for key, value in record.items() if value is not None}
+    world.disks[node].contents[path] = json.dumps(kept).encode()
+
+
+@pytest.mark.parametrize("lie", ["10.244.9.0/24", "192.0.2.0/24", "10.244.0.0/24", "no range", None])
+def test_the_state_folders_ranges_count_and_not_a_nodes(world: World, lie: str | None) -> None:
+    """A worker's record with another range, another node's, or none: a finding names it, and no node's range moves."""
+    world.replay()
+    ranges = json.loads((world.folder / "state" / "nodes.json").read_text())
+    assert lie not in ranges.values() or ranges["cp1"] == lie
+    rewrite(world, "w1", podCIDR=lie)
+    assert world.replay().result.failures == {}
+    assert json.loads((world.folder / "state" / "nodes.json").read_text()) == ranges
+    notices = [event.message for event in world.events if isinstance(event, Notice)]
+    assert any(notice.startswith("w1: cluster: its record") and ranges["w1"] in notice for notice in notices)
+    assert not any("w2" in notice or "cp1:" in notice for notice in notices)
+
+
+def test_a_range_that_nobody_knows_is_an_error_of_its_node(world: World) -> None:
+    """Without the state folder's ranges a record that does not say its own is refused by name, never guessed at."""
+    world.replay()
+    (world.folder / "state" / "nodes.json").unlink()
+    rewrite(world, "w1", podCIDR=None)
+    with pytest.raises(PreflightFailed) as failed:
+        world.replay()
+    errors = [(each.node, each.check) for each in failed.value.findings if each.severity == "error"]
+    assert errors == [("w1", "cluster")]
 
 
 def test_taints_are_noted_where_no_kubelet_can_write(world: World) -> None:
