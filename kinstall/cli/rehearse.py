@@ -21,6 +21,7 @@ from kinstall.simulation import World, parse_fault, store
 from kinstall.state.folder import StateFolder
 from kinstall.terminal.tables import show_verify
 from kinstall.verify import CheckResult
+from kinstall.wording import count
 
 EXAMPLE = "example.yaml"
 
@@ -90,17 +91,14 @@ def _by_check(checks: Sequence[CheckResult]) -> list[CheckResult]:
     for check in checks:
         nodes.setdefault(replace(check, node=""), []).append(check.node)
     return [
-        replace(check, node=names[0] if len(names) == 1 else f"{len(names)} nodes") for check, names in nodes.items()
+        replace(check, node=names[0] if len(names) == 1 else count(len(names), "node"))
+        for check, names in nodes.items()
     ]
 
 
 def _nodes(spec: ClusterSpec) -> str:
     planes, workers = len(spec.control_planes), len(spec.nodes) - len(spec.control_planes)
-    return f"{_counted(planes, 'control plane')} and {_counted(workers, 'worker')}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{count(planes, 'control plane')} and {count(workers, 'worker')}"
 
 
 def _print_next_steps(chosen: argparse.Namespace, state: StateFolder) -> None:

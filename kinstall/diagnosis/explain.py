@@ -13,8 +13,11 @@ from importlib.resources import files
 from shlex import quote
 
 from kinstall.diagnosis.known_causes import KNOWN, Known
+from kinstall.wording import cut
 
 MAX_LINES = 200
+_QUOTED = 240
+"""Characters of a line that a sentence quotes."""
 _LINE = 600
 """Characters of a line that are kept: a stack trace adds nothing."""
 
@@ -64,7 +67,7 @@ class Explanation:
 
     def __str__(self) -> str:
         where = f"{self.source}: " if self.source else ""
-        return f"{self.what}; {self.remedy} ({where}{_shortened(self.line)})"
+        return f"{self.what}; {self.remedy} ({where}{cut(self.line, _QUOTED)})"
 
 
 def find(evidence: Sequence[str]) -> Explanation | None:
@@ -97,7 +100,7 @@ def explain(evidence: Sequence[str]) -> str:
         if len(chosen) == 3:
             break
     return "; ".join(
-        f"{source}: {_shortened(t)}" if source else _shortened(t) for t, source in reversed(chosen.items())
+        f"{source}: {cut(t, _QUOTED)}" if source else cut(t, _QUOTED) for t, source in reversed(chosen.items())
     )
 
 
@@ -145,10 +148,6 @@ def _filled(template: str, match: re.Match[str], source: str) -> str:
         return (field[2] or "%s").replace("%s", value) if value else ""
 
     return re.sub(r"\{(\w+)(?::([^}]*))?\}", put, template)
-
-
-def _shortened(text: str, most: int = 240) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 __all__ = ["KNOWN", "Explanation", "Known", "clean", "diagnose_program", "explain", "find"]

@@ -10,6 +10,7 @@ from kinstall.answers.rules import formats
 from kinstall.cluster.subnets import is_address, is_ipv4, parse_address, parse_interface
 from kinstall.findings import Problem
 from kinstall.inventory.columns import SETTERS, Machine, as_row, is_secret
+from kinstall.wording import listed
 
 MAX_MACHINES = 5000
 NAME_LIMIT = 63
@@ -102,7 +103,7 @@ class Collector:
             rows.append(as_row(machine))
         if len(self.machines) > MAX_MACHINES:
             self.problem(0, f"more than {MAX_MACHINES} machines", "import part of the list")
-        grouped = (sentence.format(_listed(list(names))) for sentence, names in self._groups.items())
+        grouped = (sentence.format(listed(names, _NAMED)) for sentence, names in self._groups.items())
         has_roles = any(machine.role for machine in self.machines)
         problems = sorted(dict.fromkeys(self.problems), key=lambda problem: problem.line)
         return Imported(tuple(rows), (*self._notices, *grouped), tuple(problems), has_roles)
@@ -167,11 +168,6 @@ def without_mask(text: str) -> str:
 def shown(name: str) -> str:
     """The name of a variable or column, if it looks like one; a misplaced value is not repeated."""
     return name if _VARIABLE.fullmatch(name) else "…"
-
-
-def _listed(names: list[str]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def valid_name(text: str) -> str:

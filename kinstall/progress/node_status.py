@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from kinstall.engine.events import Outcome
 from kinstall.progress.model import BAD, NodeProgress, Progress
 from kinstall.progress.text import OUTCOME_KINDS, clean, clock, rough, summary
+from kinstall.wording import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def of_run(progress: Progress, now: float) -> list[str]:
         parts.append(f"about {rough(remaining)} to go")
     failed = sum(1 for node in progress.nodes.values() if node.failure is not None)
     if failed:
-        parts.append("1 node failed" if failed == 1 else f"{failed} nodes failed")
+        parts.append(f"{count(failed, 'node')} failed")
     return parts
 
 

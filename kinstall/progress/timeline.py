@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from kinstall.engine.events import Event, Outcome, PhaseFinished, PhaseStarted, RunFinished, RunStarted, StepFinished
 from kinstall.progress.model import BAD
+from kinstall.wording import cut
 
 GLYPHS = "░▒▄█▀▓▌▐■"
 """One per phase, in their order; all are in the fonts of a bare console. ASCII draws with letters of the name."""
@@ -160,9 +161,8 @@ def chart(
     bad, more = ("x", "..") if ascii_only else ("✗", "…")
     lines = [ChartLine((Segment(" " * (names + 2)), Segment(_axis(timeline.seconds, room))))]
     for label, lane in zip(labels, shown, strict=True):
-        cut = label if len(label) <= names else label[: names - len(more)] + more
         cells = _cells(lane, timeline.seconds, room)
-        lines.append(ChartLine((Segment(f"{cut:<{names}}  "), *_segments(cells, glyphs, bad))))
+        lines.append(ChartLine((Segment(f"{cut(label, names, more):<{names}}  "), *_segments(cells, glyphs, bad))))
     if len(shown) < len(timeline.lanes):
         lines.append(ChartLine((Segment(f"{more} {len(timeline.lanes) - len(shown)} more nodes"),)))
     return (*lines, *_legend(glyphs, width))

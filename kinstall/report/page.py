@@ -15,6 +15,7 @@ from kinstall.report.markup import Html, element, joined
 from kinstall.report.run import Run
 from kinstall.report.style import CSS
 from kinstall.report.svg import timeline_svg
+from kinstall.wording import count
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 VERIFY = "verify"
@@ -73,17 +74,17 @@ def headline(run: Run, progress: Progress, checks: Sequence[StepFinished], spec:
         bad = [node.name for node in progress.nodes.values() if node.failure is not None and node.name]
         return f"the {progress.command} of {name} failed {took}" + (f": {', '.join(bad)}" if bad else "")
     if progress.command == "reset":
-        return f"cluster {name} was taken off {_count(len(progress.nodes), 'node')} {took}"
+        return f"cluster {name} was taken off {count(len(progress.nodes), 'node')} {took}"
     if failed:
-        return f"cluster {name} stands, and {len(failed)} of {_count(len(checks), 'check')} failed, {took}"
-    nodes = _count(sum(1 for node in progress.nodes if node), "node")
+        return f"cluster {name} stands, and {len(failed)} of {count(len(checks), 'check')} failed, {took}"
+    nodes = count(sum(1 for node in progress.nodes if node), "node")
     version = f", Kubernetes {spec.kubernetes_version}" if spec else ""
     return f"cluster {name} {'is up' if checks else 'was worked on, and not verified'}: {nodes}{version}, {took}"
 
 
 def _about(run: Run) -> str:
     began = f"{run.began:%Y-%m-%d %H:%M:%S} UTC" if run.began else "an unknown time"
-    later = f" {_count(run.later, 'later run')} ended before anything was changed." if run.later else ""
+    later = f" {count(run.later, 'later run')} ended before anything was changed." if run.later else ""
     return f"Run of {began}, log {run.name}; told by kinstall {__version__}.{later}"
 
 
@@ -241,7 +242,3 @@ def _to_go_on(run: Run, progress: Progress, commands: Commands) -> Iterator[str]
     yield f"{commands.kubectl} --kubeconfig {commands.kubeconfig} get nodes"
     yield f"kinstall verify {commands.answers}"
     yield f"kinstall plan {commands.answers}    # after a change to the answers: what it would do"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

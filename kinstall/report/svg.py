@@ -8,6 +8,7 @@ from kinstall.progress.model import BAD
 from kinstall.progress.text import duration
 from kinstall.progress.timeline import Lane, Span, Timeline, tick_step
 from kinstall.report.markup import Html, element, joined
+from kinstall.wording import cut
 
 # Dark enough for white letters, in light and in dark pages.
 COLOURS = ("#3f6f8f", "#3f7040", "#8a6a00", "#6d4f6a", "#8f4a12", "#2c5484", "#50691a", "#843f4a", "#5a5a5a")
@@ -44,7 +45,7 @@ def _axis(timeline: Timeline, height: float) -> Iterator[Html]:
 
 
 def _lane(lane: Lane, y: float, total: float, colours: dict[str, str]) -> Iterator[Html]:
-    yield element("text", _short(lane.node or "cluster"), x=0, y=y + 15)
+    yield element("text", cut(lane.node or "cluster", 20), x=0, y=y + 15)
     for span in lane.spans:
         x = _x(span.start, total)
         width = max(1.5, round(_x(span.end, total) - x, 1))
@@ -63,10 +64,6 @@ def _lane(lane: Lane, y: float, total: float, colours: dict[str, str]) -> Iterat
 def _title(lane: Lane, span: Span) -> str:
     ended = span.outcome.value if span.outcome else "did not end"
     return f"{lane.node or 'cluster'}: {span.phase}, {duration(span.seconds)}, {ended}"
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 20 else name[:19] + "…"
 
 
 def _legend(colours: dict[str, str]) -> Iterator[Html]:

@@ -20,6 +20,7 @@ from kinstall.engine.events import (
 from kinstall.progress.model import BAD
 from kinstall.progress.text import clean, duration, summary
 from kinstall.terminal.stream import LineWriter
+from kinstall.wording import count
 
 _SILENT = (Outcome.OK, Outcome.SKIPPED)
 
@@ -49,8 +50,8 @@ class PlainLines:
         match event:
             case RunStarted():
                 self._width = max((len(name) for name in event.nodes), default=1)
-                nodes = "1 node" if len(event.nodes) == 1 else f"{len(event.nodes)} nodes"
-                return f"{event.command} of {event.cluster}: {nodes}, {event.total} steps"
+                nodes, steps = count(len(event.nodes), "node"), count(event.total, "step")
+                return f"{event.command} of {event.cluster}: {nodes}, {steps}"
             case PhaseStarted() if event.pending:
                 return self._line(event.node, f"{event.phase}: {event.pending} of {event.steps} steps to do")
             case StepFinished() if event.outcome not in _SILENT:

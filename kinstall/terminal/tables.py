@@ -22,6 +22,7 @@ from kinstall.findings import Finding, Severity
 from kinstall.progress.text import OUTCOME_KINDS, SEVERITY_KINDS, STYLES, clean
 from kinstall.terminal.colours import Painter
 from kinstall.terminal.stream import quiet_pipe
+from kinstall.wording import count
 
 _PIPE_WIDTH = 100_000
 
@@ -75,9 +76,9 @@ def show_findings(
         ]
         out.table(("", "NODE", "CHECK", "FOUND"), rows)
     counts = Counter(finding.severity for finding in findings)
-    parts = [_count(counts[Severity.ERROR], "error"), _count(counts[Severity.WARNING], "warning")]
+    parts = [count(counts[Severity.ERROR], "error"), count(counts[Severity.WARNING], "warning")]
     kind = "bad" if counts[Severity.ERROR] else "warn" if counts[Severity.WARNING] else "good"
-    out.line(out.mark(kind, f"{', '.join(parts)}; {_count(counts[Severity.OK], 'check')} in order"))
+    out.line(out.mark(kind, f"{', '.join(parts)}; {count(counts[Severity.OK], 'check')} in order"))
     return None
 
 
@@ -116,7 +117,7 @@ def show_plan(changes: Sequence[PlannedChange], nodes: Iterable[str], stream: Te
         out.table(("NODE", *(action.value.upper() for action in actions)), rows, numbers=True)
         out.line(Text("Nothing has been touched yet."))
     else:
-        out.line(out.mark("good", f"nothing to do on {_count(len(nodes), 'node')}"))
+        out.line(out.mark("good", f"nothing to do on {count(len(nodes), 'node')}"))
     return None
 
 
@@ -181,10 +182,6 @@ def show_json(data: Mapping[str, Any], stream: TextIO) -> None:
     """One JSON document, indented, in ASCII."""
     with quiet_pipe(stream):
         stream.write(json.dumps(data, indent=2) + "\n")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 class _Output:

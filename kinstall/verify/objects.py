@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from kinstall.diagnosis import explain
+from kinstall.wording import cut
 
 Object = Mapping[str, Any]
 STATIC_PODS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
@@ -109,13 +110,7 @@ def last_warning(thing: Object, events: Iterable[Object]) -> str:
 
 def flat(text: str, limit: int = 400) -> str:
     """One line, cut where it is longer than a person reads."""
-    line = " ".join(text.split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
-
-
-def listed(names: Sequence[str], most: int = 6) -> str:
-    shown = ", ".join(names[:most])
-    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+    return cut(" ".join(text.split()), limit)
 
 
 def explained(source: str, words: str) -> str:

@@ -8,6 +8,7 @@ from textual.content import Content
 
 from kinstall.progress import node_status
 from kinstall.progress.text import MARKS, clock
+from kinstall.wording import count
 from screens.draft.draft import Draft
 from screens.install.log_view import LogView
 from screens.install.model import CLUSTER
@@ -37,9 +38,8 @@ def _words(run: Run, draft: Draft, now: float) -> tuple[str, str]:
         case Stage.IDLE:
             return "wait", _idle(draft, run.before)
         case Stage.RUNNING | Stage.STOPPING if not progress.nodes:
-            count = len(run.spec.nodes) if run.spec else 0
-            asking = f"asking {count} nodes what they have" if count != 1 else "asking the node what it has"
-            return "run", f"{asking} … {clock(now - run.began)}"
+            asked = count(len(run.spec.nodes) if run.spec else 0, "node")
+            return "run", f"examining {asked} … {clock(now - run.began)}"
         case Stage.RUNNING | Stage.STOPPING:
             stopping = "stopping after the steps that run · " if run.stage is Stage.STOPPING else ""
             return "bad" if failed else "run", stopping + _under_way(run, now)
@@ -60,8 +60,7 @@ def _words(run: Run, draft: Draft, now: float) -> tuple[str, str]:
 
 def _idle(draft: Draft, before: str) -> str:
     if draft.problems:
-        count = len(draft.problems)
-        return f"not yet: the answers have {count} {'problem' if count == 1 else 'problems'}; Review lists them (^P)"
+        return f"not yet: the answers have {count(len(draft.problems), 'problem')}; Review lists them (^P)"
     if before:
         return f"^N goes on: {before}"  # the key first: 80 columns do not hold it all
     nodes = draft.get(("nodes",), [])

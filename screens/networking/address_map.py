@@ -10,6 +10,7 @@ from kinstall.cluster import ClusterSpec
 from kinstall.cluster.pod_ranges import capacity
 from kinstall.cluster.subnets import Range, collapse, host_range, is_ipv4, parse_range, split
 from kinstall.findings import Problem
+from kinstall.wording import count
 from screens.draft.draft import Draft
 
 _BLOCK = 8
@@ -40,8 +41,8 @@ def ranges_of(draft: Draft) -> list[Named]:
             named.append(Named(name, (network,), str(network)))
     hosts = _hosts(spec)
     if hosts:
-        count = "1 node" if len(hosts) == 1 else f"{len(hosts)} nodes"
-        named.append(Named("hosts", hosts, f"{count}, {hosts[0].network_address} …" if hosts[1:] else str(hosts[0][0])))
+        nodes = count(len(hosts), "node")
+        named.append(Named("hosts", hosts, f"{nodes}, {hosts[0].network_address} …" if hosts[1:] else str(hosts[0][0])))
     return named
 
 
@@ -87,7 +88,7 @@ def picture(named: Sequence[Named], cells: int, *, ends: bool = True) -> str:
     for block in blocks[:_MOST_BLOCKS]:
         lines += _block(block, named, shared, cells, ends)
     if len(blocks) > _MOST_BLOCKS:
-        lines.append(f"… and {len(blocks) - _MOST_BLOCKS} more blocks")
+        lines.append(f"… and {count(len(blocks) - _MOST_BLOCKS, 'more block')}")
     return "\n".join([*lines, *_in_words(named)])
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from kinstall.cluster import CONTROL_PLANE, WORKER
 from kinstall.findings import Finding, Problem, Severity
 from kinstall.progress.text import MARKS
+from kinstall.wording import count
 
 Row = dict[str, Any]
 
@@ -120,9 +121,5 @@ def told(findings: Sequence[Finding]) -> str:
 def summary(rows: Sequence[Mapping[str, Any]]) -> str:
     """`3: 1 control plane, 2 workers`."""
     leading = sum(1 for row in rows if row.get("role") == CONTROL_PLANE)
-    parts = [_count(leading, "control plane"), _count(len(rows) - leading, "worker")]
+    parts = [count(leading, "control plane"), count(len(rows) - leading, "worker")]
     return f"{len(rows)}: {', '.join(parts)}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -9,6 +9,7 @@ from rich.text import Text
 from textual.widgets import DataTable
 
 from kinstall.progress.text import MARKS, STYLES, clean, shorten
+from kinstall.wording import cut
 
 _WIDTHS = {"name": 10, "role": 13, "address": 15, "ssh": 11, "key": 10}
 _WIDE = {"name": 20, "role": 13, "address": 15, "ssh": 18, "key": 10}
@@ -74,9 +75,5 @@ class NodesTable(DataTable[Text]):
         key = Text(line.key, style=STYLES[line.key_kind])
         mark = "›" if line.kind == "run" else MARKS[line.kind]
         text = clean(line.state).split("\n")[0]
-        state = Text(f"{mark} ", style=STYLES[line.kind]).append(_cut(text, self._room - 2))
+        state = Text(f"{mark} ", style=STYLES[line.kind]).append(cut(text, self._room - 2))
         return [*cells, key, state]
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: max(0, width - 1)] + "…"

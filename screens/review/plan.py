@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kinstall.findings import Finding, Severity
 from kinstall.progress.text import MARKS, SEVERITY_KINDS, clean
+from kinstall.wording import count
 from screens.review.summary import Line
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def findings(found: Sequence[Finding]) -> list[Line]:
         if each.severity is severity
     ]
     fine = sum(each.severity is Severity.OK for each in found)
-    return [*lines, *([Line(f" {MARKS['good']} {fine} {'check' if fine == 1 else 'checks'} in order")] if fine else [])]
+    return [*lines, *([Line(f" {MARKS['good']} {count(fine, 'check')} in order")] if fine else [])]
 
 
 def _finding(each: Finding) -> str:

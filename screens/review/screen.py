@@ -14,6 +14,7 @@ from textual.widgets.option_list import Option
 
 from kinstall.errors import KinstallError, PreflightFailed, UsageError
 from kinstall.findings import Finding
+from kinstall.wording import count
 from screens.dialogs.questions import AskPath, Page
 from screens.dialogs.secrets import prompt_for
 from screens.draft import saved
@@ -80,9 +81,8 @@ class ReviewScreen(StepScreen):
 
     def _wrong(self) -> list[Line]:
         found = summary.problems(self.draft)
-        many = "1 problem" if len(found) == 1 else f"{len(found)} problems"
         return (
-            [Line(f"{many}: Enter goes there", heading=True), *found]
+            [Line(f"{count(len(found), 'problem')}: Enter goes there", heading=True), *found]
             if found
             else [Line("✓ a replay takes these answers   (F4 saves them under another name)")]
         )

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from assets.credentials.pki import CA_COMMON_NAMES, LeafRequest, Signer
 from assets.credentials.required import wanted_leaves
 from kinstall.cluster import ClusterSpec
+from kinstall.wording import count, cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +65,11 @@ def _purpose(requests: list[LeafRequest]) -> str:
     """What a server's certificate holds for the first node, or whom a client's stands for."""
     first = requests[0]
     if first.server:
-        parts = (_count(len(first.dns_names), "name"), _count(len(first.addresses), "address"))
-        return ", ".join(part for part in parts if part)
+        names = [count(len(first.dns_names), "name")] if first.dns_names else []
+        addresses = [count(len(first.addresses), "address", "addresses")] if first.addresses else []
+        return ", ".join(names + addresses)
     user = first.common_name if len({request.common_name for request in requests}) == 1 else "a user per node"
     return f"{user} ({first.organization})" if first.organization else user
-
-
-def _count(number: int, what: str) -> str:
-    plural = f"{what}es" if what.endswith("s") else f"{what}s"
-    return f"1 {what}" if number == 1 else f"{number} {plural}" if number else ""
 
 
 def _after(today: date, days: int) -> date | None:
@@ -91,9 +88,5 @@ def table(found: list[Row], width: int) -> str:
     third = max(width - first - second - 16, 8)
     lines = [f"{'certificate':<{first}}  {'signed by':<{second}}  {'for':<{third}}  until"]
     for name, row, end in zip(names, found, until, strict=True):
-        lines.append(f"{name:<{first}}  {row.signer:<{second}}  {_cut(row.purpose, third):<{third}}  {end}")
+        lines.append(f"{name:<{first}}  {row.signer:<{second}}  {cut(row.purpose, third):<{third}}  {end}")
     return "\n".join(lines)
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 1]}…"

@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
+from kinstall.wording import cut
 from screens.draft.draft import Draft
 from screens.fields import placement
 from screens.step.order import STEPS
@@ -36,8 +37,7 @@ class StepBar(Quiet):
     """`kinstall · demo   Networking  Security …`, the present step underlined, ✗ behind those with problems."""
 
     def show(self, draft: Draft, present: str) -> None:
-        name = str(draft.effective(("clusterName",)))
-        name = name if len(name) <= _NAME_ROOM else f"{name[: _NAME_ROOM - 1]}…"
+        name = cut(str(draft.effective(("clusterName",))), _NAME_ROOM)
         wrong = {placement.screen_of(problem.path) for problem in draft.problems}
         top = Content(f"kinstall · {name}".ljust(_NAME_ROOM + 12))
         line = " " * (_NAME_ROOM + 12)

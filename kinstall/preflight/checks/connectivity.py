@@ -11,6 +11,7 @@ from kinstall.connectivity.required import Port
 from kinstall.connectivity.results import Attempt, Matrix, Result
 from kinstall.findings import Finding, Severity
 from kinstall.preflight.check import ClusterView, check, error, ok, warning
+from kinstall.wording import listed
 
 _NAMED = 6
 
@@ -45,7 +46,7 @@ def peers(view: ClusterView) -> Iterator[Finding]:
 def _blocked(matrix: Matrix, key: _Key, names: tuple[str, ...], ports: list[Port]) -> Finding:
     target, result, needed = key
     others = {each.connection.source for each in matrix.attempts if each.connection.target == target}
-    whom = "every other node" if len(names) > 2 and set(names) == others else _some(names)
+    whom = "every other node" if len(names) > 2 and set(names) == others else listed(names, _NAMED)
     finding = error if needed else warning
     if result is Result.TOO_LARGE:
         size = max(matrix.mtus[name] for name in names)
@@ -55,9 +56,9 @@ def _blocked(matrix: Matrix, key: _Key, names: tuple[str, ...], ports: list[Port
             "kernel learns it by itself"
         )
         return finding(message, remedy, target)
-    listed = ", ".join(map(str, sorted(ports)))
+    ports_named = ", ".join(map(str, sorted(ports)))
     numbers = ", ".join(f"{port.number}/{port.protocol}" for port in sorted(ports))
-    message = f"{listed}: {result} from {whom}"
+    message = f"{ports_named}: {result} from {whom}"
     if result is Result.UNREACHABLE:
         return finding(message, f"`ip route get` on {names[0]} shows where its packets go", target)
     remedy = f"accept {numbers} from the nodes, on {target} (`nft list ruleset`) and on firewalls between them"
@@ -73,7 +74,8 @@ def _narrow(spec: ClusterSpec, matrix: Matrix) -> Iterator[Finding]:
             narrow[target, mtu].append(source)
     for (target, mtu), names in narrow.items():
         yield warning(
-            f"the path from {_some(names)} carries packets of at most {mtu} bytes, less than the interface's MTU",
+            f"the path from {listed(names, _NAMED)} carries packets of at most {mtu} bytes, less than the interface's "
+            "MTU",
             f"set networking.mtu: {mtu - overhead}",
             target,
         )
@@ -86,11 +88,6 @@ def _not_asked(unknown: Collection[Attempt]) -> Iterator[Finding]:
             f"not every connection between nodes was tried: {named}",
             "check by hand that the nodes' firewalls let one another through",
         )
-
-
-def _some(names: Collection[str]) -> str:
-    listed = list(names)
-    return ", ".join(listed[:_NAMED]) + (f" and {len(listed) - _NAMED} more" if len(listed) > _NAMED else "")
 
 
 CHECKS = (peers,)

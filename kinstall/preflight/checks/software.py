@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from kinstall.cluster.immutable import FORMAT, newer_format
 from kinstall.findings import Finding, Severity
 from kinstall.preflight.check import NodeView, check, error, ok, warning
+from kinstall.wording import listed
 
 # Tool → package, where the package has another name. What the engine's programs, kube-proxy and the kubelet call.
 PACKAGES = {
@@ -157,7 +158,7 @@ def leftovers(view: NodeView) -> Iterator[Finding]:
     chains = sorted(name for name in facts.chains if name.startswith("KUBE-") or name.endswith(" kube-proxy"))
     if state:
         yield error(
-            f"there are files of another cluster: {_some(state)}",
+            f"there are files of another cluster: {listed(state)}",
             "if it is no longer needed, remove it the way it was made (`kubeadm reset`, `k3s-uninstall.sh`, …) and "
             "then these folders",
         )
@@ -165,7 +166,7 @@ def leftovers(view: NodeView) -> Iterator[Finding]:
         left = [*links, *(f"chain {name}" if name.startswith("KUBE-") else name for name in chains)]
         harmless = not links and HARMLESS.issuperset(chains)
         yield (warning if harmless else error)(
-            f"there are interfaces or packet filter rules of another cluster: {_some(left)}",
+            f"there are interfaces or packet filter rules of another cluster: {listed(left)}",
             "delete them (`ip link delete NAME`, `nft delete table …`), or reboot after that cluster was removed",
         )
     if not (state or links or chains):
@@ -201,7 +202,7 @@ def cni_config(view: NodeView) -> Iterator[Finding]:
         return
     if configs := [path for path in view.facts.paths if path.startswith("/etc/cni/net.d/")]:
         yield error(
-            f"there are CNI configurations that would compete with kinstall's: {_some(configs)}",
+            f"there are CNI configurations that would compete with kinstall's: {listed(configs)}",
             "remove them, or the package that they belong to (podman, cri-o)",
         )
     else:
@@ -226,7 +227,7 @@ def container_runtime(view: NodeView) -> Iterator[Finding]:
     if installed and not running:
         clean = False
         yield warning(
-            f"{_some(installed)} {'is' if len(installed) == 1 else 'are'} installed; the package's next update may "
+            f"{listed(installed)} {'is' if len(installed) == 1 else 'are'} installed; the package's next update may "
             "start it beside kinstall's own",
             "remove the package, or hold back its updates",
         )
@@ -235,16 +236,11 @@ def container_runtime(view: NodeView) -> Iterator[Finding]:
         if unit and unit.drop_ins:
             clean = False
             yield (warning if view.own else error)(
-                f"{_some(unit.drop_ins)} would change the {name}.service that kinstall writes",
+                f"{listed(unit.drop_ins)} would change the {name}.service that kinstall writes",
                 "remove it, or the package that it belongs to",
             )
     if clean:
         yield ok("no other container runtime")
-
-
-def _some(names: tuple[str, ...] | list[str], most: int = 4) -> str:
-    rest = len(names) - most
-    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
 CHECKS = (systemd, tools, nft, selinux, cluster, leftovers, cni_config, container_runtime)

@@ -8,8 +8,8 @@ from kinstall.verify import manifest
 from kinstall.verify.check import Place, PodCheck, PodQuestion, PodView, Subject, Verdict, failed, passed
 from kinstall.verify.checks.kube_proxy import KUBE_PROXY
 from kinstall.verify.inside_pod import SERVICE_TRIES, fetch, service_failures, slowest
-from kinstall.verify.objects import listed
 from kinstall.verify.program import Call
+from kinstall.wording import listed
 
 _NAME = "ClusterIP"
 
@@ -26,7 +26,7 @@ def _judge(view: PodView) -> Verdict:
         return failed(failures, slowest(answers))
     nodes = {pod.name: pod.node for pod in view.ground.spread.values()}
     by = sorted({nodes[each.field(5)] for each in answers})
-    return passed(f"{view.ground.cluster_ip} answered by {listed(by)}", slowest(answers))
+    return passed(f"{view.ground.cluster_ip} answered by {listed(by, 6)}", slowest(answers))
 
 
 CLUSTER_IP = PodCheck(_NAME, Subject.NODES, Place.HOST, _judge, _asks, rests_on=(KUBE_PROXY.name,))

@@ -8,9 +8,9 @@ from kinstall.verify import manifest
 from kinstall.verify.check import Place, PodCheck, PodQuestion, PodView, Subject, Verdict, failed, passed, skipped
 from kinstall.verify.ground import CheckPod
 from kinstall.verify.inside_pod import fetch, slowest, why
-from kinstall.verify.objects import listed
 from kinstall.verify.program import Call
 from kinstall.verify.routes import Lost
+from kinstall.wording import listed
 
 _NAME = "pod to pod"
 
@@ -42,7 +42,7 @@ def _judge(view: PodView) -> Verdict:
         return skipped("no other node has a check pod")
     if silent:
         return failed("; ".join(f"{node} ({pod.address}): {why}" for node, (pod, why) in silent.items()), seconds)
-    return passed(f"answered by {listed([pod.node for pod in others])}", seconds)
+    return passed(f"answered by {listed([pod.node for pod in others], 6)}", seconds)
 
 
 def lost(view: PodView) -> list[Lost]:
