@@ -37,7 +37,7 @@ _START_SECONDS = 1.0
 
 
 class WizardApp(App[int]):
-    """Answers under work, services to the outside, and a screen per step. Ends with the exit code."""
+    """The answers being edited, services to the outside, and a screen per step. Ends with the exit code."""
 
     CSS = files("screens").joinpath("wizard.tcss").read_text("utf-8")
     TITLE = "kinstall"
@@ -47,14 +47,14 @@ class WizardApp(App[int]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+n", "next", "Next", priority=True),
         Binding("ctrl+p", "back", "Back", priority=True),
-        Binding("f1", "more", "More", priority=True),
-        Binding("f2", "everything", "YAML", tooltip="all answers, as their file has them"),
+        Binding("f1", "explain", "Help", priority=True),
+        Binding("f2", "everything", "YAML", tooltip="all answers as the text of their file"),
         Binding("ctrl+s", "save", "Save", priority=True),
         Binding("ctrl+q", "quit", "Quit", priority=True),
     ]
 
     def __init__(self, draft: Draft, services: Services, *, unsaved: Unsaved | None = None) -> None:
-        super().__init__(ansi_color=True)  # said at once: NO_COLOR then means the terminal's own two colours
+        super().__init__(ansi_color=True)  # from the start: NO_COLOR then means the terminal's own two colours
         self.theme = "ansi-dark"
         self.draft, self.services = draft, services
         self.background = Background()
@@ -89,15 +89,15 @@ class WizardApp(App[int]):
             self.run_worker(interrupted_run.offer(self), group="continue")
 
     def _offer_unsaved(self) -> bool:
-        """Offer half-filled work; whether there is any."""
+        """Offer unfinished answers; whether there are any."""
         kept = self._unsaved.read()
         if not kept or kept == self.draft.text():
             return False
         what = self.draft.path or "a new cluster"
         self.push_screen(
             Question(
-                f"There are unsaved answers for {what} from an earlier time.",
-                [("go-on", "Go on with them"), ("leave", "Begin without them; they are thrown away")],
+                f"There are unsaved answers for {what} from an earlier session.",
+                [("go-on", "Continue with them"), ("leave", "Start without them; they are deleted")],
             ),
             lambda chosen: self._continue(kept, chosen or ""),
         )
@@ -112,12 +112,12 @@ class WizardApp(App[int]):
     # The answers
 
     def take_text(self, text: str) -> None:
-        """Make the answers what a text says; one that cannot be read is kept aside, and asked for again."""
+        """Replace the answers by a text's; a text that cannot be read is kept aside, and shown again by F2."""
         try:
             self.draft.replace(Draft.parse(text))
         except InvalidAnswers as error:
             self.draft.unread = text
-            self.notify(f"{error.problems[0]}. The text is kept: F2", title="All answers", severity="error")
+            self.notify(f"{error.problems[0]}. Your text is kept: F2 opens it", title="All answers", severity="error")
 
     def _draft_changed(self) -> None:
         """Many changes in one go are shown once."""
@@ -132,15 +132,15 @@ class WizardApp(App[int]):
                 screen.show_draft()
 
     def keep(self) -> None:
-        """Keep half-filled work, where it differs from what is kept already."""
+        """Keep unfinished answers, where they differ from what is kept already."""
         text = (self.draft.unread or self.draft.text()) if self.draft.dirty else ""
         if text == self._kept:
             return
         self._kept = text
         if not text:
             self._unsaved.forget()
-        elif complaint := self._unsaved.keep(text):
-            self.notify(complaint, severity="warning")
+        elif failure := self._unsaved.keep(text):
+            self.notify(failure, severity="warning")
 
     # Going from step to step
 
@@ -150,7 +150,7 @@ class WizardApp(App[int]):
         return next(screen for screen in reversed(self.screen_stack) if isinstance(screen, StepScreen))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """At either end the footer has no key that leads nowhere."""
+        """At either end the footer shows no key that leads nowhere."""
         ways = {"next": 1, "back": -1}
         steps = [screen.STEP for screen in self.screen_stack if isinstance(screen, StepScreen)]
         return action not in ways or not steps or neighbour(steps[-1], ways[action]) != steps[-1]
@@ -174,7 +174,7 @@ class WizardApp(App[int]):
             await self.switch_screen(name)
 
     async def jump(self, path: str) -> None:
-        """To where a written path is asked for; where no step does, to its line among all answers."""
+        """Go to the field of a written path; where no step asks for it, to its line among all answers."""
         name = placement.screen_of(path)
         if name:
             await self.action_go(name)
@@ -183,7 +183,7 @@ class WizardApp(App[int]):
 
     # Keys
 
-    def action_more(self) -> None:
+    def action_explain(self) -> None:
         """The longer help of the field that has the focus."""
         if isinstance(self.screen, StepScreen):
             self.push_screen(Page(*self.screen.page_of_help(self.about)))
@@ -207,7 +207,7 @@ class WizardApp(App[int]):
     async def save(self, *, elsewhere: bool = False) -> bool:
         """Write the answers, asking for a name where there is none yet; whether they were written."""
         if self.draft.unread:
-            self.notify("All answers hold text that cannot be read: F2", severity="error")
+            self.notify("the text of all answers is not valid YAML: F2 opens it", severity="error")
             return False
         path = self.draft.path
         if path and not elsewhere and not await self._may_replace(path):
@@ -230,15 +230,15 @@ class WizardApp(App[int]):
         return True
 
     async def _may_replace(self, path: Path) -> bool:
-        """Ask before anything that the file says is lost."""
+        """Ask before anything in the file is lost."""
         lost = [f"{problem.path or 'the file'}: {problem.message}" for problem in self.draft.lost_by_saving]
         if self.draft.comments:
             lost.append("its comments")
         if not lost:
             return True
-        text = f"A saved {path} will not have any more:\n  " + "\n  ".join(lost)
+        text = f"Saving {path} would lose:\n  " + "\n  ".join(lost)
         chosen = await self.push_screen_wait(
-            Question(text, [("another", "Save under another name"), ("replace", "Replace it all the same")])
+            Question(text, [("another", "Save under another name"), ("replace", "Overwrite it anyway")])
         )
         return chosen == "replace"
 
@@ -246,7 +246,7 @@ class WizardApp(App[int]):
         if isinstance(self.screen, Question):
             return
         if isinstance(self.screen, AllAnswers):
-            self._text_edited(self.screen.changed_text())  # what was typed there is kept, too
+            self._text_edited(self.screen.changed_text())  # what was typed there is kept too
             await self.pop_screen()
         self.run_worker(self._quit(), exclusive=True, group="quit")
 
@@ -262,8 +262,8 @@ class WizardApp(App[int]):
                     "The answers are not saved.",
                     [
                         ("save", "Save them and quit"),
-                        ("keep", "Quit; they are kept and offered again"),
-                        ("throw", "Quit and throw them away"),
+                        ("keep", "Quit without saving; they are offered again next time"),
+                        ("throw", "Quit and discard them"),
                     ],
                 )
             )
@@ -281,6 +281,6 @@ class WizardApp(App[int]):
         """What the command palette offers: the steps, and what the keys do."""
         for step in STEPS:
             yield SystemCommand(f"Go to {step.title}", "", lambda name=step.name: self.run_action(f"go('{name}')"))
-        yield SystemCommand("All answers", "as their file has them", self.action_everything)
+        yield SystemCommand("All answers", "as the text of their file", self.action_everything)
         yield SystemCommand("Save", "write the answers file", self.action_save)
-        yield SystemCommand("Quit", "asks where something is not saved", self.action_quit)
+        yield SystemCommand("Quit", "asks first if something is not saved", self.action_quit)

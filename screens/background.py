@@ -1,4 +1,4 @@
-"""What takes time, off the event loop: each job on a daemon thread of its own, its words through one queue.
+"""What takes time, off the event loop: each job on a daemon thread of its own, its items through one queue.
 
 Threads only append to the queue; the app drains it on a timer. A blocked job neither delays a key nor holds the end of
 the program.
@@ -22,7 +22,7 @@ def _ignore(_: Any) -> None:
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """Something under way. Its thread ends when it next looks at `stop`."""
+    """Work in progress. Its thread ends when it next checks `stop`."""
 
     name: str
     on_item: Callable[[Any], None]
@@ -33,24 +33,24 @@ class Job:
     ended: bool = False
 
     def cancel(self) -> None:
-        """Ask it to stop; what it says until then, and its end, are heard."""
+        """Ask it to stop; its items until then, and its end, are still handed over."""
         self.stop.set()
 
     def forget(self) -> None:
-        """Ask it to stop, and hear nothing of it any more."""
+        """Ask it to stop, and drop everything that still comes from it."""
         self.stop.set()
         self.forgotten = True
 
 
 Work = Callable[[Callable[[Any], None], threading.Event], Any]
-"""work(tell, stop): `tell` hands an item over and returns at once; what it returns is handed over at the end."""
+"""work(emit, stop): `emit` hands an item over and returns at once; what it returns is handed over at the end."""
 
 
 class Background:
-    """Starts jobs and hears from them. All but `start`'s work runs where `drain` is called: on the event loop."""
+    """Starts jobs and hands over what they emit. Callbacks run where `drain` is called: on the event loop."""
 
     def __init__(self, limit: int = 5000) -> None:
-        self._heard: deque[tuple[Job, str, Any]] = deque()
+        self._queue: deque[tuple[Job, str, Any]] = deque()
         self._limit = limit
         self.jobs: list[Job] = []
 
@@ -75,20 +75,20 @@ class Background:
 
         def run() -> None:
             try:
-                result = work(lambda item: self._heard.append((job, "item", item)), job.stop)
+                result = work(lambda item: self._queue.append((job, "item", item)), job.stop)
             except KinstallError as error:
-                self._heard.append((job, "error", error))
+                self._queue.append((job, "error", error))
             except Exception as error:
                 what = f"{name} ended unexpectedly: {type(error).__name__}"
-                self._heard.append((job, "error", KinstallError(what, "this is a fault of kinstall; please report it")))
+                self._queue.append((job, "error", KinstallError(what, "this is a bug in kinstall; please report it")))
             else:
-                self._heard.append((job, "done", result))
+                self._queue.append((job, "done", result))
 
         threading.Thread(target=run, name=f"kinstall-{name}", daemon=True).start()
         return job
 
     async def result(self, name: str, work: Work, *, on_item: Callable[[Any], None] = _ignore) -> Any:
-        """start(), and wait for what comes of it without holding the event loop up.
+        """start(), and wait for the result without blocking the event loop.
 
         Raises:
             KinstallError: what the work raised
@@ -96,7 +96,7 @@ class Background:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
         def ended(put: Callable[[Any], None], value: Any) -> None:
-            if not future.done():  # whoever waited may have been cancelled
+            if not future.done():  # the waiting task may have been cancelled
                 put(value)
 
         self.start(
@@ -109,9 +109,9 @@ class Background:
         return await future
 
     def drain(self) -> None:
-        """Hand over what was heard since, at most `limit` items: the rest comes with the next call."""
-        for _ in range(min(len(self._heard), self._limit)):
-            job, kind, value = self._heard.popleft()
+        """Hand over what was queued since, at most `limit` items: the rest comes with the next call."""
+        for _ in range(min(len(self._queue), self._limit)):
+            job, kind, value = self._queue.popleft()
             if kind != "item":
                 job.ended = True
                 self.jobs.remove(job)
@@ -119,7 +119,7 @@ class Background:
                 {"item": job.on_item, "done": job.on_done, "error": job.on_error}[kind](value)
 
     def running(self, name: str) -> bool:
-        """Whether a job of that name is under way and still of interest."""
+        """Whether a job of that name is running and not forgotten."""
         return any(job.name == name and not job.forgotten for job in self.jobs)
 
     def cancel(self, name: str) -> None:

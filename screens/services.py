@@ -1,6 +1,6 @@
-"""What the screens ask of the world outside: one protocol, and the real thing over the shared path.
+"""What the screens need from outside: a protocol, and its implementation over the operations that the commands use.
 
-Every call blocks; screens make it through `app.background`. Tests put in services that answer from memory.
+Every call blocks; screens make it through `app.background`. Tests use services that answer from memory.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from kinstall.cluster import ClusterSpec
 from kinstall.errors import UsageError
 from kinstall.findings import Finding
+from kinstall.wording import count
 
 if TYPE_CHECKING:
     # The engine and cryptography take longer to load than the first screen may take to appear.
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from kinstall.state.folder import StateFolder
     from kinstall.verify import CheckResult
 
-Tell = Callable[[Any], None]
+Emit = Callable[[Any], None]
 Prompt = Callable[[str], str]
 """Asks for a secret on the thread of a job: shows a text, returns what was typed."""
 
@@ -34,31 +35,31 @@ Prompt = Callable[[str], str]
 class Services(Protocol):
     """All raise kinstall.errors only."""
 
-    def look(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt) -> Sequence[Availability]:
-        """Whether files and images can be had, as this machine sees it; `tell` gets each as soon as it is known."""
+    def look(self, spec: ClusterSpec, emit: Emit, stop: threading.Event, prompt: Prompt) -> Sequence[Availability]:
+        """Whether files and images are available from this machine; `emit` gets each as soon as it is known."""
 
-    def probe(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt) -> Sequence[Finding]:
-        """Preflight on all nodes; `tell` gets (node, its findings) as each answers, then ("", what compares nodes)."""
+    def probe(self, spec: ClusterSpec, emit: Emit, stop: threading.Event, prompt: Prompt) -> Sequence[Finding]:
+        """Preflight on all nodes; `emit` gets (node, findings) as each answers, then ("", findings across nodes)."""
 
     def host_keys(self, spec: ClusterSpec, prompt: Prompt) -> Sequence[Seen]:
-        """The host key that each node shows, and whether it is trusted."""
+        """The host key that each node presents, and whether it is trusted."""
 
-    def trust(self, spec: ClusterSpec, seen: Sequence[Seen]) -> None:
-        """Keep the keys that the operator consented to."""
+    def trust(self, spec: ClusterSpec, keys: Sequence[Seen]) -> None:
+        """Store the keys that the operator trusts."""
 
     def plan(
-        self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt
+        self, spec: ClusterSpec, emit: Emit, stop: threading.Event, prompt: Prompt
     ) -> tuple[Sequence[Finding], Sequence[PlannedChange]]:
-        """What a run would change; `tell` gets sentences about how far it is."""
+        """What a run would change; `emit` gets sentences about its progress."""
 
-    def replay(self, answers: Path, tell: Tell, stop: threading.Event, prompt: Prompt) -> Report:
-        """`kinstall replay` of that file; `tell` gets events and verify's results, secrets taken out."""
+    def replay(self, answers: Path, emit: Emit, stop: threading.Event, prompt: Prompt) -> Report:
+        """`kinstall replay` of that file; `emit` gets events and verify's results, without secrets."""
 
-    def verify(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt) -> Sequence[CheckResult]:
-        """Whether a cluster works; `tell` gets the results as they come."""
+    def verify(self, spec: ClusterSpec, emit: Emit, stop: threading.Event, prompt: Prompt) -> Sequence[CheckResult]:
+        """Whether a cluster works; `emit` gets the results as they come."""
 
     def last_run(self, spec: ClusterSpec, answers: Path | None) -> tuple[Run, Commands]:
-        """The cluster's last run as its log tells it, and the commands to go on with."""
+        """The cluster's last run, read from its log, and the commands to continue with."""
 
     def report(self, spec: ClusterSpec, answers: Path | None) -> Path:
         """Write the last run as one HTML page."""
@@ -68,24 +69,24 @@ class Services(Protocol):
 
 
 class RealServices:
-    """The shared path, with the state folder and the number of nodes at once of the command line."""
+    """The operations, with the command line's state folder and number of nodes at once."""
 
     def __init__(self, state: str | None = None, parallel: int = 32) -> None:
         self._state, self._parallel = state, parallel
 
-    def look(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt) -> Sequence[Availability]:
+    def look(self, spec: ClusterSpec, emit: Emit, stop: threading.Event, prompt: Prompt) -> Sequence[Availability]:
         from kinstall.secrets import Secrets
         from kinstall.sources import availability
 
-        return availability.check(spec, tell, secrets=Secrets(prompt=prompt), stop=stop)
+        return availability.check(spec, emit, secrets=Secrets(prompt=prompt), stop=stop)
 
-    def probe(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt) -> Sequence[Finding]:
+    def probe(self, spec: ClusterSpec, emit: Emit, stop: threading.Event, prompt: Prompt) -> Sequence[Finding]:
         from kinstall.operations.preflight import preflight
         from kinstall.operations.session import closed_on
 
         options = self._options(spec, prompt)
         with closing(options.session(spec)) as session, closed_on(session, stop):
-            result = preflight(session, options.state, on_findings=lambda node, findings: tell((node, findings)))
+            result = preflight(session, options.state, on_findings=lambda node, findings: emit((node, findings)))
         return result.findings
 
     def host_keys(self, spec: ClusterSpec, prompt: Prompt) -> Sequence[Seen]:
@@ -97,34 +98,34 @@ class RealServices:
         targets = {node.name: target_of(spec, node) for node in spec.nodes}
         return pending(targets, HostKeys(options.state.known_hosts), options.secrets)
 
-    def trust(self, spec: ClusterSpec, seen: Sequence[Seen]) -> None:
+    def trust(self, spec: ClusterSpec, keys: Sequence[Seen]) -> None:
         from kinstall.operations.trust import store
 
         state = self._folder(spec).prepare()
-        store(state.known_hosts, seen)
+        store(state.known_hosts, keys)
 
     def plan(
-        self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt
+        self, spec: ClusterSpec, emit: Emit, stop: threading.Event, prompt: Prompt
     ) -> tuple[Sequence[Finding], Sequence[PlannedChange]]:
         from kinstall.operations.plan import plan_only
 
         options = self._options(spec, prompt)
-        tell(f"asking {len(spec.nodes)} nodes what they have")
+        emit(f"examining {count(len(spec.nodes), 'node')}")
         return plan_only(spec, options)
 
-    def replay(self, answers: Path, tell: Tell, stop: threading.Event, prompt: Prompt) -> Report:
+    def replay(self, answers: Path, emit: Emit, stop: threading.Event, prompt: Prompt) -> Report:
         from kinstall.answers.load import load
         from kinstall.operations.replay import logged_replay
 
         spec = load(answers)
         options = self._options(spec, prompt)
-        return logged_replay(spec, options, tell, options.secrets.redactor.sink(tell), stop)
+        return logged_replay(spec, options, emit, options.secrets.redactor.sink(emit), stop)
 
-    def verify(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt) -> Sequence[CheckResult]:
+    def verify(self, spec: ClusterSpec, emit: Emit, stop: threading.Event, prompt: Prompt) -> Sequence[CheckResult]:
         from kinstall.operations.verify import verify_only
 
         options = self._options(spec, prompt)
-        return verify_only(spec, options, options.secrets.redactor.sink(tell), stop)
+        return verify_only(spec, options, options.secrets.redactor.sink(emit), stop)
 
     def last_run(self, spec: ClusterSpec, answers: Path | None) -> tuple[Run, Commands]:
         from kinstall.report import commands_for, last_run

@@ -1,4 +1,4 @@
-"""Texts on the screen: one that changes often and mostly says the same; bytes as people read them."""
+"""Texts on the screen: one that is set often and rarely changes; sizes as people read them."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from textual.content import Content
 from textual.widgets import Static
 
 
-class Quiet(Static):
-    """A text that is laid out anew only when it says something else."""
+class SteadyText(Static):
+    """A text that is laid out again only when it changes."""
 
-    auto_links = False  # what can be clicked on looks as the rest
+    auto_links = False  # clickable text looks like the rest
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id, classes=classes, markup=False)
-        self._said: object = None
+        self._text: object = None
 
-    def say(self, content: Content | str) -> None:
-        if content != self._said:
-            self._said = content
+    def set_text(self, content: Content | str) -> None:
+        if content != self._text:
+            self._text = content
             self.update(content)
 
 

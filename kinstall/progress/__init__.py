@@ -1,1 +1,1 @@
-"""Where a run stands: its events folded, and what people read of that. No I/O and no clock."""
+"""The progress of a run: its events folded, and the words that displays show. No I/O and no clock."""

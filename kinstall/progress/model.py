@@ -1,7 +1,7 @@
-"""Where a run stands: a fold over its events. No I/O and no clock: whoever folds says when the event came.
+"""The progress of a run: a fold over its events. No I/O and no clock: the caller says when the event came.
 
 The terminal's display and the wizard both draw from this. `fold` is a few dictionary operations, so that thousands of
-events per second cost little; everything that is only wanted when painting is computed when painting.
+events per second cost little; everything that only painting needs is computed when painting.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class PhaseProgress:
     started: set[str] = field(default_factory=set)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     worked: int = 0
-    """Steps that were seen both to start and to end."""
+    """Steps that both started and ended."""
 
     @property
     def total(self) -> int:
@@ -64,7 +64,7 @@ class PhaseProgress:
     def done(self) -> int:
         """Steps that need nothing more.
 
-        Steps that were right already may be reported one by one or not at all (`steps - pending`): both count once.
+        Steps that were in order already may be reported one by one or not at all (`steps - pending`): both count once.
         """
         if self.outcome is not None and self.outcome not in BAD:
             return self.total
@@ -107,7 +107,7 @@ class NodeProgress:
         if self.failure is not None:
             return self.failure.outcome
         if any(phase.outcome is Outcome.SKIPPED for phase in self.phases.values()):
-            return Outcome.SKIPPED  # what it waited for ended badly elsewhere
+            return Outcome.SKIPPED  # a phase that it waited for failed elsewhere
         if self.expected and self.done >= self.expected and self.active is None:
             return Outcome.CHANGED if self.counts[Outcome.CHANGED] else Outcome.OK
         return None
@@ -139,7 +139,7 @@ class Progress:
             self._started_at = at
         # The most frequent first: a chatty step sends thousands of lines per second.
         if isinstance(event, OutputLine):
-            self._node(event.node)  # whoever shows lines keeps them
+            self._node(event.node)  # displays that show lines keep them
         elif isinstance(event, StepStarted):
             self._step_started(event, at)
         elif isinstance(event, StepFinished):
@@ -180,7 +180,7 @@ class Progress:
         return max(0.0, now - self._started_at) if self._started_at is not None else 0.0
 
     def remaining(self, now: float) -> float | None:
-        """Seconds that are left if the rest goes as fast as what is done; None while that cannot be said."""
+        """Seconds that are left if the rest goes as fast as what is done; None while it cannot be estimated."""
         fraction, elapsed = self.fraction, self.elapsed(now)
         if self.finished is not None or fraction < _ESTIMATE_FROM_FRACTION or elapsed < _ESTIMATE_FROM_SECONDS:
             return None
@@ -241,7 +241,7 @@ class Progress:
         if before is not None:
             node.counts[before] -= 1
             if before is Outcome.CHANGED and outcome is Outcome.OK:
-                outcome = before  # the connection broke, and the phase is told again from its beginning
+                outcome = before  # the connection broke, and the phase is reported again from its beginning
         elif event.step in phase.started:
             phase.worked += 1
         phase.started.discard(event.step)

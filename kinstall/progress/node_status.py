@@ -1,4 +1,4 @@
-"""How a node and a run stand, in words: what a line of any display says of the progress. No I/O and no clock."""
+"""The status of a node and of a run in words, for every display. No I/O and no clock."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from kinstall.wording import count
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """One node: `kind` is a key of words.STYLES, `share` 0 to 1 of its steps, `seconds` of the phase or of all."""
+class NodeStatus:
+    """One node: `kind` is a key of text.STYLES, `share` 0 to 1 of its steps, `seconds` of the phase or of all."""
 
     kind: str
     phase: str
@@ -21,8 +21,8 @@ class Standing:
     seconds: float
 
 
-def of_node(node: NodeProgress, progress: Progress, now: float) -> Standing:
-    """How a node stands `now`, on the clock of fold()."""
+def of_node(node: NodeProgress, progress: Progress, now: float) -> NodeStatus:
+    """The status of a node `now`, on the clock of fold()."""
     failure, active, outcome = node.failure, node.active, node.outcome
     if failure is not None:
         kind, phase = OUTCOME_KINDS[failure.outcome], failure.phase
@@ -30,8 +30,8 @@ def of_node(node: NodeProgress, progress: Progress, now: float) -> Standing:
     elif active is not None and progress.finished is None:
         kind, phase, step = "run", active.name, node.step
     elif outcome is Outcome.SKIPPED:
-        # Without a failure it was meant so: a rehearsal has no checks of a real cluster, and a stopped run just ends.
-        why = ": what it waited for failed" if progress.failures else ""
+        # Without a failure it was intended: a rehearsal has no checks of a real cluster, and a stopped run just ends.
+        why = ": an earlier phase failed" if progress.failures else ""
         kind, phase, step = "skip", node.phase, f"skipped{why}"
     elif outcome is None and progress.finished is not None and progress.finished.outcome in BAD:
         kind, phase, step = "skip", node.phase, f"not finished: {node.done} of {node.total} steps"
@@ -43,9 +43,9 @@ def of_node(node: NodeProgress, progress: Progress, now: float) -> Standing:
     seconds = node.seconds
     if active is not None and active.started_at is not None and progress.finished is None:
         seconds = now - active.started_at
-    # Once the run ended well, steps that were expected and never told were not needed.
+    # Once the run ended well, expected steps without an event were not needed.
     share = 1.0 if kind == "good" else node.done / node.total if node.total else 0.0
-    return Standing(kind, phase, clean(step).replace("\n", " "), share, max(0.0, seconds))
+    return NodeStatus(kind, phase, clean(step).replace("\n", " "), share, max(0.0, seconds))
 
 
 def of_run(progress: Progress, now: float) -> list[str]:
@@ -55,7 +55,7 @@ def of_run(progress: Progress, now: float) -> list[str]:
     parts.append(clock(progress.elapsed(now)))
     remaining = progress.remaining(now)
     if remaining is not None:
-        parts.append(f"about {rough(remaining)} to go")
+        parts.append(f"about {rough(remaining)} left")
     failed = sum(1 for node in progress.nodes.values() if node.failure is not None)
     if failed:
         parts.append(f"{count(failed, 'node')} failed")

@@ -1,4 +1,4 @@
-"""Times, outcomes and text from nodes, as people read them. Every mark stands beside a word."""
+"""Times, outcomes and text from nodes, as people read them. Every mark is beside a word."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]
 
 
 def clean(text: str) -> str:
-    """Text from a node without what would steer the terminal; tabs become spaces, line ends stay."""
+    """Text from a node without what would control the terminal; tabs become spaces, line ends stay."""
     text = text.replace("\r\n", "\n")
     return _CONTROLS.sub("", _ESCAPES.sub("", text)).replace("\t", "    ")
 
@@ -53,7 +53,7 @@ def duration(seconds: float) -> str:
 
 
 def rough(seconds: float) -> str:
-    """An estimate in steps that do not pretend to know: 5 s up to a minute, then 10 s, then minutes."""
+    """An estimate, rounded up: to 5 s below a minute, then to 10 s, then to minutes."""
     if seconds < 60:
         return f"{max(5, 5 * math.ceil(seconds / 5))} s"
     if seconds < 300:
@@ -62,7 +62,7 @@ def rough(seconds: float) -> str:
 
 
 def shorten(text: str, width: int, more: str = "…") -> str:
-    """At most `width` characters, cut after the first word: a path's end says more than its beginning."""
+    """At most `width` characters, cut after the first word: the end of a path says more than its beginning."""
     if len(text) <= width:
         return text
     head = text[: text.find(" ") + 1]
@@ -71,7 +71,7 @@ def shorten(text: str, width: int, more: str = "…") -> str:
 
 
 def summary(outcome: Outcome, changed: int, ok: int, failed: int, seconds: float) -> str:
-    """One sentence of how a run ended."""
+    """One sentence on how a run ended."""
     if outcome is Outcome.CANCELLED:
         head = "stopped"
     elif failed or outcome in (Outcome.FAILED, Outcome.UNREACHABLE):

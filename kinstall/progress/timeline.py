@@ -19,7 +19,7 @@ _TICK_ROOM = 9
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A phase on a node, in seconds since the run's start; `outcome` is None while it runs, and where nobody told."""
+    """A phase on a node, in seconds since the run's start; `outcome` is None while it runs or if not reported."""
 
     phase: str
     start: float
@@ -75,7 +75,7 @@ class TimelineFold:
         elif isinstance(event, PhaseFinished):
             self._leave(event.node, event.phase, max(self._began, at - event.seconds), at, event.outcome)
         elif isinstance(event, StepFinished) and self._open.get(event.node, ("",))[0] != event.phase:
-            # A step of a phase that nobody told to begin: it took at least as long as the step.
+            # A step of a phase whose start was not reported: the phase took at least as long as the step.
             self._enter(event.node, event.phase, max(self._began, at - event.seconds), at)
         elif isinstance(event, RunFinished):
             self._ended = at
@@ -92,8 +92,8 @@ class TimelineFold:
         # In the order of the answers; the cluster as a whole, which no list of nodes names, comes last.
         names = dict.fromkeys((*self._roles, *self._spans, *self._open))
         lanes = tuple(Lane(name, self._roles.get(name, ""), self._shifted(name, began, until)) for name in names)
-        seen = {span.phase for lane in lanes for span in lane.spans}
-        return Timeline(lanes, tuple(phase for phase in self._order if phase in seen), until - began)
+        used = {span.phase for lane in lanes for span in lane.spans}
+        return Timeline(lanes, tuple(phase for phase in self._order if phase in used), until - began)
 
     def _shifted(self, node: str, began: float, until: float) -> tuple[Span, ...]:
         spans = list(self._spans.get(node, ()))
@@ -103,13 +103,13 @@ class TimelineFold:
         return tuple(replace(span, start=span.start - began, end=span.end - began) for span in spans)
 
     def _enter(self, node: str, phase: str, start: float, at: float) -> None:
-        if node in self._open:  # nobody told how the last one ended
+        if node in self._open:  # the end of the last one was not reported
             self._leave(node, self._open[node][0], at, at, None)
         self._order.setdefault(phase)
         self._open[node] = (phase, start)
 
     def _leave(self, node: str, phase: str, start: float, at: float, outcome: Outcome | None) -> None:
-        """A phase ends; `start` is used where nobody told of its beginning."""
+        """A phase ends; `start` is used if its start was not reported."""
         if self._open.get(node, ("",))[0] != phase:
             self._enter(node, phase, start, at)
         _, start = self._open.pop(node)
@@ -201,7 +201,7 @@ _Cell = tuple[str, bool]
 
 
 def _cells(lane: Lane, seconds: float, room: int) -> list[_Cell]:
-    """What covers most of each cell. A short phase is seen where nothing else is."""
+    """What covers most of each cell. A short phase shows where nothing else is."""
     share = [0.0] * room
     cells: list[_Cell] = [("", False)] * room
     per_cell = seconds / room if seconds else 1.0

@@ -1,4 +1,4 @@
-"""`kinstall report`: the last run as one self-contained HTML page, made from its log and from nothing else."""
+"""`kinstall report`: the last run as one self-contained HTML page, made from its log alone."""
 
 from kinstall.report.page import VERIFY, Commands, headline_of, page
 from kinstall.report.run import Run, read_log

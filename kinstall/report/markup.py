@@ -1,4 +1,4 @@
-"""HTML and SVG that cannot be broken by what stands in it: text is escaped unless it was made here."""
+"""HTML and SVG that no content can break: text is escaped unless it was made here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Html(str):
 
 
 def text(plain: str) -> Html:
-    """Text, escaped, without what steers a terminal, and without a private key should one stand in it."""
+    """Text, escaped, without control characters, and without any private key."""
     if isinstance(plain, Html):
         return plain
     readable = clean(_PRIVATE_KEY.sub("[secret]", plain)).encode("utf-8", "backslashreplace").decode()

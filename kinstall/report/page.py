@@ -1,4 +1,4 @@
-"""A run as one HTML page that needs nothing else: no script, no font, no picture from elsewhere. Pure."""
+"""A run as one self-contained HTML page: no script, no external font or picture. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VERIFY = "verify"
 
 @dataclass(frozen=True, slots=True)
 class Commands:
-    """What the operator types to go on: kubectl's path, the admin's kubeconfig, the answers file."""
+    """What the operator types next: kubectl's path, the admin's kubeconfig, the answers file."""
 
     kubectl: str
     kubeconfig: str
@@ -31,12 +31,12 @@ class Commands:
 
 
 def headline_of(run: Run, spec: ClusterSpec | None) -> str:
-    """One sentence of how a run ended; `spec` as in page()."""
+    """One sentence on how a run ended; `spec` as in page()."""
     return headline(run, run.progress(), _verified(run), spec)
 
 
 def page(run: Run, spec: ClusterSpec | None, commands: Commands) -> str:
-    """The page. `spec`: the answers that the run was made with, None where they cannot be read any more."""
+    """The page. `spec`: the run's answers, None if they can no longer be read."""
     progress, timeline = run.progress(), run.timeline()
     checks = _verified(run)
     title = headline(run, progress, checks, spec)
@@ -47,9 +47,9 @@ def page(run: Run, spec: ClusterSpec | None, commands: Commands) -> str:
         _section("Cluster", _cluster(spec) if spec else Html("")),
         _section("Checks", _checks(checks)),
         _section("Timeline", joined(timeline_svg(timeline), _seconds(timeline))),
-        _section("What was changed", _changes(run, progress)),
+        _section("Changes", _changes(run, progress)),
         _section("Findings and notices", _notices(run)),
-        _section("How to go on", element("pre", "\n".join(_to_go_on(run, progress, commands)))),
+        _section("Next steps", element("pre", "\n".join(_to_go_on(run, progress, commands)))),
     )
     head = joined(
         element("meta", charset="utf-8"),
@@ -62,11 +62,11 @@ def page(run: Run, spec: ClusterSpec | None, commands: Commands) -> str:
 
 
 def headline(run: Run, progress: Progress, checks: Sequence[StepFinished], spec: ClusterSpec | None) -> str:
-    """One sentence of how the run ended: `cluster demo is up: 3 nodes, Kubernetes 1.37.2, in 1 min 38 s`."""
+    """One sentence on how the run ended: `cluster demo is up: 3 nodes, Kubernetes 1.37.2, in 1 min 38 s`."""
     finished, name = run.finished, progress.cluster
     failed = [check for check in checks if check.outcome is Outcome.FAILED]
     if finished is None:
-        return f"the {progress.command} of {name} was broken off, or still runs"
+        return f"the {progress.command} of {name} was interrupted, or is still running"
     took = f"in {duration(finished.seconds)}"
     if finished.outcome is Outcome.CANCELLED:
         return f"the {progress.command} of {name} was stopped {took}"
@@ -74,18 +74,18 @@ def headline(run: Run, progress: Progress, checks: Sequence[StepFinished], spec:
         bad = [node.name for node in progress.nodes.values() if node.failure is not None and node.name]
         return f"the {progress.command} of {name} failed {took}" + (f": {', '.join(bad)}" if bad else "")
     if progress.command == "reset":
-        return f"cluster {name} was taken off {count(len(progress.nodes), 'node')} {took}"
+        return f"cluster {name} was removed from {count(len(progress.nodes), 'node')} {took}"
     if failed:
-        return f"cluster {name} stands, and {len(failed)} of {count(len(checks), 'check')} failed, {took}"
+        return f"cluster {name} is up, but {len(failed)} of {count(len(checks), 'check')} failed, {took}"
     nodes = count(sum(1 for node in progress.nodes if node), "node")
     version = f", Kubernetes {spec.kubernetes_version}" if spec else ""
-    return f"cluster {name} {'is up' if checks else 'was worked on, and not verified'}: {nodes}{version}, {took}"
+    return f"cluster {name} {'is up' if checks else 'was changed, but not verified'}: {nodes}{version}, {took}"
 
 
 def _about(run: Run) -> str:
     began = f"{run.began:%Y-%m-%d %H:%M:%S} UTC" if run.began else "an unknown time"
     later = f" {count(run.later, 'later run')} ended before anything was changed." if run.later else ""
-    return f"Run of {began}, log {run.name}; told by kinstall {__version__}.{later}"
+    return f"Run of {began}, log {run.name}; report by kinstall {__version__}.{later}"
 
 
 def _section(title: str, content: Html) -> Html:
@@ -126,7 +126,7 @@ def _failures(progress: Progress) -> Html:
             element("td", failure.message),
         )
         for failure in progress.failures
-        if failure.phase != VERIFY  # the checks tell these
+        if failure.phase != VERIFY  # listed under the checks
     ]
     return _section("What went wrong", _table(("", "Node", "Phase", "Step", "Cause"), rows))
 
@@ -166,11 +166,11 @@ def _checks(checks: Sequence[StepFinished]) -> Html:
         )
         for check in checks
     ]
-    return _table(("", "Check", "Time", "What was seen"), rows, numbers=("Time",))
+    return _table(("", "Check", "Time", "Result"), rows, numbers=("Time",))
 
 
 def _seconds(timeline: Timeline) -> Html:
-    """The chart's numbers, for whoever cannot see the chart."""
+    """The chart's numbers, for those who cannot see the chart."""
     rows = []
     for lane in timeline.lanes:
         spent = {span.phase: 0.0 for span in lane.spans}
@@ -196,7 +196,7 @@ def _changes(run: Run, progress: Progress) -> Html:
 def _changed_on(node: NodeProgress, changed: Sequence[StepFinished], command: str) -> Html:
     right = sum(1 for phase in node.phases.values() for outcome in phase.outcomes.values() if outcome is Outcome.OK)
     done = "undone" if command == "reset" else "changed"
-    summary = f"{node.name} ({node.role}): {len(changed)} {done}, {right} in order already"
+    summary = f"{node.name} ({node.role}): {len(changed)} {done}, {right} unchanged"
     rows = [
         element(
             "tr",
@@ -224,7 +224,7 @@ def _notices(run: Run) -> Html:
         for at, (_, notice) in enumerate(run.events)
         if isinstance(notice, Notice)
     ]
-    return _table(("From", "What"), rows)
+    return _table(("Source", "Message"), rows)
 
 
 def _begun(events: Sequence[tuple[float, Event]]) -> int:
@@ -238,7 +238,7 @@ def _to_go_on(run: Run, progress: Progress, commands: Commands) -> Iterator[str]
         return
     finished = run.finished
     if finished is None or finished.outcome not in (Outcome.OK, Outcome.CHANGED):
-        yield f"kinstall replay {commands.answers}    # once it is mended: goes on where it stopped"
+        yield f"kinstall replay {commands.answers}    # after fixing the cause: continues where it stopped"
     yield f"{commands.kubectl} --kubeconfig {commands.kubeconfig} get nodes"
     yield f"kinstall verify {commands.answers}"
-    yield f"kinstall plan {commands.answers}    # after a change to the answers: what it would do"
+    yield f"kinstall plan {commands.answers}    # after changing the answers: what a replay would do"

@@ -1,4 +1,4 @@
-"""What the log of a run says: its lines → events with their times. Pure."""
+"""Reading the log of a run: lines → events with their times. Pure."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _OUTPUT = '"event": "outputLine"'
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run as its log tells it: (seconds since the first event, event). `name` is the log's file name.
+    """A run, read from its log: (seconds since the first event, event). `name` is the log's file name.
 
-    What programs printed is left out. `later`: how many runs came after it that ended before they changed anything.
+    The output of programs is left out. `later`: how many later runs ended before they changed anything.
     """
 
     name: str
@@ -48,10 +48,10 @@ class Run:
 
 
 def read_log(lines: Iterable[str], name: str = "") -> Run:
-    """The run of a log. Lines that are cut off, or of a kind that this version does not know, are passed over."""
+    """The run of a log. Truncated lines and unknown events are skipped."""
     found: list[tuple[datetime, Event]] = []
     for line in lines:
-        if _OUTPUT in line[:120]:  # most of a log, and nothing of it is wanted
+        if _OUTPUT in line[:120]:  # most of a log, and not needed
             continue
         try:
             data = json.loads(line)

@@ -1,4 +1,4 @@
-"""The timeline as an inline SVG: a bar per phase and node, named in it where there is room, else in its title."""
+"""The timeline as an inline SVG: a bar per phase and node, labelled if there is room, else only in its title."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kinstall.wording import cut
 COLOURS = ("#3f6f8f", "#3f7040", "#8a6a00", "#6d4f6a", "#8f4a12", "#2c5484", "#50691a", "#843f4a", "#5a5a5a")
 _WIDTH, _NAMES, _ROW, _TOP = 960.0, 150.0, 26.0, 24.0
 _LETTER = 6.6
-"""Width of a letter in the bars, about; a name that does not fit is left to the title."""
+"""Width of a letter in the bars, about; a name that does not fit is only in the title."""
 
 
 def timeline_svg(timeline: Timeline) -> Html:

@@ -17,7 +17,7 @@ from kinstall.state.run_log import logs
 
 
 def last_run(state: StateFolder) -> Run:
-    """The newest run that came as far as its first step.
+    """The newest run that reached its first step.
 
     Raises:
         UsageError: there is none yet, or the folder or a log cannot be read
@@ -30,12 +30,12 @@ def last_run(state: StateFolder) -> Run:
         later += 1
     what = f"there is no run in {state.runs} yet"
     if later:
-        what = f"no run in {state.runs} came as far as its first step"
-    raise UsageError(what, "kinstall replay ANSWERS makes one; --state names another state folder")
+        what = f"no run in {state.runs} reached its first step"
+    raise UsageError(what, "kinstall replay ANSWERS creates one; --state selects another state folder")
 
 
 def newest_state() -> StateFolder:
-    """The state folder of the cluster that was worked on last.
+    """The state folder of the most recently used cluster.
 
     Raises:
         UsageError: there is none
@@ -45,12 +45,12 @@ def newest_state() -> StateFolder:
         ((found[-1].name, folder) for folder in home.glob("*") if (found := logs(folder / "runs"))), default=None
     )
     if newest is None:
-        raise UsageError(f"there is no run in {home} yet", "kinstall replay ANSWERS makes one")
+        raise UsageError(f"there is no run in {home} yet", "kinstall replay ANSWERS creates one")
     return StateFolder(newest[1])
 
 
 def spec_of_run(state: StateFolder) -> ClusterSpec | None:
-    """The answers of the last run; None where an older or newer version wrote what this one does not take."""
+    """The answers of the last run; None if this version cannot read them."""
     content = state.read(state.answers)
     try:
         return load.parse(content.decode("utf-8", "replace")) if content else None
@@ -59,7 +59,7 @@ def spec_of_run(state: StateFolder) -> ClusterSpec | None:
 
 
 def commands_for(state: StateFolder, named: str = "") -> Commands:
-    """What the operator types to go on; `named`: the answers file as the operator names it."""
+    """What the operator types next; `named`: the answers file as the operator named it."""
     kubectl = state.bin / "kubectl"
     return Commands(
         kubectl=_typed(kubectl) if kubectl.exists() else "kubectl",
@@ -69,13 +69,13 @@ def commands_for(state: StateFolder, named: str = "") -> Commands:
 
 
 def _typed(path: Path) -> str:
-    """The path as one would type it: below the home folder with ~, where no quotes are needed."""
+    """The path as one would type it: below the home folder with ~."""
     home, text = str(Path.home()), quote(str(path))
     return f"~{text[len(home) :]}" if len(home) > 1 and text.startswith(f"{home}/") else text
 
 
 def write(state: StateFolder, path: Path | None = None, named: str = "") -> Path:
-    """Write the page of the last run, for its owner's eyes only; returns where it is.
+    """Write the page of the last run, readable by its owner only; returns its path.
 
     `path`: default report.html in the state folder. `named`: the answers file as the operator names it.
 
@@ -89,10 +89,10 @@ def write(state: StateFolder, path: Path | None = None, named: str = "") -> Path
         return state.path / "report.html"
     try:
         if path.exists() and not path.is_file():
-            path.write_bytes(content)  # a pipe, say
+            path.write_bytes(content)  # such as a pipe
         else:
             files.write(path.resolve(), content)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "no valid path"
-        raise UsageError(f"{path} cannot be written: {reason}", "name another file with --file") from None
+        reason = error.strerror if isinstance(error, OSError) else "not a valid path"
+        raise UsageError(f"{path} cannot be written: {reason}", "choose another file with --file") from None
     return path

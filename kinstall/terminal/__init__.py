@@ -17,9 +17,9 @@ __all__ = ["RunSink", "make_sink"]
 
 
 def make_sink(output: str, stream: TextIO, is_terminal: bool) -> RunSink:
-    """The sink for `--output` (text or json): live where text goes to a terminal that can move its cursor.
+    """The sink for `--output` (text or json): live if text goes to a terminal that can move its cursor.
 
-    The sink is a context manager: it draws from `__enter__` on, and leaves the last state standing at `__exit__`.
+    The sink is a context manager: it draws from `__enter__` on, and leaves the last state on the screen at `__exit__`.
     """
     if output == "json":
         from kinstall.terminal.json_lines import JsonLines

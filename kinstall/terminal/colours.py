@@ -33,12 +33,12 @@ class Painter:
 
     @classmethod
     def for_encoding(cls, encoding: str) -> Painter:
-        """With lines and ticks where the terminal can show them, else in ASCII."""
+        """With lines and ticks if the terminal can show them, else in ASCII."""
         if encoding.lower().replace("-", "").startswith("utf"):
             return cls(MARKS, "━", "─", _SPINNER, "…")
         return cls(ASCII_MARKS, "#", "-", _ASCII_SPINNER, "...")
 
-    # What scrolls by above
+    # Lines that scroll by above
 
     def above(self, event: Event) -> Iterator[RenderableType]:
         """Lines that stay: a failure with its cause, a notice, how the run ended."""
@@ -69,12 +69,12 @@ class Painter:
             marked.append(f"\n  {line}", style="default")
         return marked
 
-    # What is repainted
+    # The part that is repainted
 
     def frame(self, progress: Progress, now: float, width: int, height: int) -> RenderableType:
-        """The nodes' lines and the run's; where the terminal is too low, the nodes that matter most."""
+        """The nodes' lines and the run's; on a low terminal, the nodes that matter most."""
         if not progress.nodes:
-            return self._one_line("run", "looking at the nodes", now)
+            return self._one_line("run", "examining the nodes", now)
         shown, left_out = _fitting(list(progress.nodes.values()), max(1, height - 3))
         names = min(_NAME_WIDTH, max((len(node.name or "cluster") for node in shown), default=1))
         phases = min(_PHASE_WIDTH, max((len(name) for name in progress.phases), default=_PHASE_WIDTH))
@@ -98,15 +98,15 @@ class Painter:
     def _node(
         self, node: NodeProgress, progress: Progress, now: float, bar: int, room: int
     ) -> Sequence[RenderableType]:
-        told = node_status.of_node(node, progress, now)
-        style = STYLES[told.kind]
+        status = node_status.of_node(node, progress, now)
+        style = STYLES[status.kind]
         return (
-            Text(self._mark(told.kind, now), style=style),
+            Text(self._mark(status.kind, now), style=style),
             Text(clean(node.name or "cluster"), style="bold"),
-            Text(told.phase),
-            Text(shorten(told.step, room, self.more), style=style if told.kind == "bad" else ""),
-            self.bar(told.share, bar, style),
-            Text(clock(told.seconds), style="dim"),
+            Text(status.phase),
+            Text(shorten(status.step, room, self.more), style=style if status.kind == "bad" else ""),
+            self.bar(status.share, bar, style),
+            Text(clock(status.seconds), style="dim"),
         )
 
     def bar(self, share: float, width: int, style: str) -> Text:
@@ -117,10 +117,10 @@ class Painter:
     def _overall(self, progress: Progress, now: float, width: int) -> RenderableType:
         if progress.finished is not None:
             return self._one_line(*node_status.at_end(progress))
-        told = "  ".join(node_status.of_run(progress, now))
+        words = "  ".join(node_status.of_run(progress, now))
         failed = any(node.failure is not None for node in progress.nodes.values())
-        bar = self.bar(progress.fraction, max(6, min(40, width - len(told) - 5)), "red" if failed else "cyan")
-        return Text("  ", no_wrap=True, overflow="ellipsis").append_text(bar).append(f" {told}")
+        bar = self.bar(progress.fraction, max(6, min(40, width - len(words) - 5)), "red" if failed else "cyan")
+        return Text("  ", no_wrap=True, overflow="ellipsis").append_text(bar).append(f" {words}")
 
     def _one_line(self, kind: str, text: str, now: float = 0.0) -> Text:
         line = self._marked(kind, text, now)
@@ -129,7 +129,7 @@ class Painter:
 
 
 def _fitting(nodes: list[NodeProgress], rows: int) -> tuple[list[NodeProgress], int]:
-    """As many nodes as have room, in their own order: failed ones first, then those at work, then waiting ones."""
+    """As many nodes as fit, in their own order; chosen are failed ones first, then working ones, then waiting ones."""
     if len(nodes) <= rows:
         return nodes, 0
 

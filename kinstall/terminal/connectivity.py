@@ -1,4 +1,4 @@
-"""What preflight found, with the ways between nodes that are blocked as a table of their own."""
+"""Preflight's findings, with the blocked connections between nodes as a table of their own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kinstall.terminal.tables import findings_json, show_findings, show_json, sh
 
 
 def matrix_json(matrix: Matrix) -> dict[str, Any]:
-    """`{"tried": n, "blocked": [way, …], "notAsked": [way, …]}`, a way with its direction, port and result."""
+    """`{"tried": n, "blocked": [way, …], "notAsked": [way, …]}`, a connection with its direction, port and result."""
     return {
         "tried": len(matrix.attempts) - len(matrix.unknown),
         "blocked": [_way(each) for each in matrix.blocked],
@@ -22,7 +22,7 @@ def matrix_json(matrix: Matrix) -> dict[str, Any]:
 def show_preflight(
     findings: Sequence[Finding], matrix: Matrix, stream: TextIO, output: str, *, everything: bool
 ) -> None:
-    """The findings, then FROM, TO, PORT and RESULT of what is blocked; in JSON as `peers` of the one document."""
+    """The findings, then FROM, TO, PORT and RESULT of blocked connections; in JSON as `peers` of the one document."""
     if output == "json":
         return show_json({**findings_json(findings), "peers": matrix_json(matrix)}, stream)
     show_findings(findings, stream, everything=everything)
@@ -39,7 +39,7 @@ def show_preflight(
 
 def _way(each: Attempt) -> dict[str, Any]:
     port = each.connection.port
-    told = {
+    way = {
         "from": each.connection.source,
         "to": each.connection.target,
         "port": port.number,
@@ -48,4 +48,4 @@ def _way(each: Attempt) -> dict[str, Any]:
         "needed": each.connection.needed,
         "result": each.result.value,
     }
-    return {**told, "why": each.why} if each.why else told
+    return {**way, "why": each.why} if each.why else way

@@ -1,4 +1,4 @@
-"""The live display: one line per node, one for the whole run below; failures and notices scroll by above.
+"""The live display: one line per node and one for the whole run; failures and notices scroll by above.
 
 Threads of the run only append to a deque. One thread of the display's own folds it ten times a second and paints once,
 so that a chatty step costs the run nothing. What is painted is made by `kinstall.terminal.colours`, which is pure.
@@ -75,10 +75,10 @@ class LiveDisplay:
     def _paint(self) -> None:
         """Fold what has come, print what stays, and draw the rest once."""
         above = []
-        for _ in range(len(self._events)):  # not what comes while this runs: a flood must not hold up the frame
+        for _ in range(len(self._events)):  # not what comes meanwhile: a flood must not delay the frame
             at, event = self._events.popleft()
             self.progress.fold(event, at)
-            if self._stays(event):
+            if self._is_kept(event):
                 above.append(event)
         if self._broken:
             return
@@ -91,7 +91,7 @@ class LiveDisplay:
         except BrokenPipeError:
             self._give_up()
 
-    def _stays(self, event: Event) -> bool:
+    def _is_kept(self, event: Event) -> bool:
         match event:
             case Notice():
                 return True
@@ -100,7 +100,7 @@ class LiveDisplay:
             case StepFinished():
                 return event.outcome in BAD
             case PhaseFinished() if event.outcome in BAD:
-                # Where one of its steps failed, that said it already.
+                # If one of its steps failed, that was shown already.
                 failure = self.progress.nodes[event.node].failure
                 return failure is not None and failure.phase == event.phase and not failure.step
             case _:

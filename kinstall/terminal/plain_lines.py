@@ -33,7 +33,7 @@ class PlainLines:
         self._clock = clock
         self._began = clock()
         self._width = 1
-        self._failed = False  # a step said why: the run's end need not repeat it
+        self._failed = False  # a step reported the cause: the run's end need not repeat it
 
     @property
     def broken(self) -> bool:

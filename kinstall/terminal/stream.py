@@ -1,4 +1,4 @@
-"""Writing to the operator's standard output: a reader that went away ends the output, not the run."""
+"""Writing to standard output: if the reader goes away, the output ends, not the run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class RunSink(Protocol):
 
     @property
     def broken(self) -> bool:
-        """Whether the reader of the output went away; what comes after is dropped."""
+        """Whether the reader of the output went away; later output is dropped."""
 
     def __call__(self, event: Event, /) -> None: ...
 
@@ -50,7 +50,7 @@ class LineWriter:
 
 
 def silence(stream: TextIO) -> None:
-    """Point a stream whose reader went away at /dev/null: Python flushes it once more at exit, and would complain."""
+    """Point a stream without a reader at /dev/null: Python flushes it once more at exit, which would fail."""
     try:
         descriptor = stream.fileno()
     except (OSError, ValueError):
@@ -62,7 +62,7 @@ def silence(stream: TextIO) -> None:
 
 @contextmanager
 def quiet_pipe(stream: TextIO | None = None) -> Iterator[None]:
-    """Around everything a command prints: `kinstall plan … | head` ends without a complaint."""
+    """Around everything a command prints: `kinstall plan … | head` ends without an error."""
     try:
         yield
         (stream or sys.stdout).flush()

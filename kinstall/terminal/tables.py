@@ -1,6 +1,6 @@
 """Tables of findings, plans and checks: for people as text, for programs as one JSON document.
 
-Each `show_*` writes to `stream`; `output` is text or json. Text for a pipe is not folded: a row is a line.
+Each `show_*` writes to `stream`; `output` is text or json. Text for a pipe is not wrapped: a row is a line.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PIPE_WIDTH = 100_000
 
 
 class CheckResult(Protocol):
-    """What verify says of one check. `node` is empty for a check of the cluster."""
+    """The result of one of verify's checks. `node` is empty for a check of the cluster."""
 
     @property
     def node(self) -> str: ...
@@ -58,7 +58,7 @@ def findings_json(findings: Sequence[Finding]) -> dict[str, Any]:
 def show_findings(
     findings: Sequence[Finding], stream: TextIO, output: str = "text", *, everything: bool = False
 ) -> None:
-    """Errors first, then warnings; what is in order is counted, or listed too with `everything`."""
+    """Errors first, then warnings; passed checks are counted, or listed too with `everything`."""
     if output == "json":
         return show_json(findings_json(findings), stream)
     out = _Output(stream)
@@ -74,7 +74,7 @@ def show_findings(
             )
             for each in listed
         ]
-        out.table(("", "NODE", "CHECK", "FOUND"), rows)
+        out.table(("", "NODE", "CHECK", "FINDING"), rows)
     counts = Counter(finding.severity for finding in findings)
     parts = [count(counts[Severity.ERROR], "error"), count(counts[Severity.WARNING], "warning")]
     kind = "bad" if counts[Severity.ERROR] else "warn" if counts[Severity.WARNING] else "good"
@@ -92,7 +92,7 @@ def plan_json(changes: Sequence[PlannedChange], nodes: Iterable[str]) -> dict[st
 
 
 def show_plan(changes: Sequence[PlannedChange], nodes: Iterable[str], stream: TextIO, output: str = "text") -> None:
-    """Per node its counts, then each change with its diff; of a secret only that it changes."""
+    """Per node its counts, then each change with its diff; for a secret only that it changes."""
     nodes = tuple(nodes)
     if output == "json":
         return show_json(plan_json(changes, nodes), stream)
@@ -115,7 +115,7 @@ def show_plan(changes: Sequence[PlannedChange], nodes: Iterable[str], stream: Te
         counts = _counts(changes, nodes)
         rows = [(node, *(str(counts[node][action] or "") for action in actions)) for node in nodes]
         out.table(("NODE", *(action.value.upper() for action in actions)), rows, numbers=True)
-        out.line(Text("Nothing has been touched yet."))
+        out.line(Text("Nothing has been changed yet."))
     else:
         out.line(out.mark("good", f"nothing to do on {count(len(nodes), 'node')}"))
     return None
@@ -156,20 +156,20 @@ def show_verify(results: Sequence[CheckResult], stream: TextIO, output: str = "t
     ]
     out.table(("", "NODE", "CHECK", "TIME", ""), rows)
     good, bad, skipped = _verdicts(results)
-    left_out = f", {skipped} skipped" if skipped else ""
+    also = f", {skipped} skipped" if skipped else ""
     kind = "bad" if bad else "good" if good else "skip"
-    out.line(out.mark(kind, f"{good} of {len(results)} checks ok, {bad} failed{left_out}"))
+    out.line(out.mark(kind, f"{good} of {len(results)} checks ok, {bad} failed{also}"))
     return None
 
 
 def _verdicts(results: Sequence[CheckResult]) -> tuple[int, int, int]:
-    """How many went well, went wrong, and were left out."""
+    """How many passed, failed and were skipped."""
     good = sum(1 for each in results if each.outcome in (Outcome.OK, Outcome.CHANGED))
     skipped = sum(1 for each in results if each.outcome is Outcome.SKIPPED)
     return good, len(results) - good - skipped, skipped
 
 
-# For whatever else a command lists
+# For anything else a command lists
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], stream: TextIO) -> None:
@@ -185,7 +185,7 @@ def show_json(data: Mapping[str, Any], stream: TextIO) -> None:
 
 
 class _Output:
-    """A console for text: as wide as the terminal, or without a width where a pipe reads."""
+    """A console for text: as wide as the terminal, or without a width for a pipe."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -214,7 +214,7 @@ class _Output:
             if self._console.is_terminal:
                 self._console.print(table)
                 return
-            # Rich pads each line to the table's width; a pipe's reader has no use for the blanks.
+            # Rich pads each line to the table's width, which is of no use in a pipe.
             with self._console.capture() as captured:
                 self._console.print(table)
             self._stream.write("".join(line.rstrip() + "\n" for line in captured.get().splitlines()))

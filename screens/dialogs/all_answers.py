@@ -1,4 +1,4 @@
-"""All answers as the text of their file: for those who know what they want to write, and to paste."""
+"""All answers as the text of their file: to edit, and to paste into."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ _SHOWN = 4
 
 
 class AllAnswers(ModalScreen[str | None]):
-    """The draft as YAML; its result is the text, None where nothing was changed."""
+    """The draft as YAML; its result is the text, None if unchanged."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,f2", "leave", "Take over and go back", priority=True),
+        Binding("escape,f2", "leave", "Keep changes and go back", priority=True),
         Binding("f8", "next_problem", "Next problem"),
     ]
 
     def __init__(self, draft: Draft, at: str = "") -> None:
-        """`at` is the written path where the cursor stands at first."""
+        """`at`: the written path where the cursor is at first."""
         super().__init__()
         self.draft, self.at = draft, at
 
     def compose(self) -> ComposeResult:
         text = self.draft.unread or self.draft.text()
         with Vertical(classes="page"):
-            yield Label("All answers, as their file has them", classes="heading", markup=False)
+            yield Label("All answers, as the text of their file", classes="heading", markup=False)
             yield TextArea(text, show_line_numbers=True, compact=True, tab_behavior="focus", id="text")
-            yield Static(id="told", markup=False)
-            yield Hints("Esc take over and go back", "F8 next problem")
+            yield Static(id="message", markup=False)
+            yield Hints("Esc keep changes and go back", "F8 next problem")
 
     def on_mount(self) -> None:
         self._judge()
@@ -50,7 +50,7 @@ class AllAnswers(ModalScreen[str | None]):
     def _judge(self) -> None:
         lines = [f"✗ line {problem.line}: {problem.path}: {problem.message}" for problem in self._problems()]
         more = [f"  … and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
-        self.query_one("#told", Static).update("\n".join(lines[:_SHOWN] + more) or "✓ a replay takes these answers")
+        self.query_one("#message", Static).update("\n".join(lines[:_SHOWN] + more) or "✓ the answers are valid")
 
     def _problems(self) -> tuple:  # type: ignore[type-arg]
         try:
@@ -69,7 +69,7 @@ class AllAnswers(ModalScreen[str | None]):
             area.move_cursor((next((line for line in lines if line > here), lines[0]) - 1, 0), center=True)
 
     def changed_text(self) -> str | None:
-        """The text as it stands; None where it is that of the draft."""
+        """The text as edited; None where it equals the draft's."""
         text = self.query_one(TextArea).text
         return None if text == (self.draft.unread or self.draft.text()) else text
 

@@ -1,4 +1,4 @@
-"""A line that names keys. A click on one presses it, so that the mouse leads out of everything that keys do."""
+"""A line that names keys. A click on one presses it, so that the mouse can leave everything that keys can."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _NAMED = {"Esc": "escape", "Enter": "enter", "Del": "delete"}
 
 
 def hints(*named: str, between: str = "   ") -> Content:
-    """`named` begin with the key's name, as in "Esc go back"; other beginnings ("↑ ↓ choose") cannot be clicked on."""
+    """`named` begin with the key's name, as in "Esc go back"; other beginnings ("↑ ↓ choose") cannot be clicked."""
     return Content(between).join(_hint(text) for text in named)
 
 
@@ -27,7 +27,7 @@ class Hints(Static):
     """The last line of a page or dialog."""
 
     auto_links = False
-    """What can be clicked on looks as the rest: it is the keys that are told."""
+    """Clickable text looks like the rest."""
 
     def __init__(self, *named: str, between: str = "   ") -> None:
         super().__init__(hints(*named, between=between), classes="keys", markup=False)

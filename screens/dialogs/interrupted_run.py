@@ -1,4 +1,4 @@
-"""A run that did not come to its end: told, and offered to go on with when the wizard is opened again."""
+"""A run that did not finish: the wizard offers to continue it when it is opened again."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from kinstall.report import Run
 
 
-def broken_off(run: Run) -> str:
-    """How the last replay fell short, as a sentence; empty where the cluster stands (or the last run was a reset)."""
+def interruption(run: Run) -> str:
+    """How the last replay fell short, as a sentence; empty if the cluster is up (or the last run was a reset)."""
     started, finished = run.started, run.finished
     if started is None or started.command != "replay":
         return ""
     when = f"{run.began:%Y-%m-%d %H:%M} UTC" if run.began else "an unknown time"
-    head = f"the run of {started.cluster} of {when}"
+    head = f"the run of {started.cluster} started {when}"
     if finished is None:
-        return f"{head} was broken off (or still runs elsewhere)"
+        return f"{head} was interrupted (or is still running elsewhere)"
     if finished.outcome is Outcome.CANCELLED:
         return f"{head} was stopped"
     if finished.failed or run.progress().failures:
@@ -33,20 +33,20 @@ def broken_off(run: Run) -> str:
 
 
 async def offer(wizard: Wizard) -> None:
-    """Ask whether to go on with the run that was begun last and did not end; a worker."""
+    """Ask whether to continue the last run if it did not finish; a worker."""
     path = wizard.draft.path or saved.last_run()
     if path is None:
         return
-    found = await unfinished(wizard, path)
-    if found is None:
+    run = await unfinished(wizard, path)
+    if run is None:
         return
-    draft, sentence = found
+    draft, sentence = run
     chosen = await wizard.push_screen_wait(
         Question(
             f"{sentence[0].upper()}{sentence[1:]}.\nAnswers: {_short(path)}",
-            [("go-on", "Go on with it: to Install"), ("leave", "Look at the answers first")]
+            [("go-on", "Continue it on Install"), ("leave", "Look at the answers first")]
             if draft is wizard.draft
-            else [("go-on", "Go on with it: to Install"), ("leave", "Begin a new cluster")],
+            else [("go-on", "Continue it on Install"), ("leave", "Start a new cluster")],
         )
     )
     if chosen == "go-on":
@@ -63,14 +63,14 @@ def _short(path: Path) -> str:
 
 
 async def unfinished(wizard: Wizard, path: Path) -> tuple[Draft, str] | None:
-    """The answers of `path` and how their cluster's last run fell short; None where there is nothing to go on with."""
+    """The answers of `path` and how their cluster's last run fell short; None if there is nothing to continue."""
     try:
         draft = wizard.draft if wizard.draft.path == path else Draft.load(path)
         if draft.problems:
             return None
         spec = draft.spec
-        run, _ = await wizard.background.result("unfinished", lambda tell, stop: wizard.services.last_run(spec, path))
+        run, _ = await wizard.background.result("unfinished", lambda emit, stop: wizard.services.last_run(spec, path))
     except KinstallError:
         return None
-    sentence = broken_off(run)
+    sentence = interruption(run)
     return (draft, sentence) if sentence else None

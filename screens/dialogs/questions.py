@@ -18,7 +18,7 @@ from screens.dialogs.hints import Hints
 
 
 class Question(ModalScreen[str]):
-    """A question with a few answers, (value, what is shown); Esc answers with "". The first is chosen already."""
+    """A question with a few answers, (value, what is shown); Esc answers with "". The first is selected."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss('')", "Go back")]
 
@@ -30,7 +30,7 @@ class Question(ModalScreen[str]):
         with Vertical(classes="dialog"):
             yield Static(self.text, markup=False)
             yield OptionList(*(Option(label, id=value) for value, label in self.answers))
-            yield Hints("↑ ↓ choose", "Enter take it", "Esc go back")
+            yield Hints("↑ ↓ choose", "Enter select", "Esc go back")
 
     @on(OptionList.OptionSelected)
     def _chosen(self, event: OptionList.OptionSelected) -> None:
@@ -38,12 +38,12 @@ class Question(ModalScreen[str]):
 
 
 class AskPath(ModalScreen[Path | None]):
-    """Where to save. A file that is there already is replaced after Enter was pressed a second time."""
+    """Where to save. An existing file is overwritten after Enter was pressed a second time."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Go back")]
 
     def __init__(self, title: str, suggested: Path, *, own: Path | None = None) -> None:
-        """`own` is a file that may be replaced without asking: it holds the same answers."""
+        """`own`: a file that may be overwritten without asking, as it holds the same answers."""
         super().__init__()
         self.heading, self.suggested, self.own = title, suggested, own
         self._asked = ""
@@ -52,19 +52,19 @@ class AskPath(ModalScreen[Path | None]):
         with Vertical(classes="dialog"):
             yield Label(self.heading, markup=False)
             yield Input(str(self.suggested), compact=True, select_on_focus=False)
-            yield Static(id="told", markup=False)
+            yield Static(id="message", markup=False)
             yield Hints("Enter save", "Esc go back")
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
         text = event.value.strip()
         path = Path(text).expanduser()
-        told = self.query_one("#told", Static)
+        message = self.query_one("#message", Static)
         if not text or path.is_dir():
-            told.update("✗ name a file" if not text else f"✗ {path} is a directory; name a file in it")
+            message.update("✗ enter a file name" if not text else f"✗ {path} is a directory; enter a file name in it")
         elif path.exists() and path != self.own and self._asked != text:
             self._asked = text
-            told.update(f"! {path} is there already; Enter again replaces it")
+            message.update(f"! {path} already exists; press Enter again to overwrite")
         else:
             self.dismiss(path)
 

@@ -1,4 +1,4 @@
-"""Secrets that the answers leave to be typed: asked before something is done with the nodes, kept in memory only."""
+"""Secrets that the answers ask to be typed: entered before the nodes are contacted, kept in memory only."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Prompt = Callable[[str], str]
 
 
 class AskSecrets(ModalScreen[dict[str, str] | None]):
-    """One line per question, what is typed not shown. None: somebody went back."""
+    """One masked input per question. None: Esc was pressed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Go back")]
 
@@ -31,12 +31,12 @@ class AskSecrets(ModalScreen[dict[str, str] | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Static("The answers leave this to be typed. It is kept until kinstall ends, and nowhere else.")
+            yield Static("The answers ask for this to be typed. It is kept in memory until kinstall ends.")
             for question in self.questions:
                 yield Label(question, markup=False)
                 yield Input(password=True, compact=True)
-            yield Static(id="told", markup=False)
-            yield Hints("Enter next, and at the last one go on", "Esc go back")
+            yield Static(id="message", markup=False)
+            yield Hints("Enter next field, then continue", "Esc go back")
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
@@ -46,13 +46,13 @@ class AskSecrets(ModalScreen[dict[str, str] | None]):
             self.dismiss({question: each.value for question, each in zip(self.questions, inputs, strict=True)})
             return
         if event.input is empty or event.input is inputs[-1]:
-            told = f"✗ {self.questions[inputs.index(empty)]}: type it, or go back and refer to a file"
-            self.query_one("#told", Static).update(told)
+            message = f"✗ {self.questions[inputs.index(empty)]}: type it, or go back and refer to a file"
+            self.query_one("#message", Static).update(message)
         empty.focus()
 
 
 async def prompt_for(wizard: Wizard, spec: ClusterSpec) -> Prompt | None:
-    """A prompt that knows everything these answers leave to be typed; None where somebody went back.
+    """A prompt that knows everything these answers ask to be typed; None if Esc was pressed.
 
     Called in a worker: it waits for the dialog. What was typed once is not asked for again, until forget().
     """

@@ -1,4 +1,4 @@
-"""The step Done: what came of the last run, and how to go on. All of it is read from the run's log."""
+"""The step Done: the result of the last run, and the commands to continue with, read from the run's log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kinstall.errors import KinstallError
 from screens.dialogs.questions import Question
 from screens.dialogs.secrets import prompt_for
 from screens.step.base import StepScreen
-from screens.text import Quiet
+from screens.text import SteadyText
 
 if TYPE_CHECKING:
     from kinstall.report import Commands, Run
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 
 HELP = """\
 o         write the last run as one HTML page, and open it where there is a browser
-k         copy the line with kubectl and the kubeconfig (over SSH and in tmux too, where the terminal allows it)
-m         put the cluster among the contexts of ~/.kube/config: nothing there is overwritten, a copy is kept
+k         copy the kubectl command line (works over SSH and in tmux if the terminal allows it)
+m         merge the cluster into ~/.kube/config: nothing there is overwritten, a backup is kept
 v         check the cluster again, end to end
 
-The chart shows when each node was in which phase; time runs to the right, in seconds."""
+The chart shows when each node was in which phase; the time axis is in seconds."""
 
 
 class DoneScreen(StepScreen):
     STEP: ClassVar[str] = "done"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("o", "report", "Report", tooltip="one HTML page of the last run"),
-        Binding("k", "copy", "Copy line", tooltip="the line with kubectl and the kubeconfig"),
+        Binding("k", "copy", "Copy line", tooltip="the kubectl command line"),
         Binding("m", "merge", "Merge", tooltip="into ~/.kube/config; nothing there is overwritten"),
         Binding("v", "verify", "Verify", tooltip="the cluster again, end to end"),
     ]
@@ -50,10 +50,10 @@ class DoneScreen(StepScreen):
 
     def parts(self) -> ComposeResult:
         with Vertical(id="done"):
-            yield Quiet(id="done-headline")
-            yield Quiet(id="done-checks")
-            yield Quiet(id="done-commands")
-            yield Quiet(id="done-chart")
+            yield SteadyText(id="done-headline")
+            yield SteadyText(id="done-checks")
+            yield SteadyText(id="done-commands")
+            yield SteadyText(id="done-chart")
 
     def on_screen_resume(self) -> None:
         super().on_screen_resume()
@@ -64,17 +64,17 @@ class DoneScreen(StepScreen):
 
     @work(exclusive=True, group="done")
     async def _read(self) -> None:
-        """The last run of this cluster, from its log: also one of another day, or of `kinstall replay`."""
+        """The last run of this cluster, from its log: also one of an earlier session, or of `kinstall replay`."""
         services, spec, path = self.wizard.services, self.draft.spec, self.draft.path
         try:
-            found = await self.wizard.background.result("last", lambda tell, stop: services.last_run(spec, path))
+            last = await self.wizard.background.result("last", lambda emit, stop: services.last_run(spec, path))
         except KinstallError as error:
             self._run = self._commands = None
-            self.query_one("#done-headline", Quiet).say(f"{error.what}.\nInstall makes one (^P).")
+            self.query_one("#done-headline", SteadyText).set_text(f"{error.what}.\nInstall creates one (^P).")
             for part in ("checks", "commands", "chart"):
-                self.query_one(f"#done-{part}", Quiet).say("")
+                self.query_one(f"#done-{part}", SteadyText).set_text("")
         else:
-            self._run, self._commands = found
+            self._run, self._commands = last
             self.draft_changed()
         self.refresh_bindings()
 
@@ -85,16 +85,16 @@ class DoneScreen(StepScreen):
         from screens.done import text
 
         run, commands = self._run, self._commands
-        self.query_one("#done-headline", Quiet).say(headline_of(run, self.draft.spec))
+        self.query_one("#done-headline", SteadyText).set_text(headline_of(run, self.draft.spec))
         checks = text.checks_of(run) if self._checked is None else [text.check_of(each) for each in self._checked]
-        self.query_one("#done-checks", Quiet).say(text.check_lines(checks) if checks else self._no_checks())
-        self.query_one("#done-commands", Quiet).say("\n".join(text.go_on(run, commands)))
+        self.query_one("#done-checks", SteadyText).set_text(text.check_lines(checks) if checks else self._no_checks())
+        self.query_one("#done-commands", SteadyText).set_text("\n".join(text.go_on(run, commands)))
         width = max(30, self.query_one("#done-chart").size.width or self.size.width - 4)
         plain = not self.app.console.encoding.lower().startswith("utf")
-        self.query_one("#done-chart", Quiet).say(text.chart_lines(run.timeline(), width, ascii_only=plain))
+        self.query_one("#done-chart", SteadyText).set_text(text.chart_lines(run.timeline(), width, ascii_only=plain))
 
     def _no_checks(self) -> str:
-        return "checking …" if self._checking else "This run ended before its checks: v checks the cluster."
+        return "checking …" if self._checking else "The run ended before the checks; v runs them."
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("report", "copy", "merge", "verify"):
@@ -107,14 +107,14 @@ class DoneScreen(StepScreen):
     async def action_report(self) -> None:
         services, spec, path = self.wizard.services, self.draft.spec, self.draft.path
         try:
-            written = await self.wizard.background.result("report", lambda tell, stop: services.report(spec, path))
+            written = await self.wizard.background.result("report", lambda emit, stop: services.report(spec, path))
         except KinstallError as error:
             self.notify(str(error), severity="error")
             return
         # Without a display of its own a terminal's "browser" would take the screen.
         if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
             webbrowser.open(written.as_uri())
-        self.notify(f"written: {written}", title="Report")
+        self.notify(f"saved: {written}", title="Report")
 
     def action_copy(self) -> None:
         from screens.done.text import kubectl_line
@@ -122,39 +122,37 @@ class DoneScreen(StepScreen):
         if self._commands is not None:
             line = kubectl_line(self._commands)
             self.app.copy_to_clipboard(line)
-            self.notify(f"copied, where the terminal allows it: {line}")
+            self.notify(f"copied, if the terminal allows it: {line}")
 
     @work(exclusive=True, group="merge")
     async def action_merge(self) -> None:
-        text = (
-            "Put this cluster among the contexts of ~/.kube/config? What is there stays as it is, and a copy is kept."
-        )
-        chosen = await self.app.push_screen_wait(Question(text, [("merge", "Merge it"), ("no", "Leave it alone")]))
+        text = "Merge this cluster into ~/.kube/config? Nothing there is overwritten, and a backup is kept."
+        chosen = await self.app.push_screen_wait(Question(text, [("merge", "Merge it"), ("no", "Do not merge")]))
         if chosen != "merge":
             return
         services, spec = self.wizard.services, self.draft.spec
         try:
-            done = await self.wizard.background.result("merge", lambda tell, stop: services.merge_kubeconfig(spec))
+            done = await self.wizard.background.result("merge", lambda emit, stop: services.merge_kubeconfig(spec))
         except KinstallError as error:
             self.notify(str(error), severity="error")
             return
-        what = f"merged into {done.path}" if done.changed else f"stands in {done.path} already"
+        what = f"merged into {done.path}" if done.changed else f"already in {done.path}"
         how = "" if done.current else f"\nkubectl config use-context {done.context}"
         self.notify(f"{what}, as {done.context}{how}", title="kubeconfig")
 
     @work(exclusive=True, group="verify")
     async def action_verify(self) -> None:
-        """All checks anew; results stand there as they come."""
+        """Run all checks again; results are shown as they come."""
         spec = self.draft.spec
         prompt = await prompt_for(self.wizard, spec)
         if prompt is None:
             return
         services = self.wizard.services
 
-        def check(tell: Any, stop: threading.Event) -> Sequence[CheckResult]:
-            return services.verify(spec, tell, stop, prompt)
+        def check(emit: Any, stop: threading.Event) -> Sequence[CheckResult]:
+            return services.verify(spec, emit, stop, prompt)
 
-        def heard(result: CheckResult) -> None:
+        def add(result: CheckResult) -> None:
             if self._checked is not None:
                 self._checked.append(result)
             self.draft_changed()
@@ -162,7 +160,7 @@ class DoneScreen(StepScreen):
         self._checked, self._checking = [], True
         self.draft_changed()
         try:
-            self._checked = list(await self.wizard.background.result("verify", check, on_item=heard))
+            self._checked = list(await self.wizard.background.result("verify", check, on_item=add))
         except KinstallError as error:
             self._checked = None
             self.notify(str(error), severity="error")

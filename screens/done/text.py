@@ -1,4 +1,4 @@
-"""What the Done screen says of a run: pure functions of the run's log."""
+"""Texts of the Done screen: pure functions of the run's log."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PHASES = ("ansi_cyan", "ansi_green", "ansi_yellow", "ansi_magenta", "ansi_blue"
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check of the cluster, or of one `node` of it: how it ended, and what was seen."""
+    """A check of the cluster, or of one `node` of it: its outcome and its message."""
 
     name: str
     node: str
@@ -31,7 +31,7 @@ class Check:
 
 
 def checks_of(run: Run) -> list[Check]:
-    """The checks at the run's end. Their events name a check and, behind a blank, its node."""
+    """The checks at the run's end. Their events name a check and, after a blank, its node."""
     nodes = frozenset(run.started.nodes) if run.started else frozenset()
     found = []
     for _, event in run.events:
@@ -47,7 +47,7 @@ def check_of(result: CheckResult) -> Check:
 
 
 def check_lines(checks: Sequence[Check]) -> Content:
-    """What failed, each with what was seen; what was left out, with the reason; all that is well on one line."""
+    """Failed checks with their messages; skipped ones with the reason; passed ones on one line."""
     lines = []
     for check in checks:
         if check.outcome is Outcome.FAILED:
@@ -58,9 +58,9 @@ def check_lines(checks: Sequence[Check]) -> Content:
         if check.outcome is Outcome.SKIPPED:
             skipped.setdefault(check.message.strip(), []).append(check)
     lines += [_marked(Outcome.SKIPPED, f"{_names(those)}: {why}") for why, those in skipped.items()]
-    well = [check for check in checks if check.outcome not in (Outcome.FAILED, Outcome.SKIPPED)]
-    if well:
-        lines.append(_marked(Outcome.OK, f"{len(well)} of {len(checks)} checks: {_names(well)}"))
+    passed = [check for check in checks if check.outcome not in (Outcome.FAILED, Outcome.SKIPPED)]
+    if passed:
+        lines.append(_marked(Outcome.OK, f"{len(passed)} of {len(checks)} checks: {_names(passed)}"))
     return Content("\n").join(lines)
 
 
@@ -79,7 +79,7 @@ def _marked(outcome: Outcome, text: str) -> Content:
 
 
 def chart_lines(timeline: Timeline, width: int, *, ascii_only: bool = False) -> Content:
-    """When each node was in which phase; the glyph says which, the colour says it once more."""
+    """When each node was in which phase; the glyph shows which, and so does the colour."""
     colours = {phase: _PHASES[index % len(_PHASES)] for index, phase in enumerate(timeline.phases)}
     return Content("\n").join(
         Content("").join(Content.styled(part.text, colours.get(part.phase, "")) for part in line.segments)
@@ -88,12 +88,12 @@ def chart_lines(timeline: Timeline, width: int, *, ascii_only: bool = False) -> 
 
 
 def go_on(run: Run, commands: Commands) -> Iterator[str]:
-    """The commands to go on with, one on each line."""
+    """The commands to continue with, one per line."""
     yield kubectl_line(commands)
     yield f"kinstall verify {commands.answers}"
     yield f"kinstall plan {commands.answers}    # what a change to the answers would do"
     if run.finished is None or run.finished.outcome in (Outcome.FAILED, Outcome.CANCELLED):
-        yield f"kinstall replay {commands.answers}    # goes on where it stopped"
+        yield f"kinstall replay {commands.answers}    # continues where it stopped"
 
 
 def kubectl_line(commands: Commands) -> str:

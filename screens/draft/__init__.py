@@ -1,1 +1,1 @@
-"""The answers under work: a draft, and the files that it is kept in."""
+"""The answers being edited: a draft, and the files that it is kept in."""

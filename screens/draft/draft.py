@@ -1,7 +1,7 @@
 """The answers while they are being given: plain data under the answers file's own keys, valid or not yet.
 
-There is no second model: what is wrong with a draft is what kinstall.answers.load says about its data. A value that
-does not fit is kept as it was given, so that nothing is lost on the way from a file to the screens and back.
+There is no second model: the problems of a draft are those that kinstall.answers.load finds in its data. A value of the
+wrong type is kept as it was entered, so that nothing is lost between a file and the screens.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ from kinstall.findings import Problem
 
 
 class Draft:
-    """Answers under work. `path` is the file they came from or were last written to, None for new ones."""
+    """The answers being edited. `path` is the file they came from or were last written to, None for new ones."""
 
     def __init__(self, data: dict[str, Any], path: FilePath | None = None, document: Document | None = None) -> None:
         self._data = data
         self._saved = deepcopy(data)
         self._texts = dict(document.texts) if document else {}
-        # Problems of the text itself, such as a key that stands there twice: data cannot show them any more.
+        # Problems of the text itself, such as a duplicate key, which the data no longer shows.
         self._of_text = list(document.problems) if document else []
         self._examined: Examined | None = None
         self.path = path
         self.comments = False
-        """Whether the file has comments, which a written one would not."""
+        """Whether the file has comments, which saving would remove."""
         self.unread = ""
-        """The answers as somebody edited them as text, where that text cannot be read; kept until it can."""
+        """The text under F2 where it cannot be read; kept until it can."""
         self.on_change: list[Callable[[], None]] = []
 
     @classmethod
     def new(cls) -> Draft:
-        """Answers to begin with: the format, the newest release, and no node yet."""
+        """Answers to start from: the format, the newest release, and no node yet."""
         return cls({"apiVersion": API_VERSION, "kubernetesVersion": known_versions()[0], "nodes": []})
 
     @classmethod
     def parse(cls, text: str, path: FilePath | None = None) -> Draft:
-        """A draft of an answers file's text, with everything that it says.
+        """A draft of an answers file's text, complete.
 
         Raises:
-            InvalidAnswers: the text is no mapping in YAML, so that there is nothing to show on a screen
+            InvalidAnswers: the text is not a YAML mapping, so there is nothing to show on a screen
         """
         document = load.read(text, str(path or "answers.yaml"))
         draft = cls(document.data, path, document)
@@ -64,7 +64,7 @@ class Draft:
         """
         return cls.parse(load.text_of(path), path)
 
-    # What it says
+    # Reading it
 
     @property
     def data(self) -> dict[str, Any]:
@@ -72,25 +72,25 @@ class Draft:
         return deepcopy(self._data)
 
     def has(self, path: Path) -> bool:
-        """Whether the answers say something at this place."""
+        """Whether the answers have a value at this path."""
         return self._at(path) is not MISSING
 
     def get(self, path: Path, default: Any = None) -> Any:
-        """A copy of what is said at the place, `default` where nothing is."""
+        """A copy of the value at the path, `default` where there is none."""
         found = self._at(path)
         return default if found is MISSING else deepcopy(found)
 
-    def as_it_stands(self, path: Path, default: Any = None) -> Any:
-        """As get(), but a number with a point is the text that stood in the file (Unclear), 1.30 for example."""
-        return self._as_it_stood(self.get(path, default), path)
+    def as_written(self, path: Path, default: Any = None) -> Any:
+        """As get(), but a number with a point is the text of the file (Unclear), 1.30 for example."""
+        return self._as_written(self.get(path, default), path)
 
     def effective(self, path: Path) -> Any:
-        """What holds at the place: what is said there, or the field's default as plain data."""
+        """The value that applies at the path: the one given there, or the field's default as plain data."""
         return self.get(path, default_at(path))
 
     @property
     def spec(self) -> ClusterSpec:
-        """The cluster as far as it is described; what does not fit is a placeholder (see `intact`)."""
+        """The cluster as far as it is described; an invalid value is replaced by a placeholder (see `intact`)."""
         return self.examined.spec
 
     @property
@@ -100,18 +100,18 @@ class Draft:
             self._examined = load.examine(Document(self._data, lines, self._texts, self._of_text))
         return self._examined
 
-    # What is wrong with it
+    # Its problems
 
     @property
     def problems(self) -> tuple[Problem, ...]:
         return self.examined.problems
 
     def problems_at(self, *paths: str) -> tuple[Problem, ...]:
-        """Problems of the places (written paths) and of what lies inside them."""
+        """Problems at the written paths and inside them."""
         return tuple(problem for problem in self.problems if any(holds(path, problem.path) for path in paths))
 
     def intact(self, *paths: str) -> bool:
-        """Whether `spec` holds what was said at the places, and no problem was found there."""
+        """Whether `spec` has the values given at the paths, and no problem was found there."""
         return not self.problems_at(*paths) and not any(
             holds(broken, path) for broken in self.examined.broken for path in paths
         )
@@ -119,11 +119,11 @@ class Draft:
     # Changing it
 
     def set(self, path: Path, value: Any) -> None:
-        """Say `value` at the place; mappings on the way are made. List elements must be there already.
+        """Set the value at the path; mappings on the way are made. List elements must exist already.
 
-        A value that is the default again goes away, unless the answers said it before somebody began to change them.
+        A value that equals the default is removed, unless the saved answers have it.
         """
-        if value == default_at(path) and type(value) is type(default_at(path)) and not self._said_before(path):
+        if value == default_at(path) and type(value) is type(default_at(path)) and not self._in_saved(path):
             self.unset(path)
             return
         *parents, last = path
@@ -141,20 +141,20 @@ class Draft:
         self._changed(path)
 
     def unset(self, path: Path) -> None:
-        """Say nothing at the place any more; mappings that are empty by that go too."""
+        """Remove the value at the path, and mappings that become empty by that."""
         if not self.has(path):
             return
         *parents, last = path
         at = self._at(tuple(parents))
         del at[last]
-        while parents and at == {} and isinstance(parents[-1], str) and not self._said_before(tuple(parents)):
+        while parents and at == {} and isinstance(parents[-1], str) and not self._in_saved(tuple(parents)):
             *parents, name = parents
             at = self._at(tuple(parents))
             del at[name]
         self._changed(path)
 
     def replace(self, other: Draft) -> None:
-        """Become what `other` says, for the same file: the whole was edited as text."""
+        """Take the answers of `other`, for the same file: they were edited as text."""
         self._data, self._texts, self._of_text = other._data, other._texts, other._of_text
         self.comments, self.unread = self.comments or other.comments, ""
         self._changed(())
@@ -164,35 +164,35 @@ class Draft:
         self._texts = {key: text for key, text in self._texts.items() if not holds(place, key)}
         self._of_text = [each for each in self._of_text if not holds(place, each.path)]
         self._examined = None
-        for told in tuple(self.on_change):
-            told()
+        for callback in tuple(self.on_change):
+            callback()
 
     # Keeping it
 
     @property
     def dirty(self) -> bool:
-        """Whether it says something else than its file."""
+        """Whether it differs from its file."""
         return bool(self.unread) or self._data != self._saved
 
     @property
     def lost_by_saving(self) -> tuple[Problem, ...]:
-        """What the file says and a written one would not: what YAML itself did not allow to be read."""
+        """Problems of the file's text, whose lines would be lost by saving."""
         return tuple(self._of_text)
 
     def text(self) -> str:
-        """The answers as YAML, in the order in which they were said; a number as it stood in its file (1.30)."""
-        return load.as_text(self._as_it_stood(self._data, ()))
+        """The answers as YAML, in the order in which they were given; a number as it is written in its file (1.30)."""
+        return load.as_text(self._as_written(self._data, ()))
 
-    def _as_it_stood(self, value: Any, path: Path) -> Any:
+    def _as_written(self, value: Any, path: Path) -> Any:
         if isinstance(value, dict):
-            return {key: self._as_it_stood(inner, (*path, key)) for key, inner in value.items()}
+            return {key: self._as_written(inner, (*path, key)) for key, inner in value.items()}
         if isinstance(value, list):
-            return [self._as_it_stood(inner, (*path, index)) for index, inner in enumerate(value)]
-        stood = self._texts.get(written(path)) if isinstance(value, float) else None
-        return Unclear(stood) if stood else value
+            return [self._as_written(inner, (*path, index)) for index, inner in enumerate(value)]
+        original = self._texts.get(written(path)) if isinstance(value, float) else None
+        return Unclear(original) if original else value
 
     def saved_as(self, path: FilePath) -> None:
-        """The text was written to `path`."""
+        """Note that the text was saved to `path`."""
         self.path, self._saved, self.comments, self._of_text = path, deepcopy(self._data), False, []
         self._examined = None
 
@@ -201,7 +201,7 @@ class Draft:
     def _at(self, path: Path) -> Any:
         return _inside(self._data, path)
 
-    def _said_before(self, path: Path) -> bool:
+    def _in_saved(self, path: Path) -> bool:
         return _inside(self._saved, path) is not MISSING
 
 
@@ -232,14 +232,14 @@ def default_at(path: Path) -> Any:
 
 
 def _type_inside(record: Any, part: str | int) -> Any:
-    """The type of what lies under `part` in a value of type `record`; None where it is not known."""
+    """The type of what is under `part` in a value of type `record`; None where it is not known."""
     if is_record(record):
         return next((key.type for key in keys_of(record) if key.name == part), None)
     return element(record)
 
 
 def _insert(at: dict[str, Any], record: Any, name: Any, value: Any) -> None:
-    """Put a key where a reader of the file looks for it: in the order of the fields, as far as they are in order."""
+    """Insert a key where a reader of the file looks for it: in the order of the fields, as far as they are in order."""
     if name in at or not is_record(record):
         at[name] = value
         return

@@ -1,4 +1,4 @@
-"""Answers files as the wizard writes them, and half-filled work that it keeps for the next time."""
+"""Answers files as the wizard writes them, and unfinished answers that it keeps for the next time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One of a few: all of them are seen at once, and the chosen one is marked by a character, not by a colour."""
+"""One of a few: all are visible at once, and the chosen one is marked by a character, not by a colour."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 
 class Choice(Widget, can_focus=True):
-    """`● routed  ○ overlay` on one line, or one under the other where `upright`. `value` is "" while none is chosen."""
+    """`● routed  ○ overlay` on one line, or one below the other if `upright`. `value` is "" while none is chosen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "move(-1)", show=False),
@@ -47,7 +47,7 @@ class Choice(Widget, can_focus=True):
         return next((index for index, (value, _) in enumerate(self.options) if value == self.value), -1)
 
     def choose(self, value: str) -> None:
-        """Choose as somebody who presses keys does."""
+        """Choose as keys do."""
         if value != self.value:
             self.value = value
             self.post_message(self.Changed(self, value))

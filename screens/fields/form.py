@@ -1,4 +1,4 @@
-"""The fields of one screen, in the order of their declarations; what few need is folded away under a heading."""
+"""The fields of one screen, in the order of their declarations; rarely needed ones are folded under a heading."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from screens.fields.placement import Placed
 from screens.fields.row import FieldRow, row_id
 
 Hint = Callable[[Draft], str]
-"""What follows from an answer, as a few words beside it; "" where nothing does."""
+"""A short note beside an answer: what follows from it; "" where nothing does."""
 
 
 class Group(Collapsible):
-    """Fields that few need. Their rows are made when they are first looked at: a screen shall open at once."""
+    """Rarely needed fields. Their rows are made when they are first shown, so that a screen opens at once."""
 
     def __init__(self, draft: Draft, name: str, fields: Sequence[Placed], hints: Mapping[str, Hint]) -> None:
         super().__init__(title=name, classes="group")
@@ -38,19 +38,19 @@ class Group(Collapsible):
         self.post_message(FieldForm.Grown())
 
     def show_count(self) -> None:
-        """Say in the heading how much is wrong below it."""
+        """Show in the heading how many of its fields are wrong or set."""
         wrong = sum(len(self.draft.problems_at(field.written)) for field in self.fields)
-        said = sum(self.draft.has(field.path) for field in self.fields)
-        told = f"  ✗ {wrong} wrong" if wrong else f"  {said} said" if said else ""
-        if self.title != f"{self.heading}{told}":
-            self.title = f"{self.heading}{told}"
+        given = sum(self.draft.has(field.path) for field in self.fields)
+        note = f"  ✗ {wrong} wrong" if wrong else f"  {given} set" if given else ""
+        if self.title != f"{self.heading}{note}":
+            self.title = f"{self.heading}{note}"
 
 
 class FieldForm(Vertical):
     """Rows for `fields`. `hints` has written paths as keys."""
 
     class Grown(Message):
-        """Rows were made that show nothing yet."""
+        """Rows were added that show nothing yet."""
 
     def __init__(self, draft: Draft, fields: Sequence[Placed], hints: Mapping[str, Hint] | None = None) -> None:
         super().__init__(classes="form")
@@ -66,17 +66,17 @@ class FieldForm(Vertical):
 
     @on(Grown)
     def show_draft(self) -> None:
-        """Every row as the draft has it: value, what follows, what is wrong."""
+        """Show the draft in every row: value, hint, problems."""
         for row in self.query(FieldRow):
             place = written(row.path)
             row.show_draft()
             hint = self.hints.get(place)
-            row.tell(hint(self.draft) if hint else "", self.draft.problems_at(place))
+            row.show_notes(hint(self.draft) if hint else "", self.draft.problems_at(place))
         for group in self.query(Group):
             group.show_count()
 
     def go_to(self, path: str) -> bool:
-        """Put the focus on the field that a written path lies in; whether there is one."""
+        """Put the focus on the field of a written path; whether there is one."""
         best = max(
             (field for field in self.fields if (path + ".").startswith((f"{field.written}.", f"{field.written}["))),
             key=lambda field: len(field.path),
@@ -98,7 +98,7 @@ class FieldForm(Vertical):
             row.asking.focus(scroll_visible=False)
             row.scroll_visible(animate=False)
 
-        self.call_after_refresh(arrive)  # what was folded away is laid out by then
+        self.call_after_refresh(arrive)  # folded rows are laid out by then
 
 
 def _rows_for(draft: Draft, fields: Sequence[Placed], hints: Mapping[str, Hint]) -> list[FieldRow]:

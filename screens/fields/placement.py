@@ -1,4 +1,4 @@
-"""Which field of the answers is asked for where, read off the declarations. Pure."""
+"""Which screen asks for which field of the answers, read off the declarations. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOT_ASKED = {
     "apiVersion": "the wizard writes the format that it knows",
     "nodes": "a table of its own, with a form for each node",
 }
-"""Fields of the top that have no row, each with the reason."""
+"""Top-level fields without a row, each with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Placed:
 
     @property
     def label(self) -> str:
-        """The field's label; a field deep inside says whose it is."""
+        """The field's label; a nested field also names what it belongs to."""
         around = [label_of(part) for part in self.path[1:-1] if isinstance(part, str) and part != "components"]
         if not around:
             return self.key.label
@@ -53,12 +53,12 @@ def placed_on(screen: str) -> tuple[Placed, ...]:
 
 
 def placed_in(record: type, path: Path, screen: str) -> tuple[Placed, ...]:
-    """The fields of a record that stands at `path`, such as one node."""
+    """The fields of a record at `path`, such as one node."""
     return tuple(_placed(record, path, screen, ""))
 
 
 def screen_of(path: str) -> str:
-    """The screen that asks for what lies at a written path; `nodes` for every node, empty where none does."""
+    """The screen that asks for what is at a written path; `nodes` for every node, empty where none does."""
     if path == "nodes" or path.startswith("nodes["):
         return "nodes"
     best = max(

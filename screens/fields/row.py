@@ -1,4 +1,4 @@
-"""A field of the answers as a row: its label, what asks for it, what follows from the answer, what is wrong with it."""
+"""A field of the answers as a row: label, input widget, hint and problems."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from kinstall.answers.fields import Key, Path, type_name, written
 from kinstall.findings import Problem
 from screens.draft.draft import Draft
 from screens.fields.choice import Choice
-from screens.fields.values import NOTHING, Kind, complaint, kind_of, meant, shown
-from screens.text import Quiet
+from screens.fields.values import NOTHING, Kind, kind_of, meant, shown, unreadable
+from screens.text import SteadyText
 
 _MOST_LINES = 12
 _INDEX = re.compile(r"^\[[0-9]+\]$")
@@ -30,23 +30,23 @@ class FieldRow(Vertical):
     """Asks for the field `key` at `path` of the draft. What is typed goes into the draft at once."""
 
     class Focused(Message):
-        """The row's widget got the focus: its help is wanted."""
+        """The row's widget got the focus, so its help is to be shown."""
 
         def __init__(self, row: FieldRow) -> None:
             super().__init__()
             self.row = row
 
     def __init__(self, draft: Draft, key: Key, path: Path, label: str = "", *, hinted: bool = False) -> None:
-        """`hinted`: something follows from the answer, for which there is room beside it."""
+        """`hinted`: the field has a hint, which needs room beside it."""
         super().__init__(id=row_id(path), classes="field" if hinted else "field -whole")
         self.draft, self.key, self.path = draft, key, path
         self.kind = kind_of(key)
-        self._heard = ""
-        """What was typed as text, as far as it has come here."""
+        self._text = ""
+        """The text of the widget as last handled here."""
         self.label = label or key.label
         self.asking = self._widget()
-        """The widget that takes the answer."""
-        self._hint, self._wrong = Quiet(classes="hint"), Quiet(classes="wrong")
+        """The input widget."""
+        self._hint, self._wrong = SteadyText(classes="hint"), SteadyText(classes="wrong")
 
     def compose(self) -> ComposeResult:
         with Horizontal(classes="line"):
@@ -56,11 +56,11 @@ class FieldRow(Vertical):
         yield self._wrong
 
     def _widget(self) -> Widget:
-        text = self._heard = shown(self.key, self._value())
+        text = self._text = shown(self.key, self._value())
         if self.kind in (Kind.CHOICE, Kind.SWITCH):
             options = _YES_NO if self.kind is Kind.SWITCH else tuple((each, each) for each in self.key.choices)
             if self.key.optional:
-                options = (("", "left out"), *options)
+                options = (("", "automatic"), *options)
             return Choice(options, text)
         if self.kind in (Kind.PAIRS, Kind.YAML):
             area = TextArea(text, compact=True, highlight_cursor_line=False, placeholder=_empty(self.key))
@@ -73,10 +73,10 @@ class FieldRow(Vertical):
     # The draft
 
     def _value(self) -> Any:
-        return self.draft.as_it_stands(self.path, self.key.plain_default)
+        return self.draft.as_written(self.path, self.key.plain_default)
 
-    def _say(self, text: str, *, entered: bool = False) -> None:
-        """Put what was typed into the draft. `entered`: also where it shows the same already, as another type."""
+    def _put(self, text: str, *, entered: bool = False) -> None:
+        """Put what was typed into the draft. `entered`: also if the draft shows the same, with another type."""
         if self._same(text) or (text == shown(self.key, self._value()) and not entered):
             return
         value = meant(self.key, text)
@@ -86,21 +86,21 @@ class FieldRow(Vertical):
             self.draft.set(self.path, value)
 
     def _same(self, text: str) -> bool:
-        """Whether the text stands for what the draft says already."""
-        value, said = meant(self.key, text), self.draft.get(self.path, NOTHING)
-        return type(value) is type(said) and bool(value == said)
+        """Whether the text means the value that the draft has."""
+        value, current = meant(self.key, text), self.draft.get(self.path, NOTHING)
+        return type(value) is type(current) and bool(value == current)
 
     def show_draft(self) -> None:
-        """Show what the draft says, where what is typed does not stand for it already."""
+        """Show the draft's value, unless what is typed means it already."""
         text = shown(self.key, self._value())
         choice, line, area = self._asking()
         if choice:
             choice.value = text
         # What was typed since is on its way here: to show the draft now would take it away again.
-        elif line and line.value == self._heard != text and not self._same(line.value):
-            line.value = self._heard = text
-        elif area and area.text == self._heard != text and not self._same(area.text):
-            self._heard = text
+        elif line and line.value == self._text != text and not self._same(line.value):
+            line.value = self._text = text
+        elif area and area.text == self._text != text and not self._same(area.text):
+            self._text = text
             area.load_text(text)
             _fit(area)
 
@@ -112,15 +112,15 @@ class FieldRow(Vertical):
             widget if isinstance(widget, TextArea) else None,
         )
 
-    # What is told beside and under it
+    # Beside and below it
 
-    def tell(self, hint: str, problems: tuple[Problem, ...]) -> None:
-        """Show what follows from the answer, and what is wrong with it."""
-        self._hint.say(hint)
+    def show_notes(self, hint: str, problems: tuple[Problem, ...]) -> None:
+        """Show the hint and the problems."""
+        self._hint.set_text(hint)
         area = self._asking()[2]
-        unread = complaint(self.key, area.text) if area else ""
+        unread = unreadable(self.key, area.text) if area else ""
         lines = [f"✗ {unread}"] if unread else [f"✗ {_sentence(problem, self.path)}" for problem in problems]
-        self._wrong.say("\n".join(lines))
+        self._wrong.set_text("\n".join(lines))
         self._wrong.display = bool(lines)
 
     def long_help(self) -> str:
@@ -130,42 +130,42 @@ class FieldRow(Vertical):
         lines = [
             f"{key.help[0].upper()}{key.help[1:]}.",
             key.more,
-            f"In the answers file: {written(self.path)}, {type_name(key.type)}; read since kinstall {key.since}.",
+            f"In the answers file: {written(self.path)}, {type_name(key.type)}; since kinstall {key.since}.",
             f"Choices: {', '.join(key.choices)}." if key.choices else "",
-            f"Left out, it is {default}." if default else "",
-            f"Rows of the guide: {', '.join(map(str, key.guide))}." if key.guide else "",
+            f"Default: {default}." if default else "",
+            f"Rows of the reference guide: {', '.join(map(str, key.guide))}." if key.guide else "",
         ]
         return "\n\n".join(line for line in lines if line)
 
-    # What somebody does
+    # Events
 
     @on(Choice.Changed)
     def _chosen(self, event: Choice.Changed) -> None:
         event.stop()
-        self._say(event.value)
+        self._put(event.value)
 
     @on(Input.Changed)
     def _typed_line(self, event: Input.Changed) -> None:
         event.stop()
-        self._heard = event.value
-        self._say(event.value)
+        self._text = event.value
+        self._put(event.value)
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
         event.stop()
         if event.value:
-            self._say(event.value, entered=True)
+            self._put(event.value, entered=True)
         self.screen.focus_next()
 
     @on(TextArea.Changed)
     def _typed_lines(self, event: TextArea.Changed) -> None:
         event.stop()
         _fit(event.text_area)
-        self._heard = event.text_area.text
-        self._say(event.text_area.text)
+        self._text = event.text_area.text
+        self._put(event.text_area.text)
 
     def on_click(self) -> None:
-        """A click on the label, the hint or the problem means the field."""
+        """A click on the label, the hint or the problem focuses the field."""
         if not self.asking.has_focus:
             self.asking.focus()
 
@@ -179,7 +179,7 @@ def row_id(path: Path) -> str:
 
 
 def _sentence(problem: Problem, path: Path) -> str:
-    """What is wrong, with the place inside the field where it is not the field itself."""
+    """The problem as a sentence, with its place inside the field if it is not the field itself."""
     inside = _INDEX.sub("", problem.path.removeprefix(written(path)).lstrip("."))
     text = f"{problem.message}; {problem.remedy}" if problem.remedy else problem.message
     return f"{inside}: {text}" if inside else text
@@ -190,8 +190,8 @@ def _empty(key: Key) -> str:
 
 
 def _fit(area: TextArea) -> None:
-    """As high as its text, up to a dozen lines."""
+    """Make it as high as its text, up to a dozen lines."""
     height = min(area.text.count("\n") + 1, _MOST_LINES)
-    # A height that is set lays everything out anew, also where it is the same.
+    # Setting a height lays everything out again, even if it is the same.
     if area.styles.height is None or area.styles.height.cells != height:
         area.styles.height = height

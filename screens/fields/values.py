@@ -1,7 +1,7 @@
-"""Values of the answers as text that somebody types, and back. Pure.
+"""Values of the answers as text to type, and back. Pure.
 
-Text that cannot be read as its field's type stays text: the answers' rules then say what belongs there, and it is
-kept as it was typed.
+Text that cannot be read as its field's type stays text, as it was typed: the answers' rules then report what is
+expected.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from kinstall.answers.document import Unclear
 from kinstall.answers.fields import Key, element, is_list, is_map
 
 NOTHING = MISSING
-"""Instead of a value: the field is left out."""
+"""In place of a value: the field is not set."""
 
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _KEY = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^:]*?)\s*:(?:\s+(.*?)|)\s*')
@@ -49,7 +49,7 @@ def kind_of(key: Key) -> Kind:
 
 
 def shown(key: Key, value: Any) -> str:
-    """The value as text to edit; empty for None and for what is the same as leaving the field out."""
+    """The value as text to edit; empty for None and for what means an unset field."""
     if value is None:
         return ""
     kind = kind_of(key)
@@ -63,7 +63,7 @@ def shown(key: Key, value: Any) -> str:
 
 
 def meant(key: Key, text: str) -> Any:
-    """The value that the text stands for, or NOTHING. What cannot be read as the field's type is the text itself."""
+    """The value that the text means, or NOTHING. What cannot be read as the field's type is the text itself."""
     kind = kind_of(key)
     if not text.strip():
         return "" if key.required and kind is Kind.TEXT else NOTHING
@@ -81,13 +81,13 @@ def meant(key: Key, text: str) -> Any:
     return text
 
 
-def complaint(key: Key, text: str) -> str:
-    """Why a text cannot be read at all, as a sentence; empty where it can (or is only of the wrong type)."""
+def unreadable(key: Key, text: str) -> str:
+    """Why a text cannot be read at all, as a sentence; empty where it can (even if the type is wrong)."""
     if not text.strip():
         return ""
     if kind_of(key) is Kind.PAIRS and isinstance(_pairs(text), str):
         return next(
-            (f"{line.strip()}: a colon belongs after the key" for line in text.splitlines() if not _pair(line)), ""
+            (f"{line.strip()}: needs a colon after the key" for line in text.splitlines() if not _pair(line)), ""
         )
     if kind_of(key) is Kind.YAML:
         parsed = _yaml(text)
@@ -96,7 +96,7 @@ def complaint(key: Key, text: str) -> str:
 
 
 def _yaml(text: str) -> document.Document | str:
-    """The text as YAML, or why it is none."""
+    """The text as YAML, or why it is not YAML."""
     try:
         parsed = document.read(text)
     except document.Unreadable as error:

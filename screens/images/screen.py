@@ -1,4 +1,4 @@
-"""The step Images: which release with what it brings, where everything comes from, and whether it can be had."""
+"""The step Images: the release and its components, where everything comes from, and whether it is available."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from screens.dialogs.secrets import prompt_for
 from screens.draft.draft import Draft
 from screens.fields.form import Hint
 from screens.step.form_step import FormStep
-from screens.text import Quiet, size
+from screens.text import SteadyText, size
 
 if TYPE_CHECKING:
     from kinstall.sources.availability import Availability
@@ -33,16 +33,16 @@ def known_releases() -> list[str]:
 
 
 def _of_release(attribute: str) -> Hint:
-    """What the release brings where the answers name nothing."""
+    """The version that the release has if the answers give none."""
 
     def hint(draft: Draft) -> str:
         version = str(draft.get(_VERSION, known_versions()[0]))
         return getattr(release(version), attribute) if draft.intact("kubernetesVersion") else ""
 
-    def unless_said(path: tuple[str, ...]) -> Hint:
+    def unless_given(path: tuple[str, ...]) -> Hint:
         return lambda draft: "" if draft.get(path) else hint(draft)
 
-    return hint if attribute == "minor" else unless_said(_PLACES[attribute])
+    return hint if attribute == "minor" else unless_given(_PLACES[attribute])
 
 
 _PLACES: Mapping[str, tuple[str, ...]] = {
@@ -56,7 +56,7 @@ _PLACES: Mapping[str, tuple[str, ...]] = {
 
 
 class ImagesScreen(FormStep):
-    """Release, images and files; below the catalogue, and what Check has found."""
+    """Release, images and files; below them the catalogue and the results of Check."""
 
     STEP: ClassVar[str] = "images"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+r", "check", "Check")]
@@ -72,9 +72,9 @@ class ImagesScreen(FormStep):
         self._marked = ""
 
     def side(self) -> ComposeResult:
-        yield Static("Known releases (any other patch of them is taken too); Enter takes one:", classes="told")
+        yield Static("Known releases (their other patch versions work too); Enter selects one:", classes="note")
         yield OptionList(*(Option(_line(version), id=version) for version in known_releases()), id="releases")
-        yield Quiet(id="check")
+        yield SteadyText(id="check")
 
     def draft_changed(self) -> None:
         super().draft_changed()
@@ -93,10 +93,10 @@ class ImagesScreen(FormStep):
 
     @work(exclusive=True, group="check")
     async def action_check(self) -> None:
-        """Look whether everything can be had, from this machine."""
+        """Check whether everything is available from this machine."""
         wrong = self.draft.problems_at("kubernetesVersion", "images", "downloads")
         if wrong:
-            self._state = "✗ first mend what is wrong above"
+            self._state = "✗ first fix the problems above"
             await self.wizard.jump(wrong[0].path)
             self._show_check()
             return
@@ -106,18 +106,18 @@ class ImagesScreen(FormStep):
         prompt = await prompt_for(self.wizard, spec)
         if prompt is None:
             return
-        self._found, self._expected, self._state = [], count(spec), "looking"
+        self._found, self._expected, self._state = [], count(spec), "checking"
         self._show_check()
         self.wizard.background.start(
             "check",
-            lambda tell, stop: self.wizard.services.look(spec, tell, stop, prompt),
-            on_item=self._hear,
+            lambda emit, stop: self.wizard.services.look(spec, emit, stop, prompt),
+            on_item=self._add,
             on_done=lambda _: self._end(""),
             on_error=self._fail,
         )
 
-    def _hear(self, looked: Availability) -> None:
-        self._found.append(looked)
+    def _add(self, item: Availability) -> None:
+        self._found.append(item)
         self._show_check()
 
     def _end(self, state: str) -> None:
@@ -129,15 +129,15 @@ class ImagesScreen(FormStep):
 
     def _show_check(self) -> None:
         lines = [check_line(each, self.app.size.width - 4) for each in self._found]
-        if self._state == "looking":
-            lines.append(f"looking: {len(self._found)} of {self._expected} known")
+        if self._state == "checking":
+            lines.append(f"checking: {len(self._found)} of {self._expected} done")
         elif self._state:
             lines.append(self._state)
         elif self._found:
-            lines.append(check_sum(self._found))
+            lines.append(total(self._found))
         else:
-            lines.append("^R looks whether everything can be had, how large it is and what vouches for it.")
-        self.query_one("#check", Quiet).say("\n".join(lines))
+            lines.append("^R checks whether everything is available, how large it is and which checksum it has.")
+        self.query_one("#check", SteadyText).set_text("\n".join(lines))
 
 
 def _line(version: str) -> str:
@@ -148,22 +148,22 @@ def _line(version: str) -> str:
     )
 
 
-def check_line(looked: Availability, width: int) -> str:
-    """`✓ kubelet   58 MB  sha256 0123…  https://…`, or why it cannot be had."""
-    mark = {"there": "✓", "missing": "✗", "unknown": "?"}[looked.state.value]
-    digest = f"sha256 {looked.digest[:_DIGEST]}… " if looked.digest else ""
-    name = looked.name if len(looked.name) <= 34 else f"…{looked.name[-33:]}"
-    text = f"{mark} {name:<34} {size(looked.size) if looked.size else '':>8} {digest}{looked.message}".rstrip()
-    return text if len(text) <= width or looked.message else text[:width]
+def check_line(item: Availability, width: int) -> str:
+    """`✓ kubelet   58 MB  sha256 0123…  https://…`, or why it is not available."""
+    mark = {"there": "✓", "missing": "✗", "unknown": "?"}[item.state.value]
+    digest = f"sha256 {item.digest[:_DIGEST]}… " if item.digest else ""
+    name = item.name if len(item.name) <= 34 else f"…{item.name[-33:]}"
+    text = f"{mark} {name:<34} {size(item.size) if item.size else '':>8} {digest}{item.message}".rstrip()
+    return text if len(text) <= width or item.message else text[:width]
 
 
-def check_sum(found: list[Availability]) -> str:
-    """What all together come to, in one line."""
-    states = [looked.state.value for looked in found]
-    total = size(sum(looked.size for looked in found))
-    text = f"{states.count('there')} of {len(found)} can be had, {total}"
+def total(found: list[Availability]) -> str:
+    """The total, in one line."""
+    states = [item.state.value for item in found]
+    size_of_all = size(sum(item.size for item in found))
+    text = f"{states.count('there')} of {len(found)} available, {size_of_all}"
     if missing := states.count("missing"):
-        text += f"; {missing} cannot"
+        text += f"; {missing} not available"
     if unknown := states.count("unknown"):
-        text += f"; {unknown} not reached from here: only the nodes can tell"
+        text += f"; {unknown} not reachable from here: only the nodes can check"
     return text

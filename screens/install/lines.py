@@ -1,4 +1,4 @@
-"""What each node said, as lines: bounded, and countable, so that a view can follow while the oldest lines go."""
+"""The log of each node as lines: bounded, and counted, so that a view can follow while the oldest lines go."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from kinstall.progress.model import BAD
 from kinstall.progress.text import MARKS, OUTCOME_KINDS, clean, duration, summary
 
 KEPT = 20_000
-"""Lines over all nodes; the run's log has the others."""
+"""Lines over all nodes; the run's log file has the others."""
 
 FEWEST = 100
-"""Lines that each node keeps however many nodes there are."""
+"""Lines that each node keeps, however many nodes there are."""
 
 _PHASE = 14
 
 
 class Lines:
-    """The last lines of one node. `dropped` counts those that went."""
+    """The last lines of one node. `dropped` counts those that were removed."""
 
     def __init__(self, most: int) -> None:
         self.dropped = 0
@@ -50,7 +50,7 @@ class Lines:
 
 
 class NodeLines:
-    """Lines per node; those that belong to no node stand under the empty name."""
+    """Lines per node; those of no single node are under the empty name."""
 
     def __init__(self, nodes: int = 1) -> None:
         self._most = max(FEWEST, KEPT // max(1, nodes))
@@ -61,15 +61,15 @@ class NodeLines:
         lines = self._of.get(node)
         if lines is None:
             lines = self._of[node] = Lines(self._most)
-        for line in told(event):
+        for line in log_lines(event):
             lines.append(line)
 
     def of(self, node: str) -> Lines:
         return self._of.get(node) or self._of.setdefault(node, Lines(self._most))
 
 
-def told(event: Event) -> Iterator[str]:
-    """An event as lines of its node's log; what was in order already says nothing."""
+def log_lines(event: Event) -> Iterator[str]:
+    """An event as lines of its node's log; a step that was in order already has none."""
     match event:
         case OutputLine():
             yield f"{event.phase:<{_PHASE}}   {clean(event.line)}"

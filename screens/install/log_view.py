@@ -1,4 +1,4 @@
-"""A view of lines that grow at the end and go at the beginning: follows, or stays where one reads; searches."""
+"""A view of lines that come at the end and go at the beginning: it follows, or stays where one reads; it searches."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CURRENT = Style(reverse=True, bold=True, underline=True)
 
 
 class LogView(ScrollView, can_focus=True):
-    """Shows one node's lines. `follow`: new lines scroll into view; off as soon as somebody scrolls up."""
+    """Shows one node's lines. `follow`: new lines scroll into view; off as soon as one scrolls up."""
 
     DEFAULT_CSS = """
     LogView { height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; }
@@ -28,28 +28,28 @@ class LogView(ScrollView, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id)
         self._lines = Lines(1)
-        self._seen = (-1, -1)
+        self._painted = (-1, -1)
         self._dropped = 0
         self.term = ""
         self._counted = ("", -1, -1, 0)
         self._at: int | None = None
-        """The match one is at, counted from the first line ever."""
+        """The current match, counted from the first line ever."""
 
     def watch_lines(self, lines: Lines) -> None:
         """Show the lines of another node, from their end."""
         if lines is not self._lines:
             self._lines, self._dropped, self._at = lines, lines.dropped, None
             self.follow = True
-            self._seen = (-1, -1)
+            self._painted = (-1, -1)
             self.grown()
 
     def grown(self, *, moved: bool = False) -> None:
-        """Lines may have been added (or `follow` changed): paint them, and keep still what is being read."""
+        """Lines may have been added (or `follow` changed): paint them, and keep what is being read in place."""
         lines = self._lines
         now = (len(lines), lines.dropped)
-        if now == self._seen and not moved:
+        if now == self._painted and not moved:
             return
-        self._seen = now
+        self._painted = now
         self.virtual_size = Size(self.size.width, len(lines))
         if self.follow:
             self.scroll_to(y=len(lines), animate=False, immediate=True)
@@ -62,13 +62,13 @@ class LogView(ScrollView, can_focus=True):
         self.grown(moved=True)
 
     @property
-    def line_words(self) -> str:
-        """Where one reads, in words: `line 12 of 300`."""
+    def position(self) -> str:
+        """The position as text: `line 12 of 300`."""
         return f"line {self._lines.dropped + self.scroll_offset.y + 1} of {self._lines.dropped + len(self._lines)}"
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
-        if new_value < old_value and new_value < self.max_scroll_y - 1 and self._seen[1] == self._dropped:
+        if new_value < old_value and new_value < self.max_scroll_y - 1 and self._painted[1] == self._dropped:
             self.follow = False
         elif new_value >= self.max_scroll_y:
             self.follow = True
@@ -76,14 +76,14 @@ class LogView(ScrollView, can_focus=True):
     # Search
 
     def search(self, term: str) -> bool:
-        """Go to the last line that holds `term` (any case); False where none does. Empty: search no more."""
+        """Go to the last line that contains `term` (any case); False if none does. Empty: stop searching."""
         self.term, self._at = term.casefold(), None
         found = self.next_match(-1) if term else False
         self.refresh()
         return found
 
     def next_match(self, direction: int) -> bool:
-        """Go to the next match below (1) or above (-1), around the ends; False where there is none."""
+        """Go to the next match below (1) or above (-1), around the ends; False if there is none."""
         count = len(self._lines)
         if not self.term or not count:
             return False
@@ -100,8 +100,8 @@ class LogView(ScrollView, can_focus=True):
 
     @property
     def matches(self) -> int:
-        """How many lines hold what is searched for; counted anew when lines came."""
-        counted = (self.term, *self._seen)
+        """How many lines contain the search term; counted again when lines were added."""
+        counted = (self.term, *self._painted)
         if self._counted[:3] != counted:
             found = sum(1 for line in self._lines if self.term in line.casefold()) if self.term else 0
             self._counted = (*counted, found)
@@ -123,7 +123,7 @@ class LogView(ScrollView, can_focus=True):
             return [Segment(line, plain)]
         style = plain + (_CURRENT if current else _MATCH)
         pieces, start, folded = [], 0, line.casefold()
-        # Folding may change a text's length (ß): then only the line as a whole is marked.
+        # Case folding may change a text's length (ß): then the whole line is marked.
         if len(folded) != len(line):
             return [Segment(line, style if self.term in folded else plain)]
         while (found := folded.find(self.term, start)) >= 0:

@@ -1,4 +1,4 @@
-"""What the Install screen knows of a run: its progress, its timeline and what each node said. No I/O and no clock."""
+"""The data of the Install screen: a run's progress, timeline and the nodes' logs. No I/O and no clock."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from screens.draft.draft import Draft
 from screens.install.lines import Lines, NodeLines
 
 CLUSTER = "cluster"
-"""How a line that belongs to no single node is named; no node may have an empty name, so this is only shown."""
+"""The label of the line that belongs to no single node; its name is empty, which no node's may be."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the table: a node's name ("" for the cluster) and how it stands."""
+    """A line of the table: a node's name ("" for the cluster) and its status."""
 
     node: str
     label: str
-    status: node_status.Standing
+    status: node_status.NodeStatus
 
 
 class Model:
@@ -39,7 +39,7 @@ class Model:
     def fold(self, event: Event, at: float) -> None:
         """Take in an event that came at `at` (seconds of any monotonic clock)."""
         if isinstance(event, RunStarted):
-            # What was said before (preflight's warnings) stays: with the number of nodes, it is known how much fits.
+            # Earlier lines (preflight's warnings) are kept; the number of nodes now says how many lines fit.
             early, self.lines = self.lines.of(""), NodeLines(len(event.nodes))
             for line in early:
                 self.lines.of("").append(line)
@@ -49,7 +49,7 @@ class Model:
         self.changed = True
 
     def rows(self, now: float) -> Iterator[Row]:
-        """All nodes in the answers' order; the cluster as a whole comes last, once it is worked on."""
+        """All nodes in the answers' order; the cluster as a whole comes last, once it has steps."""
         for node in self.progress.nodes.values():
             yield Row(node.name, clean(node.name) or CLUSTER, node_status.of_node(node, self.progress, now))
 
@@ -66,7 +66,7 @@ class Model:
 
 
 def planned(draft: Draft) -> Iterator[Row]:
-    """The nodes of the answers as they stand before a run has told of them."""
+    """The nodes of the answers, before a run has reported on them."""
     for node in draft.spec.nodes:
-        told = f"{node.role} at {node.address}"
-        yield Row(node.name, clean(node.name), node_status.Standing("wait", "", told, 0.0, 0.0))
+        text = f"{node.role} at {node.address}"
+        yield Row(node.name, clean(node.name), node_status.NodeStatus("wait", "", text, 0.0, 0.0))

@@ -1,4 +1,4 @@
-"""The lines of the Install screen that are more than a table or a log: the whole run, headings, what went wrong."""
+"""The parts of the Install screen besides table and log: the run as a whole, headings, what went wrong."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from screens.draft.draft import Draft
 from screens.install.log_view import LogView
 from screens.install.model import CLUSTER
 from screens.install.run import Run, Stage
-from screens.text import Quiet
+from screens.text import SteadyText
 
 _COLOURS = {"good": "ansi_green", "warn": "ansi_yellow", "bad": "ansi_red", "run": "ansi_cyan", "wait": "", "skip": ""}
 
 
-class Overall(Quiet):
-    """Two lines: in words how far the run is, and its bar."""
+class Overall(SteadyText):
+    """Two lines: the run's progress in words, and its bar."""
 
     def show(self, run: Run, draft: Draft, now: float) -> None:
         width = max(20, self.size.width)
@@ -28,7 +28,7 @@ class Overall(Quiet):
         share = 1.0 if run.stage is Stage.DONE else progress.fraction
         full = node_status.cells(share, width)
         bar = Content.styled("━" * full, _COLOURS[kind]) + Content.styled("─" * (width - full), "dim")
-        self.say(Content("\n").join([Content(words), bar]))
+        self.set_text(Content("\n").join([Content(words), bar]))
 
 
 def _words(run: Run, draft: Draft, now: float) -> tuple[str, str]:
@@ -41,31 +41,30 @@ def _words(run: Run, draft: Draft, now: float) -> tuple[str, str]:
             asked = count(len(run.spec.nodes) if run.spec else 0, "node")
             return "run", f"examining {asked} … {clock(now - run.began)}"
         case Stage.RUNNING | Stage.STOPPING:
-            stopping = "stopping after the steps that run · " if run.stage is Stage.STOPPING else ""
+            stopping = "stopping after the current steps · " if run.stage is Stage.STOPPING else ""
             return "bad" if failed else "run", stopping + _under_way(run, now)
         case Stage.DONE:
             _, sentence = node_status.at_end(progress)
-            return "good", f"{MARKS['good']} {sentence}   ^N goes on"
+            return "good", f"{MARKS['good']} {sentence}   ^N continues"
         case Stage.UNVERIFIED:
             return (
                 "warn",
-                f"{MARKS['warn']} the cluster stands, but a check failed: ^N shows it, r tries again",
+                f"{MARKS['warn']} the cluster is up, but a check failed: ^N shows it, r tries again",
             )
         case Stage.STOPPED:
-            return "warn", f"{MARKS['warn']} stopped; nothing is lost: r goes on from here"
+            return "warn", f"{MARKS['warn']} stopped; nothing is lost: r continues from here"
         case Stage.FAILED:
             done = f" after {clock(progress.elapsed(now))}" if progress.nodes else ""
-            return "bad", f"{MARKS['bad']} failed{done}; mend it, and r goes on from here"
+            return "bad", f"{MARKS['bad']} failed{done}; fix the cause, then r continues from here"
 
 
 def _idle(draft: Draft, before: str) -> str:
     if draft.problems:
         return f"not yet: the answers have {count(len(draft.problems), 'problem')}; Review lists them (^P)"
     if before:
-        return f"^N goes on: {before}"  # the key first: 80 columns do not hold it all
-    nodes = draft.get(("nodes",), [])
-    which = f"{len(nodes)} nodes" if len(nodes) != 1 else "the node"
-    return f"^N begins the run on {which}. Nothing has been touched yet."
+        return f"^N continues: {before}"  # the key first: 80 columns do not hold it all
+    nodes = count(len(draft.get(("nodes",), [])), "node")
+    return f"^N starts the run on {nodes}. Nothing has been changed yet."
 
 
 def _under_way(run: Run, now: float) -> str:
@@ -75,21 +74,21 @@ def _under_way(run: Run, now: float) -> str:
     return " · ".join([elapsed, *more, steps, share.strip()])
 
 
-class LogHeading(Quiet):
-    """`─ w1 · log ──────── f follow   / search`, with what the view does now."""
+class LogHeading(SteadyText):
+    """`─ w1 · log ──────── f follow   / search`, with the state of the view."""
 
     def show(self, node: str | None, view: LogView) -> None:
         name = CLUSTER if node == "" else node or "no node"
-        state = "following" if view.follow else f"{view.line_words}"
+        state = "following" if view.follow else f"{view.position}"
         if view.term:
             state += f" · {view.matches} × {view.term}"
         head = f"─ {name} · log · {state} "
         tail = " / search ─" if view.follow else " / search  f follow ─"
-        self.say(head + "─" * max(0, self.size.width - len(head) - len(tail)) + tail)
+        self.set_text(head + "─" * max(0, self.size.width - len(head) - len(tail)) + tail)
 
 
 class Trouble(VerticalScroll):
-    """What went wrong and what to do; not there while nothing did."""
+    """What went wrong and what to do; hidden while nothing did."""
 
     DEFAULT_CSS = """
     Trouble { height: auto; max-height: 8; display: none; }
@@ -97,16 +96,16 @@ class Trouble(VerticalScroll):
     """
 
     def compose(self) -> ComposeResult:
-        yield Quiet(id="trouble-heading")
-        yield Quiet(id="trouble-text")
+        yield SteadyText(id="trouble-heading")
+        yield SteadyText(id="trouble-text")
 
     def show(self, run: Run, chosen: str | None) -> None:
-        found = run.trouble(chosen)
-        self.display = found is not None
-        if found is not None:
-            head = f"─ {found[0]} "
-            self.query_one("#trouble-heading", Quiet).say(head + "─" * max(0, self.size.width - len(head)))
-            self.query_one("#trouble-text", Quiet).say(found[1])
+        trouble = run.trouble(chosen)
+        self.display = trouble is not None
+        if trouble is not None:
+            head = f"─ {trouble[0]} "
+            self.query_one("#trouble-heading", SteadyText).set_text(head + "─" * max(0, self.size.width - len(head)))
+            self.query_one("#trouble-text", SteadyText).set_text(trouble[1])
 
 
 __all__ = ["LogHeading", "Overall", "Trouble"]

@@ -1,4 +1,4 @@
-"""One run as the wizard knows it: what was asked for, how far it is, how it ended. No Textual, no I/O."""
+"""One run of the wizard: its answers, its progress, how it ended. No Textual, no I/O."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class Stage(Enum):
-    """Where a run is. After STOPPED and FAILED the same run can be made again, and goes on where it was."""
+    """The stage of a run. After STOPPED and FAILED the same run can be started again, and continues where it was."""
 
-    IDLE = "not begun"
-    RUNNING = "runs"
-    STOPPING = "stops at the next step"
-    STOPPED = "was stopped"
+    IDLE = "not started"
+    RUNNING = "running"
+    STOPPING = "stopping after the current steps"
+    STOPPED = "stopped"
     FAILED = "failed"
-    UNVERIFIED = "the cluster stands, and a check of it failed"
+    UNVERIFIED = "the cluster is up, but a check failed"
     DONE = "done"
 
 
@@ -35,7 +35,7 @@ UNDER_WAY = frozenset({Stage.RUNNING, Stage.STOPPING})
 
 @dataclass(slots=True)
 class Run:
-    """The run of one answers file; `heard` and `ended` are called on the event loop."""
+    """The run of one answers file; `add`, `succeed` and `fail` are called on the event loop."""
 
     answers: Path | None = None
     spec: ClusterSpec | None = None
@@ -46,23 +46,23 @@ class Run:
     checks: list[CheckResult] = field(default_factory=list)
     began: float = 0.0
     before: str = ""
-    """How the run before this program fell short, as a sentence."""
+    """How the run before this session fell short, as a sentence."""
 
     def begin(self, answers: Path, spec: ClusterSpec, now: float) -> None:
-        """A run starts; nothing of an earlier one stays."""
+        """Start a run; nothing of an earlier one is kept."""
         self.answers, self.spec, self.stage, self.began = answers, spec, Stage.RUNNING, now
         self.model, self.error, self.report, self.checks = Model(), None, None, []
 
-    def heard(self, what: Event | CheckResult, at: float) -> None:
-        if isinstance(what, Event):
-            self.model.fold(what, at)
+    def add(self, item: Event | CheckResult, at: float) -> None:
+        if isinstance(item, Event):
+            self.model.fold(item, at)
         else:
-            self.checks.append(what)
+            self.checks.append(item)
 
-    def succeeded(self, report: Report) -> None:
+    def succeed(self, report: Report) -> None:
         self.report, self.stage = report, Stage.DONE
 
-    def broke_off(self, error: KinstallError) -> None:
+    def fail(self, error: KinstallError) -> None:
         self.error = error
         match error:
             case Cancelled():
@@ -77,21 +77,21 @@ class Run:
         return self.stage in UNDER_WAY
 
     @property
-    def stands(self) -> bool:
-        """Whether there is a cluster to go on with."""
+    def has_cluster(self) -> bool:
+        """Whether there is a cluster to continue with."""
         return self.stage in (Stage.DONE, Stage.UNVERIFIED)
 
     def trouble(self, chosen: str | None) -> tuple[str, str] | None:
-        """(heading, text) of what went wrong and what to do: on the chosen node, else on the first; None: nothing did.
+        """(heading, text) of what went wrong and what to do, on the chosen node or else on the first; None if nothing.
 
-        A run that failed before its first step has no node's failure; then its own sentence is told.
+        A run that failed before its first step has no node's failure; then it is the run's own error.
         """
         failures = self.model.progress.failures
         failure = next((each for each in failures if each.node == chosen), failures[0] if failures else None)
         if failure is not None:
             where = f"{failure.node or 'cluster'} ✗ {failure.phase}"
             step = f"{failure.step}: {failure.outcome.value}\n" if failure.step else ""
-            return where, step + (failure.message or "it said nothing about the cause")
+            return where, step + (failure.message or "it gave no reason")
         if self.error is None or self.stage is Stage.STOPPED:
             return None
         return "nothing was changed" if _before_a_change(self.error) else "the run ended", _sentences(self.error)
@@ -102,7 +102,7 @@ def _before_a_change(error: KinstallError) -> bool:
 
 
 def _sentences(error: KinstallError) -> str:
-    """The error, and of preflight each finding that has to be mended."""
+    """The error, and of preflight each error."""
     lines = [error.what] + ([f"  {error.remedy}"] if error.remedy else [])
     if isinstance(error, PreflightFailed):
         for finding in error.findings:

@@ -1,4 +1,4 @@
-"""The step Install: the run as it goes. It calls what `kinstall replay` calls, on the answers file that was saved."""
+"""The step Install: a live view of the run. It does what `kinstall replay` does, with the saved answers file."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ PER_SECOND = 10
 HELP = """\
 ↑ ↓       choose a node; its log is shown below      f    follow the log's end
 /         search the log; n and N go from match to match
-r         retry: the same run again; what is done stays, it goes on where it stopped
-s         stop after the steps that run now; Install or `kinstall replay` goes on from there
-e         to the next node that failed
-Ctrl+C    asks before it stops anything
+r         retry: run again; what is done stays done, the run continues where it stopped
+s         stop after the current steps; Install or `kinstall replay` continues from there
+e         go to the next node that failed
+Ctrl+C    stop, after a question
 
-Nodes are asked what they have, never remembered: whatever ended a run, also a power cut here, the next one
-goes on from what is there. What programs said in full stands in the run's log, in the state folder."""
+Every run looks at the nodes again: whatever ended the last one, even a power cut here, the next one continues
+from what is on the nodes. The full output of all programs is in the run's log, in the state folder."""
 
 
 class InstallScreen(StepScreen):
@@ -49,11 +49,11 @@ class InstallScreen(StepScreen):
         Binding("r", "retry", "Retry"),
         Binding("s", "stop", "Stop"),
         Binding("e", "failed", "Next failed"),
-        # These stand in the log's heading.
+        # These are shown in the log's heading.
         Binding("f", "follow", "Follow", show=False),
         Binding("slash", "search", "Search", show=False),
         Binding("n", "match(1)", "Next match", show=False),
-        Binding("N", "match(-1)", "Match before", show=False),
+        Binding("N", "match(-1)", "Previous match", show=False),
         Binding("ctrl+c", "ask_to_stop", show=False, priority=True),
     ]
 
@@ -85,9 +85,9 @@ class InstallScreen(StepScreen):
 
     @work(exclusive=True, group="look-back")
     async def _look_back(self, path: Path) -> None:
-        """Whether there is a run to go on with."""
-        found = await unfinished(self.wizard, path)
-        self.run_.before = found[1] if found else ""
+        """Look whether there is a run to continue."""
+        unfinished_run = await unfinished(self.wizard, path)
+        self.run_.before = unfinished_run[1] if unfinished_run else ""
         self.paint(force=True)
 
     def on_resize(self) -> None:
@@ -96,18 +96,18 @@ class InstallScreen(StepScreen):
     # The run
 
     async def may_go_on(self) -> bool:
-        """Next begins the run; once there is a cluster, it goes on to Done."""
-        if self.run_.stands:
+        """Next starts the run; once there is a cluster, it continues to Done."""
+        if self.run_.has_cluster:
             return True
         if self.run_.under_way:
-            self.notify("the run is still under way; s stops it after the steps that run now")
+            self.notify("the run is still in progress; s stops it after the current steps")
         else:
             self.begin()
         return False
 
     @work(exclusive=True, group="begin")
     async def begin(self) -> None:
-        """Save what is not saved, ask what has to be typed, and start."""
+        """Save what is not saved, ask for secrets, and start."""
         app = self.wizard
         if self.run_.under_way:
             return
@@ -120,7 +120,7 @@ class InstallScreen(StepScreen):
         if path is None:
             return
         try:
-            spec = load.load(path)  # what a replay of the file would do, and nothing else
+            spec = load.load(path)  # exactly what a replay of the file would do
         except InvalidAnswers as error:
             self.notify(str(error), severity="error")
             return
@@ -130,24 +130,24 @@ class InstallScreen(StepScreen):
         remember_run(path)
         self.run_.begin(path, spec, monotonic())
 
-        def replay(tell: Any, stop: threading.Event) -> Report:
-            return app.services.replay(path, lambda what: tell((what, monotonic())), stop, prompt)
+        def replay(emit: Any, stop: threading.Event) -> Report:
+            return app.services.replay(path, lambda item: emit((item, monotonic())), stop, prompt)
 
         app.background.start(
             "run",
             replay,
-            on_item=lambda item: self.run_.heard(*item),
+            on_item=lambda item: self.run_.add(*item),
             on_done=self._succeeded,
-            on_error=self._broke_off,
+            on_error=self._failed,
         )
         self.paint(force=True)
 
     def _succeeded(self, report: Report) -> None:
-        self.run_.succeeded(report)
+        self.run_.succeed(report)
         self.paint(force=True)
 
-    def _broke_off(self, error: KinstallError) -> None:
-        self.run_.broke_off(error)
+    def _failed(self, error: KinstallError) -> None:
+        self.run_.fail(error)
         if isinstance(error, (AuthenticationFailed, PreflightFailed)):
             self.wizard.typed.clear()  # it may have been mistyped
         failed = self.run_.model.first_failed
@@ -167,12 +167,14 @@ class InstallScreen(StepScreen):
     @work(exclusive=True, group="stop")
     async def action_ask_to_stop(self) -> None:
         if self.run_.stage is not Stage.RUNNING:
-            self.notify("nothing runs; ^Q quits" if not self.run_.under_way else "it stops after the steps that run")
+            self.notify(
+                "nothing is running; ^Q quits" if not self.run_.under_way else "stopping after the current steps"
+            )
             return
         chosen = await self.app.push_screen_wait(
             Question(
-                "Stop the run? What is done stays, and the same run goes on from there.",
-                [("go-on", "Let it run"), ("stop", "Stop after the steps that run now")],
+                "Stop the run? What is done stays done; the next run continues from there.",
+                [("go-on", "Let it run"), ("stop", "Stop after the current steps")],
             )
         )
         if chosen == "stop":
@@ -182,8 +184,8 @@ class InstallScreen(StepScreen):
         if not self.run_.under_way:
             return ""
         return (
-            "The run is under way. If kinstall ends now, each node ends the step that it is at and does no more; "
-            "the next run goes on from there. s stops it first."
+            "The run is in progress. If kinstall ends now, each node finishes its current step and does no more; "
+            "the next run continues from there. s stops the run first."
         )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -226,7 +228,7 @@ class InstallScreen(StepScreen):
             event.input.display = False
             view.focus()
         else:
-            self.notify(f"no line of this log holds {event.value}")
+            self.notify(f"not in this log: {event.value}")
         self.paint(force=True)
 
     def on_key(self, event: Any) -> None:
@@ -240,11 +242,11 @@ class InstallScreen(StepScreen):
 
     def action_match(self, direction: int) -> None:
         if not self.query_one(LogView).next_match(direction):
-            self.notify("nothing is searched for, or nothing was found: /")
+            self.notify("no search, or no match; / searches")
         self.paint(force=True)
 
     def action_failed(self) -> None:
-        """Choose the next node that failed, round and round."""
+        """Choose the next node that failed, in a circle."""
         table = self.query_one(NodeTable)
         names = [node.name for node in self.run_.model.progress.nodes.values() if node.failure is not None]
         if names:

@@ -17,7 +17,7 @@ _GAPS = 6 * 2 + 2
 
 
 class NodeTable(DataTable[Text]):
-    """`paint` is called ten times a second with all rows; it costs what has changed."""
+    """`paint` is called ten times a second with all rows; it costs only what has changed."""
 
     DEFAULT_CSS = """
     NodeTable { height: auto; max-height: 50%; scrollbar-size-vertical: 1; }
@@ -60,15 +60,15 @@ class NodeTable(DataTable[Text]):
         self._before = before
 
     def _row(self, row: Row) -> None:
-        told = row.status
-        full = node_status.cells(told.share, self._bar)
+        status = row.status
+        full = node_status.cells(status.share, self._bar)
         cells = (
-            told.kind,
+            status.kind,
             row.label,
-            told.phase,
-            shorten(told.step, self._room),
+            status.phase,
+            shorten(status.step, self._room),
             str(full),
-            clock(told.seconds),
+            clock(status.seconds),
         )
         shown = self._shown.get(row.node)
         if shown is None:
@@ -102,5 +102,5 @@ class NodeTable(DataTable[Text]):
 
 
 def mark(kind: str) -> str:
-    """One still character per kind; what runs does not spin, as nothing moves while one reads."""
+    """One static character per kind; nothing spins, so that nothing moves while one reads."""
     return "›" if kind == "run" else MARKS[kind]

@@ -1,4 +1,4 @@
-"""A picture of the address space: where pods, services and hosts lie, and where they get in each other's way. Pure."""
+"""A map of the address space: where pods, services and hosts are, and where they overlap. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FULL, PART, CLASH = "█", "▏", "✗"
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """Ranges that belong together. `shown` is what stands at the end of the row."""
+    """Ranges that belong together. `shown` is the text at the end of the row."""
 
     name: str
     networks: tuple[Range, ...]
@@ -29,7 +29,7 @@ class Named:
 
 
 def ranges_of(draft: Draft) -> list[Named]:
-    """What the answers have of ranges, as far as they can be read."""
+    """The ranges of the answers, as far as they are valid."""
     spec = draft.spec
     named = []
     for name, place, text in (
@@ -59,7 +59,7 @@ def _hosts(spec: ClusterSpec) -> tuple[Range, ...]:
 
 
 def clashes(named: Sequence[Named]) -> list[tuple[str, str, Range]]:
-    """(name, name, what both have) of every two that overlap."""
+    """(name, name, what they share) of every two that overlap."""
     found = []
     for one, other in combinations(named, 2):
         for mine in one.networks:
@@ -76,7 +76,7 @@ def _length(network: Range) -> int:
 
 
 def picture(named: Sequence[Named], cells: int, *, ends: bool = True) -> str:
-    """The ranges in rows of `cells` characters, one block for each /8 that has some, and what overlaps in words.
+    """The ranges in rows of `cells` characters, one block for each /8 in use, and the overlaps in words.
 
     `ends`: each row ends with what it shows.
     """
@@ -114,7 +114,7 @@ def _block(block: Range, named: Sequence[Named], shared: Sequence[Range], cells:
 
 
 def _paint(row: list[str], block: Range, network: Range, mark: str) -> None:
-    """Mark the cells that a range lies in; a range far smaller than a cell is a thin line."""
+    """Mark the cells that a range covers; a range far smaller than a cell is a thin line."""
     if not network.overlaps(block):
         return
     per_cell = block.num_addresses / len(row)
@@ -130,11 +130,11 @@ def _in_words(named: Sequence[Named]) -> list[str]:
     found = clashes(named)
     if not found:
         return ["✓ nothing overlaps"] if len(named) > 1 else []
-    lines = [f"{CLASH} {one} and {other} both have {network}" for one, other, network in found[:3]]
+    lines = [f"{CLASH} {one} and {other} overlap in {network}" for one, other, network in found[:3]]
     return [*lines, *([f"… and {len(found) - 3} more"] if len(found) > 3 else [])]
 
 
-# What follows from single answers
+# Hints
 
 
 def pods_hint(draft: Draft) -> str:
@@ -155,21 +155,21 @@ def services_hint(draft: Draft) -> str:
 
 
 def endpoint_hint(draft: Draft) -> str:
-    """What the API is reached under where nothing is said."""
+    """The API's address if none is given."""
     if draft.get(("controlPlaneEndpoint",)):
         return ""
     planes = draft.spec.control_planes
-    return (
-        f"{planes[0].address}:6443, {planes[0].name}" if planes and planes[0].address else "the first control plane's"
-    )
+    if planes and planes[0].address:
+        return f"{planes[0].address}:6443, {planes[0].name}"
+    return "the first control plane"
 
 
 def mtu_hint(draft: Draft) -> str:
-    return "that of the node's interface" if draft.effective(("networking", "mtu")) == 0 else ""
+    return "the MTU of the node's interface" if draft.effective(("networking", "mtu")) == 0 else ""
 
 
 def _readable(draft: Draft, *paths: str) -> bool:
-    """Whether the values themselves are what they should be; that they are too small is no matter here."""
+    """Whether the values are ranges at all; whether they are large enough does not matter here."""
     texts = (draft.spec.networking.pod_subnet, draft.spec.networking.service_subnet)
     wrong: tuple[Problem, ...] = draft.problems_at(*paths)
     return all(map(_network, texts)) and not any(path in draft.examined.broken for path in paths) and len(wrong) < 2

@@ -1,4 +1,4 @@
-"""The step Networking: address ranges, with what they hold and where they lie while one types."""
+"""The step Networking: address ranges, with their sizes and a map of them while one types."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from textual.app import ComposeResult
 from screens.fields.form import Hint
 from screens.networking import address_map
 from screens.step.form_step import FormStep
-from screens.text import Quiet
+from screens.text import SteadyText
 
 _CELLS_BESIDE, _CELLS_UNDER = 32, 40
 
 
 class NetworkingScreen(FormStep):
-    """Ranges, endpoint, pod network; beside them the picture of the address space."""
+    """Ranges, endpoint, pod network; beside them the map of the address space."""
 
     STEP: ClassVar[str] = "networking"
     HINTS: ClassVar[Mapping[str, Hint]] = {
@@ -27,13 +27,13 @@ class NetworkingScreen(FormStep):
     }
 
     def side(self) -> ComposeResult:
-        yield Quiet(id="space")
+        yield SteadyText(id="space")
 
     def draft_changed(self) -> None:
         super().draft_changed()
         cells = _CELLS_BESIDE if self.wide else _CELLS_UNDER
         picture = address_map.picture(address_map.ranges_of(self.draft), cells, ends=not self.wide)
-        self.query_one("#space", Quiet).say(picture)
+        self.query_one("#space", SteadyText).set_text(picture)
 
     def on_resize(self) -> None:
         self.draft_changed()

@@ -1,4 +1,4 @@
-"""One node's fields, as they are declared: what is typed goes into the answers at once."""
+"""A form with one node's fields; what is typed goes into the answers at once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from screens.step.base import Body
 
 
 class NodeForm(ModalScreen[None]):
-    """The node at `index`. Esc goes back; nothing is lost by it."""
+    """The node at `index`. Esc goes back; nothing is lost."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back to the table")]
 
@@ -33,12 +33,12 @@ class NodeForm(ModalScreen[None]):
             yield Label(self._heading(), classes="heading", markup=False, id="node-heading")
             with Body():
                 yield FieldForm(self.draft, placed_in(Node, ("nodes", self.index), "nodes"))
-            yield Static(id="told", markup=False)
+            yield Static(id="message", markup=False)
             yield Hints("Tab ↑ ↓ from field to field", "Esc back to the table")
 
     def on_mount(self) -> None:
         self.draft.on_change.append(self._changed)
-        self.call_after_refresh(self.show_draft)  # when the rows have their parts
+        self.call_after_refresh(self.show_draft)  # when the rows are composed
 
     def on_unmount(self) -> None:
         self.draft.on_change.remove(self._changed)
@@ -57,10 +57,10 @@ class NodeForm(ModalScreen[None]):
         return f"Node {name or '(no name yet)'}   {self.index + 1} of {len(rows)}"
 
     @on(FieldRow.Focused)
-    def _tell(self, event: FieldRow.Focused) -> None:
+    def _show_help(self, event: FieldRow.Focused) -> None:
         key = event.row.key
-        self.query_one("#told", Static).update(f"{event.row.label}: {key.help}.")
+        self.query_one("#message", Static).update(f"{event.row.label}: {key.help}.")
 
     def go_to(self, path: str) -> None:
-        """Put the focus on the field that a written path lies in."""
+        """Put the focus on the field of a written path."""
         self.query_one(FieldForm).go_to(path)

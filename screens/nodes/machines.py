@@ -1,4 +1,4 @@
-"""Machines from elsewhere: pasted, or out of a file; what would be taken is seen before it is."""
+"""Machines pasted, or imported from a file; the list shows what would be added before it is."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from screens.dialogs.hints import Hints
 from screens.nodes.rows import login, summary
 
 _PASTE = """\
-One machine on each line: a name, an address, a role, user@:port — in any order, what is missing is filled in.
-Lines of /etc/hosts and ssh commands do as well; so does an Ansible inventory, a CSV table or an ssh configuration."""
+One machine per line: a name, an address, a role, user@:port, in any order; what is missing is filled in.
+Lines of /etc/hosts and ssh commands work too; so does an Ansible inventory, a CSV table or an ssh configuration."""
 _IMPORT = """\
 An Ansible inventory (YAML or INI), a CSV table, a list of lines, or an OpenSSH client configuration.
-Passwords and vault values are never read: references (env:, file:, prompt:) take their place."""
+Passwords and vault values are never read: references (env:, file:, prompt:) replace them."""
 
 
 class Machines(ModalScreen[Merged | None]):
-    """Takes a text or a file; ends with the rows of both, or None."""
+    """Asks for a text or a file; its result is the merged rows, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Go back")]
 
     def __init__(self, existing: Sequence[dict[str, Any]], *, path: str | None = None, text: str = "") -> None:
-        """With `path` a file is asked for, and this one suggested; else text is pasted, beginning with `text`."""
+        """With `path`, asks for a file and suggests this one; else for pasted text, starting with `text`."""
         super().__init__()
         self.existing = list(existing)
         self.path, self.text = path, text
@@ -51,21 +51,21 @@ class Machines(ModalScreen[Merged | None]):
                 yield TextArea(self.text, compact=True, tab_behavior="focus", id="pasted")
             else:
                 yield Input(self.path, compact=True, id="from", select_on_focus=False)
-            yield SelectionList[int](id="found")
+            yield SelectionList[int](id="machines")
             yield OptionList(id="do")
             with VerticalScroll(id="notices"):
-                yield Static(id="told", markup=False)
-            yield Hints("Tab to the machines, Space leaves one out", "Tab, Enter does it", "Esc go back", between=" · ")
+                yield Static(id="message", markup=False)
+            yield Hints("Tab to the list, Space (de)selects", "Tab, Enter confirms", "Esc go back", between=" · ")
 
     def on_mount(self) -> None:
         if self.path is None:
-            self._take(self.text)
+            self._read(self.text)
         else:
             self._show(Imported(), "Enter reads the file")
 
     @on(TextArea.Changed, "#pasted")
     def _pasted(self, event: TextArea.Changed) -> None:
-        self._take(event.text_area.text)
+        self._read(event.text_area.text)
 
     @on(Input.Submitted, "#from")
     def _named(self, event: Input.Submitted) -> None:
@@ -76,9 +76,9 @@ class Machines(ModalScreen[Merged | None]):
             self._show(Imported(), f"{MARKS['bad']} {error.what}; {error.remedy}")
             return
         if self.found.nodes:
-            self.query_one("#found").focus()
+            self.query_one("#machines").focus()
 
-    def _take(self, text: str) -> None:
+    def _read(self, text: str) -> None:
         if text.strip():
             self._show(inventory.read(text), f"read as {FORMATS[inventory.detect(text)]}")
         else:
@@ -86,19 +86,19 @@ class Machines(ModalScreen[Merged | None]):
 
     def _show(self, found: Imported, head: str) -> None:
         self.found = found
-        rows = self.query_one("#found", SelectionList)
+        rows = self.query_one("#machines", SelectionList)
         rows.clear_options()
         rows.add_options(Selection(_line(row), index, initial_state=True) for index, row in enumerate(found.nodes))
         rows.display = bool(found.nodes)
         lines = [clean(head)]
         lines += [f"{MARKS['bad']} line {each.line}: {clean(each.message)}; {each.remedy}" for each in found.problems]
         lines += [f"{MARKS['warn']} {clean(each)}" for each in found.notices]
-        self.query_one("#told", Static).update("\n".join(lines))
+        self.query_one("#message", Static).update("\n".join(lines))
         self._offer()
 
     @on(SelectionList.SelectedChanged)
     def _offer(self) -> None:
-        """What can be done with the chosen machines, in words that say what will change."""
+        """Offer what can be done with the chosen machines, worded as what will change."""
         offers = self.query_one("#do", OptionList)
         offers.clear_options()
         chosen = self._chosen()
@@ -106,16 +106,16 @@ class Machines(ModalScreen[Merged | None]):
             alone = inventory.merge(self.existing, chosen, update=False)
             known = len(chosen.nodes) - len(alone.added)
             if alone.added:
-                kept = f"; {known} known already stay as they are" if known else ""
+                kept = f"; leave {known} existing unchanged" if known else ""
                 offers.add_option(Option(f"Add {len(alone.added)} ({summary(alone.nodes)} in all){kept}", id="add"))
             if known:
-                both = f"Add {len(alone.added)} and bring" if alone.added else "Bring"
-                offers.add_option(Option(f"{both} {known} known already up to date", id="update"))
+                both = f"Add {len(alone.added)} and update" if alone.added else "Update"
+                offers.add_option(Option(f"{both} {known} existing", id="update"))
         offers.add_option(Option("Go back", id="back"))
         offers.highlighted = 0
 
     def _chosen(self) -> Imported:
-        indices = set(self.query_one("#found", SelectionList).selected)
+        indices = set(self.query_one("#machines", SelectionList).selected)
         return replace(self.found, nodes=tuple(row for index, row in enumerate(self.found.nodes) if index in indices))
 
     @on(OptionList.OptionSelected, "#do")
@@ -127,7 +127,7 @@ class Machines(ModalScreen[Merged | None]):
 
 
 def suggested() -> str:
-    """A file to begin with."""
+    """The file to suggest."""
     config = Path("~/.ssh/config")
     return str(config) if config.expanduser().exists() else ""
 

@@ -1,13 +1,13 @@
-"""Nodes as rows of the answers (`nodes:`), and what a row says of one: pure functions on plain data."""
+"""Nodes as rows of the answers (`nodes:`), and a row's text in the table: pure functions on plain data."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from ipaddress import IPv4Address
 from typing import Any
 
 from kinstall.cluster import CONTROL_PLANE, WORKER
+from kinstall.cluster.subnets import parse_address
 from kinstall.findings import Finding, Problem, Severity
 from kinstall.progress.text import MARKS
 from kinstall.wording import count
@@ -16,7 +16,7 @@ Row = dict[str, Any]
 
 
 def new_row(rows: Sequence[Mapping[str, Any]]) -> Row:
-    """A node to fill in: the first is the control plane, the others are workers; the name is the next free one."""
+    """A new node: the first is the control plane, the others are workers; it gets the next free name."""
     leads = not any(row.get("role") == CONTROL_PLANE for row in rows)
     return {
         "name": free_name(rows, "cp1" if leads else "w1"),
@@ -53,27 +53,27 @@ def free_address(rows: Sequence[Mapping[str, Any]], address: str) -> str:
     """The next address that no row has; empty where there is no address to count from."""
     taken = {str(row.get("address")) for row in rows}
     try:
-        number = IPv4Address(address)
+        number = parse_address(address)
         while str(number) in taken:
             number += 1
-    except ValueError:  # AddressValueError is one too
+    except ValueError:  # not an address, or no next one
         return ""
     return str(number)
 
 
 def moved(rows: Sequence[Row], index: int, by: int) -> list[Row]:
-    """The rows with one of them moved; at an end it stays."""
+    """The rows with one of them moved; at either end it stays."""
     result = list(rows)
     to = min(max(index + by, 0), len(result) - 1)
     result.insert(to, result.pop(index))
     return result
 
 
-# What the table says
+# Texts of the table
 
 
 def login(row: Mapping[str, Any], common: Mapping[str, Any]) -> str:
-    """`root`, `admin, sudo`, `root :2222 via bastion`: the node's own, else what holds for all."""
+    """`root`, `admin, sudo`, `root :2222 via bastion`: the node's own login, else the one for all nodes."""
     own = row.get("ssh")
     ssh = {**common, **(own if isinstance(own, dict) else {})}
     user = str(ssh.get("user") or "root")
@@ -85,12 +85,12 @@ def login(row: Mapping[str, Any], common: Mapping[str, Any]) -> str:
     return " ".join(words)
 
 
-def state(problems: Sequence[Problem], findings: Sequence[Finding] | None, asking: bool) -> tuple[str, str]:
-    """(kind, words) of a row: what is wrong with the answers first, then what a probe found."""
+def state(problems: Sequence[Problem], findings: Sequence[Finding] | None, probing: bool) -> tuple[str, str]:
+    """(kind, words) of a row: problems of the answers first, then findings of a probe."""
     if problems:
         return "bad", f"{problems[0].message}"
-    if asking:
-        return "run", "asking …"
+    if probing:
+        return "run", "probing …"
     if findings is None:
         return "wait", "not probed"
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
@@ -104,8 +104,8 @@ def state(problems: Sequence[Problem], findings: Sequence[Finding] | None, askin
     return "good", "ready"
 
 
-def told(findings: Sequence[Finding]) -> str:
-    """Findings in full: errors first, each with its way out; what is in order on one line."""
+def findings_text(findings: Sequence[Finding]) -> str:
+    """Findings in full: errors first, each with its remedy; passed checks on one line."""
     rank = {Severity.ERROR: 0, Severity.WARNING: 1}
     lines = []
     for finding in sorted((f for f in findings if f.severity in rank), key=lambda f: rank[f.severity]):
@@ -123,3 +123,22 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> str:
     leading = sum(1 for row in rows if row.get("role") == CONTROL_PLANE)
     parts = [count(leading, "control plane"), count(len(rows) - leading, "worker")]
     return f"{len(rows)}: {', '.join(parts)}"
+
+
+_KEYS = {
+    "known": ("good", "known"),
+    "unknown": ("warn", "unknown"),
+    "changed": ("bad", "changed"),
+    "unreachable": ("bad", "no answer"),
+}
+
+
+def host_key(row: dict[str, Any], status: str) -> tuple[str, str]:
+    """(kind, words) of a node's host key: its status if the node was contacted, else whether the answers have one."""
+    if status in ("changed", "unreachable") or (status and not row.get("hostKey")):
+        kind, word = _KEYS[status]
+    elif row.get("hostKey"):
+        kind, word = "good", "pinned"
+    else:
+        kind, word = "wait", "not asked"
+    return kind, f"{MARKS[kind]} {word}"

@@ -58,7 +58,7 @@ class NodesTable(DataTable[Text]):
 
     def _lay_out(self, width: int) -> None:
         widths = dict(_WIDE if width >= WIDE else _WIDTHS)
-        # A column's blank belongs to it, so that the cursor's bar has no gaps.
+        # The blank between columns is part of the column, so that the cursor's bar has no gaps.
         self._room = max(8, width - _SCROLLBAR - sum(widths.values()) - len(widths))
         self.clear(columns=True)
         for name, wide in widths.items():

@@ -1,4 +1,4 @@
-"""Host keys that nobody has vouched for yet, shown once with their fingerprints; a changed one is refused."""
+"""Host keys that are not trusted yet, shown with their fingerprints; a changed one is refused."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from kinstall.operations.trust import Seen
 
 _WHY = """\
-A host key says that a machine is the one you mean. Compare with what its console shows:
+A host key proves that a machine is the one you mean. Compare each with what the machine's console shows:
 ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"""
 
 
 class TrustKeys(ModalScreen[tuple[str, ...]]):
-    """Ends with the names of those whose keys are trusted from now on; none where somebody went back."""
+    """Its result is the names of those whose keys are trusted from now on; none if Esc was pressed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(())", "Go back")]
 
@@ -41,30 +41,30 @@ class TrustKeys(ModalScreen[tuple[str, ...]]):
             with VerticalScroll(id="notices"):
                 yield Static("\n".join(map(_refused, self.changed)), markup=False)
             yield SelectionList[str](
-                *(Selection(_line(each), each.node, initial_state=True) for each in self.unknown), id="found"
+                *(Selection(_line(each), each.node, initial_state=True) for each in self.unknown), id="keys"
             )
             yield OptionList(
-                Option("They agree: trust the chosen keys", id="trust"), Option("Go back", id="back"), id="do"
+                Option("They match: trust the selected keys", id="trust"), Option("Go back", id="back"), id="do"
             )
-            yield Hints("Space leaves one out", "Tab, Enter trusts them", "Esc go back", between=" · ")
+            yield Hints("Space (de)selects", "Tab, Enter trusts them", "Esc go back", between=" · ")
 
     def on_mount(self) -> None:
         self.query_one("#notices").display = bool(self.changed)
         if not self.unknown:
-            self.query_one("#found").display = False
+            self.query_one("#keys").display = False
             self.query_one("#do", OptionList).remove_option("trust")
-        self.query_one("#do" if not self.unknown else "#found").focus()
+        self.query_one("#do" if not self.unknown else "#keys").focus()
 
     @on(OptionList.OptionSelected, "#do")
     def _chosen(self, event: OptionList.OptionSelected) -> None:
-        chosen = tuple(self.query_one("#found", SelectionList).selected) if event.option.id == "trust" else ()
+        chosen = tuple(self.query_one("#keys", SelectionList).selected) if event.option.id == "trust" else ()
         self.dismiss(chosen)
 
 
-def _line(seen: Seen) -> str:
-    # The fingerprint first: it is what has to be read, and must not be cut off.
-    return clean(f"{seen.fingerprint} {seen.node} {seen.host}:{seen.port} {seen.key_type}")
+def _line(key: Seen) -> str:
+    # The fingerprint first: it has to be compared and must not be cut off.
+    return clean(f"{key.fingerprint} {key.node} {key.host}:{key.port} {key.key_type}")
 
 
-def _refused(seen: Seen) -> str:
-    return f"{MARKS['bad']} {clean(seen.message)}\n  {clean(seen.remedy)}"
+def _refused(key: Seen) -> str:
+    return f"{MARKS['bad']} {clean(key.message)}\n  {clean(key.remedy)}"

@@ -1,4 +1,4 @@
-"""What a run would do, as lines to look over and as a text to keep. Pure."""
+"""What a run would do, as lines to review and as a text to save. Pure."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from kinstall.engine.preview import PlannedChange
 
 
-def findings(found: Sequence[Finding]) -> list[Line]:
-    """What preflight has to say, errors first; what is in order is counted."""
+def findings(results: Sequence[Finding]) -> list[Line]:
+    """Preflight's findings, errors first; passed checks are counted."""
     lines = [
         Line(_finding(each), "go:nodes" if each.node else "")
         for severity in (Severity.ERROR, Severity.WARNING)
-        for each in found
+        for each in results
         if each.severity is severity
     ]
-    fine = sum(each.severity is Severity.OK for each in found)
+    fine = sum(each.severity is Severity.OK for each in results)
     return [*lines, *([Line(f" {MARKS['good']} {count(fine, 'check')} in order")] if fine else [])]
 
 

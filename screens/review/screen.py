@@ -1,4 +1,4 @@
-"""The step Review: everything on one page, each line leading to where it is asked for, and the plan for every node."""
+"""The step Review: everything on one page, each line leading to its field, and the plan for every node."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ JOB = "plan"
 
 
 class ReviewScreen(StepScreen):
-    """One list: what is wrong, the answers, the plan. Nothing is touched here."""
+    """One list: problems, answers, plan. Nothing is changed here."""
 
     STEP: ClassVar[str] = "review"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -59,14 +59,14 @@ class ReviewScreen(StepScreen):
 
     def draft_changed(self) -> None:
         if self._planned_for is not None and self._planned_for != self.draft.data:
-            self._forget_plan("the answers have changed since the plan was made; ^R makes it anew")
+            self._forget_plan("the answers have changed since the plan was made; ^R makes a new one")
         self._show()
 
     def _show(self) -> None:
-        """Put the lines anew, the cursor on the line that it was on."""
+        """Replace the lines; the cursor stays on the line that it was on."""
         listed = self.query_one(OptionList)
         before = self._at(listed.highlighted)
-        self._lines = [*self._wrong(), *summary.answers(self.draft), *self._plan()]
+        self._lines = [*self._problems(), *summary.answers(self.draft), *self._plan()]
         listed.clear_options()
         listed.add_options(
             Option(Content.styled(line.text, "bold" if line.heading else ""), disabled=not line.target)
@@ -79,12 +79,12 @@ class ReviewScreen(StepScreen):
             listed.highlighted = next((index for index, target in enumerate(wanted) if target), None)
         listed.scroll_to_highlight()
 
-    def _wrong(self) -> list[Line]:
-        found = summary.problems(self.draft)
+    def _problems(self) -> list[Line]:
+        problems = summary.problems(self.draft)
         return (
-            [Line(f"{count(len(found), 'problem')}: Enter goes there", heading=True), *found]
-            if found
-            else [Line("✓ a replay takes these answers   (F4 saves them under another name)")]
+            [Line(f"{count(len(problems), 'problem')}: Enter goes there", heading=True), *problems]
+            if problems
+            else [Line("✓ the answers are valid   (F4 saves them under another name)")]
         )
 
     def _plan(self) -> list[Line]:
@@ -92,7 +92,7 @@ class ReviewScreen(StepScreen):
         lines += plan.findings(self._findings)
         if self._planned_for is not None:
             lines += plan.plan(self._changes, self._names, self._opened)
-        state = self._state or "^R asks the nodes what would change there; nothing is changed by that"
+        state = self._state or "^R shows what would change on the nodes; nothing is changed by that"
         return [*lines, Line(f" {state}")]
 
     def _at(self, index: int | None) -> str:
@@ -116,37 +116,37 @@ class ReviewScreen(StepScreen):
 
     @work(exclusive=True, group="plan")
     async def action_plan(self) -> None:
-        """Ask the nodes what a run would do."""
+        """Ask the nodes what a run would change."""
         if self.draft.problems:
-            self._forget_plan("✗ first mend what is wrong above")
+            self._forget_plan("✗ first fix the problems above")
             self._show()
             return
         spec, data = self.draft.spec, self.draft.data
         prompt = await prompt_for(self.wizard, spec)
         if prompt is None:
             return
-        self._forget_plan("asking the nodes")
+        self._forget_plan("examining the nodes")
         self._show()
         self.wizard.background.start(
             JOB,
-            lambda tell, stop: self.wizard.services.plan(spec, tell, stop, prompt),
-            on_item=self._hear,
+            lambda emit, stop: self.wizard.services.plan(spec, emit, stop, prompt),
+            on_item=self._show_progress,
             on_done=lambda result: self._planned(data, [node.name for node in spec.nodes], *result),
             on_error=self._fail,
         )
 
-    def _hear(self, told: str) -> None:
-        self._state = told
+    def _show_progress(self, sentence: str) -> None:
+        self._state = sentence
         self._show()
 
     def _planned(
         self, data: dict[str, Any], nodes: list[str], findings: list[Finding], changes: list[PlannedChange]
     ) -> None:
         if data != self.draft.data:
-            self._forget_plan("the answers have changed since the plan was made; ^R makes it anew")
+            self._forget_plan("the answers have changed since the plan was made; ^R makes a new one")
         else:
             self._planned_for, self._names, self._findings = data, nodes, list(findings)
-            self._changes, self._state = list(changes), "Nothing has been touched yet."
+            self._changes, self._state = list(changes), "Nothing has been changed yet."
         self._show()
 
     def _fail(self, error: KinstallError) -> None:
@@ -181,7 +181,7 @@ class ReviewScreen(StepScreen):
         self.notify(f"saved: {path}")
 
     async def may_go_on(self) -> bool:
-        """Install runs what the file says: it must be right, and saved."""
+        """Install runs the answers file: it must be valid, and saved."""
         if self.draft.problems:
             await self.wizard.jump(self.draft.problems[0].path)
             return False

@@ -1,4 +1,4 @@
-"""The answers as lines to look over, each with where it is asked for; and what is wrong, with the way there. Pure."""
+"""The answers and their problems as lines to review, each leading to its field. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LABEL = 24
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the page. `target` says what Enter does: `go:PATH`, `node:NAME`, `diff:NUMBER`, empty for nothing."""
+    """A line of the page. `target` is what Enter does: `go:PATH`, `node:NAME`, `diff:NUMBER`, empty for nothing."""
 
     text: str
     target: str = ""
@@ -24,26 +24,26 @@ class Line:
 
 
 def answers(draft: Draft) -> list[Line]:
-    """Step by step what is said; what is folded away on its screen is listed where it is said."""
+    """The answers step by step; folded fields are listed only if they are set."""
     lines: list[Line] = []
     for step in STEPS:
         fields = [field for field in placed() if field.screen == step.name]
         if not fields and step.name != "nodes":
             continue
         lines.append(Line(step.title, heading=True))
-        told = [field for field in fields if draft.has(field.path) or (not field.group and field.key.plain_default)]
-        lines += [_field(draft, field) for field in told]
+        listed = [field for field in fields if draft.has(field.path) or (not field.group and field.key.plain_default)]
+        lines += [_field(draft, field) for field in listed]
         if step.name == "nodes":
             lines += _nodes(draft)
-        if len(fields) > len(told):
-            lines.append(Line("   the rest as it is by default", "all:"))
+        if len(fields) > len(listed):
+            lines.append(Line("   everything else: default", "all:"))
     return lines
 
 
 def _field(draft: Draft, field: Placed) -> Line:
-    value = draft.as_it_stands(field.path, None)
-    said = draft.has(field.path)
-    text = shown(field.key, value if said else field.key.plain_default)
+    value = draft.as_written(field.path, None)
+    given = draft.has(field.path)
+    text = shown(field.key, value if given else field.key.plain_default)
     text = {"true": "yes", "false": "no"}.get(text, text) if kind_of(field.key) is Kind.SWITCH else text
     text = " · ".join(text.split("\n")) or "–"
     return Line(f"   {field.label:<{_LABEL}} {text}", f"go:{field.written}")
@@ -69,7 +69,7 @@ def _short(value: Any) -> str:
 
 
 def problems(draft: Draft) -> list[Line]:
-    """Everything that is wrong, in the order of the answers."""
+    """All problems, in the order of the answers."""
     return [
         Line(
             f" ✗ {problem.path or 'the file'}: {problem.message}" + (f"; {problem.remedy}" if problem.remedy else ""),

@@ -14,7 +14,7 @@ from kinstall.wording import count, cut
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One kind of certificate; `count` says how many nodes have one of their own."""
+    """One kind of certificate; `count` says how many nodes have one each."""
 
     name: str
     signer: str
@@ -24,14 +24,14 @@ class Row:
 
 
 def rows(spec: ClusterSpec, today: date) -> list[Row]:
-    """Authorities first, then what they sign, in the order in which assets.credentials.required names them."""
+    """CAs first, then what they sign, in the order in which assets.credentials.required names them."""
     security = spec.security
     authority_until, leaf_until = (
         _after(today, security.ca_days),
         _after(today, min(security.leaf_days, security.ca_days)),
     )
     found = [
-        Row(str(signer), "whoever made it", f"your own: {own}", None)
+        Row(str(signer), "its issuer", f"your own: {own}", None)
         if (own := _own(spec, signer))
         else Row(str(signer), "itself", CA_COMMON_NAMES[signer], authority_until)
         for signer in Signer
@@ -47,7 +47,7 @@ def rows(spec: ClusterSpec, today: date) -> list[Row]:
 
 
 def _own(spec: ClusterSpec, signer: Signer) -> str:
-    """The path of the operator's own certificate in the place of this authority; empty where one is made."""
+    """The path of the operator's own certificate for this CA; empty if one is generated."""
     own = spec.security.own_ca
     return {Signer.CLUSTER: own.cluster, Signer.ETCD: own.etcd, Signer.FRONT_PROXY: own.front_proxy}[signer].certificate
 
@@ -57,12 +57,12 @@ def _requests(spec: ClusterSpec) -> Iterator[LeafRequest]:
         try:
             yield from wanted_leaves(spec, node)
         except (ValueError, IndexError):
-            continue  # a range or the endpoint is half-typed: the field says so
+            continue  # a range or the endpoint is not valid yet: its field says so
     yield from wanted_leaves(spec)
 
 
 def _purpose(requests: list[LeafRequest]) -> str:
-    """What a server's certificate holds for the first node, or whom a client's stands for."""
+    """What a server's certificate holds for the first node, or which user a client's is for."""
     first = requests[0]
     if first.server:
         names = [count(len(first.dns_names), "name")] if first.dns_names else []
@@ -82,7 +82,7 @@ def _after(today: date, days: int) -> date | None:
 def table(found: list[Row], width: int) -> str:
     """The rows as text of at most `width` columns."""
     names = [f"{row.name} ×{row.count}" if row.count > 1 else row.name for row in found]
-    until = [row.until.isoformat() if row.until else "it says" for row in found]
+    until = [row.until.isoformat() if row.until else "–" for row in found]
     first = max(map(len, [*names, "certificate"]))
     second = max(len(row.signer) for row in found)
     third = max(width - first - second - 16, 8)

@@ -1,4 +1,4 @@
-"""The step Security: what each mode protects and gives up, and which certificates there will be until when."""
+"""The step Security: what each mode protects and what it gives up, and which certificates are valid until when."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from screens.draft.draft import Draft
 from screens.fields.form import Hint
 from screens.security import certificates
 from screens.step.form_step import FormStep
-from screens.text import Quiet
+from screens.text import SteadyText
 
 _HTTP_KEEPS = (
-    "The API server stays as with https; a gateway on port 8080 of each control plane lets trusted networks in over "
-    "plain HTTP. A packet filter keeps everybody else, and every pod, out."
+    "The API server is as with https; a gateway on port 8080 of each control plane admits trusted networks over plain "
+    "HTTP. A packet filter keeps everyone else, and every pod, out."
 )
 _HTTP_GIVES_UP = (
-    "Gives up: whoever is in a trusted network is admin without a password, can be read along with and cannot be told "
-    "apart from others; exec and attach do not work there."
+    "Gives up: everyone in a trusted network is admin without a password, their traffic can be read, no one can tell "
+    "them apart; exec and attach do not work there."
 )
 MODES: Mapping[str, tuple[str, str]] = {
     "https": (
-        "Everything that reaches the API is encrypted, and both sides show a certificate.",
-        "Gives up nothing: who wants in needs a kubeconfig.",
+        "All traffic to the API is encrypted, and both sides present a certificate.",
+        "Gives up nothing: access needs a kubeconfig.",
     ),
     "http": (_HTTP_KEEPS, _HTTP_GIVES_UP),
 }
@@ -40,7 +40,7 @@ def _days(key: str) -> Hint:
 
 
 class SecurityScreen(FormStep):
-    """Mode, keys, names; below or beside them what follows."""
+    """Mode, keys, names; below or beside them the consequences."""
 
     STEP: ClassVar[str] = "security"
     HINTS: ClassVar[Mapping[str, Hint]] = {
@@ -49,18 +49,18 @@ class SecurityScreen(FormStep):
     }
 
     def side(self) -> ComposeResult:
-        yield Quiet(id="mode")
-        yield Quiet(id="certificates")
+        yield SteadyText(id="mode")
+        yield SteadyText(id="certificates")
 
     def draft_changed(self) -> None:
         super().draft_changed()
         chosen = str(self.draft.effective(("security", "mode")))
         texts = MODES.get(chosen)
-        self.query_one("#mode", Quiet).say("\n".join((f"Mode {chosen}:", *texts)) if texts else "")
+        self.query_one("#mode", SteadyText).set_text("\n".join((f"Mode {chosen}:", *texts)) if texts else "")
         width = min(self.app.size.width - 4, 100)
         found = certificates.rows(self.draft.spec, self.wizard.today())
-        told = "Those that are there already and fit are kept; replay renews each before its last third."
-        self.query_one("#certificates", Quiet).say(f"{certificates.table(found, width)}\n{told}")
+        note = "Existing certificates that fit are kept; replay renews each before the last third of its lifetime."
+        self.query_one("#certificates", SteadyText).set_text(f"{certificates.table(found, width)}\n{note}")
 
     def on_resize(self) -> None:
         self.draft_changed()

@@ -1,4 +1,4 @@
-"""What every step's screen has: the header that shows where one is, a body, a line of help, and the keys."""
+"""What every step's screen has: the header with all steps, a body, a line of help, and the keys."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from screens.draft.draft import Draft
 from screens.fields import placement
 from screens.step.order import STEPS
 from screens.step.wizard import Wizard
-from screens.text import Quiet
+from screens.text import SteadyText
 
 if TYPE_CHECKING:
     from screens.fields import FieldRow
 
 _NAME_ROOM = 10
 WIDE = 120
-"""Columns from which help and pictures stand beside the form."""
+"""Columns from which help and pictures are beside the form."""
 
 KEYS = """\
 ^N ^P     next and previous step            Tab, ↑ ↓   from field to field
@@ -33,7 +33,7 @@ F2        all answers as text               F9         commands by name
 ^S        save the answers                  ^Q         quit"""
 
 
-class StepBar(Quiet):
+class StepBar(SteadyText):
     """`kinstall · demo   Networking  Security …`, the present step underlined, ✗ behind those with problems."""
 
     def show(self, draft: Draft, present: str) -> None:
@@ -46,7 +46,7 @@ class StepBar(Quiet):
             here = step.name == present
             top += Content.styled(step.title, "bold" if here else "") + Content(f"{mark} ")
             line += ("━" if here else " ") * len(step.title) + "  "
-        self.say(Content("\n").join([top, Content(line)]))
+        self.set_text(Content("\n").join([top, Content(line)]))
 
     async def on_click(self, event: events.Click) -> None:
         at = event.x - _NAME_ROOM - 12
@@ -82,7 +82,7 @@ class StepScreen(Screen[None]):
 
     @property
     def wide(self) -> bool:
-        """Whether there is room for something beside a form."""
+        """Whether there is room beside a form."""
         return self.app.size.width >= WIDE
 
     def compose(self) -> ComposeResult:
@@ -93,7 +93,7 @@ class StepScreen(Screen[None]):
         yield Footer(show_command_palette=False, compact=True)
 
     def parts(self) -> ComposeResult:
-        """What stands between the header and the help."""
+        """What is between the header and the help."""
         yield from ()
 
     def draft_changed(self) -> None:
@@ -104,7 +104,7 @@ class StepScreen(Screen[None]):
         return False
 
     async def may_go_on(self) -> bool:
-        """Whether Next may leave this step; says itself why it may not."""
+        """Whether Next may leave this step; if not, the step shows why."""
         return True
 
     def quit_question(self) -> str:
@@ -116,10 +116,10 @@ class StepScreen(Screen[None]):
         return ("Keys", KEYS) if about is None else (about.label, f"{about.long_help()}\n\n{KEYS}")
 
     def help_with(self, text: str) -> None:
-        """Show a few words about what has the focus."""
-        told = self.query_one("#help", Static)
-        told.update(text)
-        told.display = bool(text)
+        """Show a line about the field that has the focus."""
+        line = self.query_one("#help", Static)
+        line.update(text)
+        line.display = bool(text)
 
     def show_draft(self) -> None:
         """The header and what this step shows."""

@@ -12,11 +12,11 @@ from textual.containers import Vertical
 from screens.fields import FieldForm, FieldRow, placed_on
 from screens.fields.form import Hint
 from screens.step.base import StepScreen
-from screens.text import Quiet
+from screens.text import SteadyText
 
 
 class FormStep(StepScreen):
-    """`HINTS`: written path → what follows from the answer. `side` stands under the form, or beside it."""
+    """`HINTS`: written path → what follows from the answer. `side` is under the form, or beside it."""
 
     HINTS: ClassVar[Mapping[str, Hint]] = {}
 
@@ -24,7 +24,7 @@ class FormStep(StepScreen):
         yield FieldForm(self.draft, placed_on(self.STEP), self.HINTS)
         with Vertical(id="side"):
             yield from self.side()
-            yield Quiet(id="about")
+            yield SteadyText(id="about")
 
     def side(self) -> ComposeResult:
         """What this step shows besides its fields."""
@@ -37,9 +37,10 @@ class FormStep(StepScreen):
         return self.query_one(FieldForm).go_to(path)
 
     @on(FieldRow.Focused)
-    def _tell_help(self, event: FieldRow.Focused) -> None:
+    def _show_help(self, event: FieldRow.Focused) -> None:
         key = event.row.key
         rows = f"   (guide: {', '.join(map(str, key.guide))})" if key.guide else ""
         self.help_with(f"{event.row.label}: {key.help}.{rows}\n{key.more}".rstrip())
-        self.query_one("#about", Quiet).say(event.row.long_help())
+        for page in self.query("#about").results(SteadyText):  # a step with its own parts may have no room for it
+            page.set_text(event.row.long_help())
         self.wizard.about = event.row

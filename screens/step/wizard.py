@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 
 class Wizard(Protocol):
-    """The answers under work, services to the outside, and the ways between the steps."""
+    """The answers being edited, services to the outside, and the ways between the steps."""
 
     draft: Draft
     services: Services
@@ -39,7 +39,7 @@ class Wizard(Protocol):
         """To a step by its name."""
 
     async def jump(self, path: str) -> None:
-        """To where a written path is asked for; where no step does, to its line among all answers."""
+        """Go to the field of a written path; where no step asks for it, to its line among all answers."""
 
     async def show_all_answers(self, at: str = "") -> None:
         """All answers as text, the cursor at a written path; what is changed there is taken over."""

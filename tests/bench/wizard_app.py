@@ -20,7 +20,7 @@ from kinstall.engine.events import Outcome, OutputLine, PhaseStarted, RunStarted
 from kinstall.operations.options import Report
 from screens.app import WizardApp
 from screens.draft.draft import Draft
-from screens.services import Prompt, RealServices, Tell
+from screens.services import Emit, Prompt, RealServices
 
 NODES, PER_SECOND, THREADS = 200, 5000, 8
 _BATCH = 0.01
@@ -35,14 +35,14 @@ _SETTLED = 6.0
 class Flood(RealServices):
     """A run that never ends by itself."""
 
-    def replay(self, answers: Path, tell: Tell, stop: threading.Event, prompt: Prompt) -> Report:
+    def replay(self, answers: Path, emit: Emit, stop: threading.Event, prompt: Prompt) -> Report:
         names = {f"n{number}": "worker" for number in range(NODES)}
         steps = 5000
-        tell(RunStarted("r1", "replay", "bench", ("images",), names, steps * NODES, dict.fromkeys(names, steps)))
+        emit(RunStarted("r1", "replay", "bench", ("images",), names, steps * NODES, dict.fromkeys(names, steps)))
         for name in names:
-            tell(PhaseStarted(name, "images", steps, steps))
+            emit(PhaseStarted(name, "images", steps, steps))
         threads = [
-            threading.Thread(target=_flood, args=(tell, list(names)[each::THREADS], stop), daemon=True)
+            threading.Thread(target=_flood, args=(emit, list(names)[each::THREADS], stop), daemon=True)
             for each in range(THREADS)
         ]
         for thread in threads:
@@ -52,7 +52,7 @@ class Flood(RealServices):
         raise AssertionError("the flood was stopped")
 
 
-def _flood(tell: Tell, names: list[str], stop: threading.Event) -> None:
+def _flood(emit: Emit, names: list[str], stop: threading.Event) -> None:
     """This thread's share of the events, evenly over its nodes."""
     at, sent, began = 0, 0, time.monotonic()
     while not stop.is_set():
@@ -61,11 +61,11 @@ def _flood(tell: Tell, names: list[str], stop: threading.Event) -> None:
             name, step = names[at % len(names)], f"image registry.example/part-{at // len(names) // (_LINES + 2)}:v1"
             turn = at // len(names) % (_LINES + 2)
             if turn == 0:
-                tell(StepStarted(name, "images", step))
+                emit(StepStarted(name, "images", step))
             elif turn <= _LINES:
-                tell(OutputLine(name, "images", step, f"pulling layer {turn} of {step}: {sent} of {due} are here"))
+                emit(OutputLine(name, "images", step, f"pulling layer {turn} of {step}: {sent} of {due} are here"))
             else:
-                tell(StepFinished(name, "images", step, Outcome.CHANGED, 0.1))
+                emit(StepFinished(name, "images", step, Outcome.CHANGED, 0.1))
             at, sent = at + 1, sent + 1
         time.sleep(_BATCH)
 

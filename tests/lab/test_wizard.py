@@ -44,12 +44,12 @@ def test_keys_alone_lead_from_an_empty_state_to_three_ready_nodes(
         terminal.wait_for(r"\[ended 137\]", seconds=20)
 
     with wizard.open_wizard(tmp_path, size=(120, 40)) as terminal:
-        terminal.wait_for("was broken off", seconds=30)
+        terminal.wait_for("was interrupted", seconds=30)
         see("offer", terminal)
         terminal.press("Enter")
-        terminal.wait_for(r"\^N goes on: the run of demo .* was broken off")
+        terminal.wait_for(r"\^N continues: the run of demo .* was interrupted")
         terminal.press("C-n")
-        shown = terminal.wait_for(r"done: .*\^N goes on|✗", seconds=420)
+        shown = terminal.wait_for(r"done: .*\^N continues|✗", seconds=420)
         see("installed", terminal)
         assert "done: " in shown, shown
         terminal.press("C-n")

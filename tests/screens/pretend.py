@@ -13,7 +13,7 @@ from kinstall.engine.preview import PlannedChange
 from kinstall.errors import KinstallError
 from kinstall.findings import Finding, Severity
 from kinstall.sources.availability import Availability, State
-from screens.services import RealServices, Tell
+from screens.services import Emit, RealServices
 
 FOUND = (
     Availability("kubelet", "https://dl.k8s.io/kubelet", State.THERE, 58_000_000, "ab" * 32),
@@ -40,17 +40,17 @@ class Pretend(RealServices):
     asked: list[tuple[str, ClusterSpec]] = field(default_factory=list)
     failure: KinstallError | None = None
 
-    def look(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Any) -> Sequence[Availability]:
+    def look(self, spec: ClusterSpec, emit: Emit, stop: threading.Event, prompt: Any) -> Sequence[Availability]:
         self._hear("look", spec)
         for each in FOUND:
-            tell(each)
+            emit(each)
         return FOUND
 
     def plan(
-        self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Any
+        self, spec: ClusterSpec, emit: Emit, stop: threading.Event, prompt: Any
     ) -> tuple[Sequence[Finding], Sequence[PlannedChange]]:
         self._hear("plan", spec)
-        tell("asking 2 nodes what they have")
+        emit("examining 2 nodes")
         return FINDINGS, CHANGES
 
     def _hear(self, what: str, spec: ClusterSpec) -> None:

@@ -52,6 +52,6 @@ def test_colours_and_their_absence(tmp_path: Path) -> None:
             seen = console.colours()
             assert seen & RED if coloured else seen <= COLOURLESS, seen
             console.press(QUIT)
-            console.wait_for("Quit and throw them away")
+            console.wait_for("Quit and discard them")
             console.press(f"{DOWN}{DOWN}{ENTER}")
             assert console.wait_for_end() == 0

@@ -44,7 +44,7 @@ async def test_before_a_run_it_says_so(home: Path) -> None:
     app = wizard(home)
     async with app.run_test(size=(80, 24)) as pilot:
         await app.action_go("done")
-        await until(pilot, lambda: "Install makes one" in said(app, "#done-headline"))
+        await until(pilot, lambda: "Install creates one" in said(app, "#done-headline"))
         assert said(app, "#done-commands") == ""
         await pilot.press("m", "o", "k", "v")
         await pilot.pause()

@@ -55,8 +55,8 @@ async def test_check_tells_of_each_thing_and_of_all() -> None:
         text = await heard(pilot, app)
         assert "✓ kubelet" in text and "58 MB sha256 abababababab…" in text
         assert "✗ runc.amd64" in text and "answers 404" in text
-        assert "? pause:3.10.2" in text and "only the nodes can tell" in text
-        assert "1 of 3 can be had" in text
+        assert "? pause:3.10.2" in text and "only the nodes can check" in text
+        assert "1 of 3 available" in text
 
 
 async def test_check_wants_answers_that_can_be_read() -> None:
@@ -66,4 +66,4 @@ async def test_check_wants_answers_that_can_be_read() -> None:
     async with app.run_test() as pilot:
         await opened(pilot, app)
         await pilot.press("ctrl+r")
-        assert "first mend" in await heard(pilot, app) and services.asked == []
+        assert "first fix" in await heard(pilot, app) and services.asked == []

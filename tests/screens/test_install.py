@@ -60,7 +60,7 @@ async def test_a_run_brings_up_a_cluster_and_next_leads_to_done(home: Path) -> N
     async with app.run_test(size=(80, 24)) as pilot:
         await app.action_go("install")
         await pilot.pause()
-        assert "Nothing has been touched yet" in said(app, "#overall") and not services.world.disks
+        assert "Nothing has been changed yet" in said(app, "#overall") and not services.world.disks
         await pilot.press("ctrl+n")
         await until(pilot, lambda: app.run_of_nodes.stage is Stage.DONE)
         progress = app.run_of_nodes.model.progress
@@ -152,7 +152,7 @@ async def test_quitting_during_a_run_asks_and_a_new_wizard_goes_on(home: Path, a
         await until(pilot, lambda: app.run_of_nodes.model.progress.done > 2)
         await pilot.press("ctrl+q")
         await pilot.pause()
-        assert isinstance(top(app), Question) and "under way" in top(app).text
+        assert isinstance(top(app), Question) and "in progress" in top(app).text
         await pilot.press("enter")
         await pilot.pause()
         assert isinstance(top(app), InstallScreen) and app.run_of_nodes.under_way
@@ -165,10 +165,12 @@ async def test_quitting_during_a_run_asks_and_a_new_wizard_goes_on(home: Path, a
     again = WizardApp(Draft.new() if anew else Draft.load(home / "demo.yaml"), services)
     async with again.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: isinstance(top(again), Question))
-        assert re.search("was (broken off|stopped)", top(again).text)
+        assert re.search("was (interrupted|stopped)", top(again).text)
         await pilot.press("enter")
-        await until(pilot, lambda: again.step.STEP == "install" and "goes on" in said(again, "#overall"))
-        assert said(again, "#overall").startswith("^N goes on: the run of demo of "), "80 columns cut the end off"
+        await until(pilot, lambda: again.step.STEP == "install" and "continues" in said(again, "#overall"))
+        assert said(again, "#overall").startswith("^N continues: the run of demo started "), (
+            "80 columns cut the end off"
+        )
         await pilot.press("ctrl+n")
         await until(pilot, lambda: again.run_of_nodes.stage is Stage.DONE)
 

@@ -21,7 +21,7 @@ from screens.nodes.machines import Machines
 from screens.nodes.rows import duplicate, free_address, free_name, login, moved, new_row, state
 from screens.nodes.table import NodesTable
 from screens.nodes.trust import TrustKeys
-from screens.services import Prompt, Tell
+from screens.services import Emit, Prompt
 from tests.screens.simulated import SimulatedServices, wizard
 from tests.screens.test_install import said, top, until
 
@@ -162,11 +162,11 @@ async def test_pasting_many_lines_into_the_table(home: Path) -> None:
         app.post_message(events.Paste(text))
         await until(pilot, lambda: isinstance(top(app), Machines))
         assert top(app).query_one(TextArea).text == text
-        shown = said(app, "#told")
+        shown = said(app, "#message")
         assert "password" in shown and "hunter2" not in shown
         await pilot.press("tab", "down", "down", "down", "space")
         offer = str(top(app).query_one("#do", OptionList).get_option_at_index(0).prompt)
-        assert offer.startswith("Add 2 (5: 1 control plane, 4 workers in all); 1 known already")
+        assert offer.startswith("Add 2 (5: 1 control plane, 4 workers in all); leave 1 existing unchanged")
         await pilot.press("tab", "enter")
         await pilot.pause()
         assert names(app) == ["cp1", "w1", "w2", "w3", "w5"]
@@ -210,7 +210,7 @@ async def test_importing_a_file(home: Path, file: str, text: str) -> None:
         await until(pilot, lambda: isinstance(top(app), Machines))
         top(app).query_one(Input).value = ""
         await pilot.press(*str(home / "no-such-file"), "enter")
-        assert "✗" in said(app, "#told")
+        assert "✗" in said(app, "#message")
         top(app).query_one(Input).value = str(home / file)
         await pilot.press("enter")
         await pilot.pause()
@@ -232,7 +232,7 @@ async def test_known_nodes_can_be_brought_up_to_date(home: Path) -> None:
         top(app).query_one(Input).value = str(home / "hosts.ini")
         await pilot.press("enter")
         await pilot.pause()
-        assert "left out, because an answers file holds no secrets: ansible_become_pass" in said(app, "#told")
+        assert "left out, because an answers file holds no secrets: ansible_become_pass" in said(app, "#message")
         await pilot.press("tab", "down", "enter")
         await pilot.pause()
         assert app.draft.get(("nodes", 0, "ssh", "user")) == "ops" and names(app)[-1] == "w7"
@@ -248,11 +248,11 @@ class Probed(SimulatedServices):
         super().__init__()
         self.go_on = threading.Event()
 
-    def probe(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt) -> Sequence[Finding]:
+    def probe(self, spec: ClusterSpec, emit: Emit, stop: threading.Event, prompt: Prompt) -> Sequence[Finding]:
         swap = Finding("w1", "swap", Severity.ERROR, "swap is on (2 GiB, /swapfile)", "turn it off: swapoff -a")
-        tell(("w1", [swap, Finding("w1", "cpu", Severity.OK, "2 CPUs")]))
+        emit(("w1", [swap, Finding("w1", "cpu", Severity.OK, "2 CPUs")]))
         assert self.go_on.wait(20)
-        return [*super().probe(spec, tell, stop, prompt), swap]
+        return [*super().probe(spec, emit, stop, prompt), swap]
 
 
 async def test_host_keys_are_trusted_once_and_findings_come_as_nodes_answer(home: Path) -> None:
@@ -267,14 +267,14 @@ async def test_host_keys_are_trusted_once_and_findings_come_as_nodes_answer(home
         assert len(shown) == 3 and all("SHA256:" in each for each in shown)
         await pilot.press("tab", "enter")
         await until(pilot, lambda: "swap" in cells(app, 1)[-1])
-        assert "asking" in cells(app, 0)[-1] and "asking" in cells(app, 2)[-1]
+        assert "probing" in cells(app, 0)[-1] and "probing" in cells(app, 2)[-1]
         assert [row["hostKey"][:7] for row in app.draft.get(("nodes",))] == ["SHA256:"] * 3
         assert "pinned" in cells(app, 0)[-2]
         services.go_on.set()
-        await until(pilot, lambda: "asking" not in cells(app, 0)[-1] + cells(app, 2)[-1])
+        await until(pilot, lambda: "probing" not in cells(app, 0)[-1] + cells(app, 2)[-1])
         await pilot.press("down")
         await pilot.pause()
-        told = said(app, "#found-text")
+        told = said(app, "#findings-text")
         assert "✗ swap: swap is on (2 GiB, /swapfile)" in told and "turn it off: swapoff -a" in told
         await pilot.press("ctrl+r")
         await pilot.pause(0.3)
@@ -306,7 +306,7 @@ async def test_what_was_probed_is_forgotten_when_the_node_changes(home: Path) ->
         await pilot.press("ctrl+r")
         await until(pilot, lambda: isinstance(top(app), TrustKeys))
         await pilot.press("tab", "enter")
-        await until(pilot, lambda: not {"asking", "not"} & set(" ".join(cells(app, 1)[-1:]).split()))
+        await until(pilot, lambda: not {"probing", "not"} & set(" ".join(cells(app, 1)[-1:]).split()))
         app.draft.set(("nodes", 1, "address"), "10.90.0.99")
         await pilot.pause(0.2)
         assert "not probed" in cells(app, 1)[-1] and "not probed" not in cells(app, 0)[-1]

@@ -33,7 +33,7 @@ from screens.draft.draft import Draft
 from screens.install.run import Stage
 from screens.nodes.machines import Machines
 from screens.nodes.trust import TrustKeys
-from screens.services import Prompt, Tell
+from screens.services import Emit, Prompt
 from tests.screens.picture import SIZES, looks_like
 from tests.screens.simulated import ANSWERS, SimulatedServices, wizard
 from tests.screens.test_install import top, until
@@ -50,9 +50,9 @@ class Told(SimulatedServices):
         super().__init__()
         self.found, self.run = found, run
 
-    def probe(self, spec: ClusterSpec, tell: Tell, stop: threading.Event, prompt: Prompt) -> Sequence[Finding]:
+    def probe(self, spec: ClusterSpec, emit: Emit, stop: threading.Event, prompt: Prompt) -> Sequence[Finding]:
         for node, findings in self.found:
-            tell((node, findings))
+            emit((node, findings))
         return [finding for _, findings in self.found for finding in findings]
 
     def last_run(self, spec: ClusterSpec, answers: Path | None) -> tuple[Run, Commands]:
@@ -138,7 +138,7 @@ async def shown(
     run = app.run_of_nodes
     run.begin(Path("demo.yaml"), app.draft.spec, 0.0)
     for moment, event in events(upto=upto) if upto else ():
-        run.heard(event, moment)
+        run.add(event, moment)
     run.stage, run.error = stage, error
     await app.action_go("install")
     await pilot.pause(0.3)

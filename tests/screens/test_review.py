@@ -115,7 +115,7 @@ async def test_the_plan_is_seen_per_node_with_diffs() -> None:
         await quiet(pilot, app)
         shown = texts(screen)
         assert "cp1  1 change  1 create  1 restart" in shown and "w1   nothing to do" in shown
-        assert "! w1: swap: swap is on" in shown and "Nothing has been touched yet" in shown
+        assert "! w1: swap: swap is on" in shown and "Nothing has been changed yet" in shown
         await choose(pilot, screen, "▸ cp1")
         assert "create   file /etc/kubernetes/pki/ca.key   (a secret)" in texts(screen)
         await choose(pilot, screen, "file /etc/hosts")

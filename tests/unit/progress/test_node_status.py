@@ -21,7 +21,7 @@ NODES = {"cp1": "control-plane", "w1": "worker"}
 STARTED = RunStarted("r1", "replay", "demo", ("runtime", "join"), NODES, 8, dict.fromkeys(NODES, 4))
 
 
-def stands(node: str, *events: Event) -> node_status.Standing:
+def stands(node: str, *events: Event) -> node_status.NodeStatus:
     progress = Progress()
     for event in (STARTED, *events):
         progress.fold(event, 100.0)
@@ -51,4 +51,4 @@ def test_why_something_was_skipped(failed: bool) -> None:
     """Only where something failed is a failure blamed: a rehearsal skips the checks of a real cluster on purpose."""
     failure = StepFinished("cp1", "runtime", "file /etc/x", Outcome.FAILED, 0.1, "no space")
     told = stands("w1", *([failure] if failed else []), PhaseFinished("w1", "join", Outcome.SKIPPED, 0.0))
-    assert (told.kind, told.step) == ("skip", "skipped: what it waited for failed" if failed else "skipped")
+    assert (told.kind, told.step) == ("skip", "skipped: an earlier phase failed" if failed else "skipped")

@@ -125,7 +125,7 @@ def test_a_run_from_its_log_to_its_page(tmp_path: Path) -> None:
         assert f"{node.name} ({node.role}): {mine} changed" in words
         assert node.address in words
     assert all(event.step in words for event in changed if "'" not in event.step)
-    assert "cluster demo was worked on, and not verified: 3 nodes, Kubernetes 1.37.2" in words
+    assert "cluster demo was changed, but not verified: 3 nodes, Kubernetes 1.37.2" in words
     assert "control-plane" in words and "<svg" in content
     assert f"--kubeconfig {options.state.admin_conf} get nodes" in words
 
@@ -200,22 +200,25 @@ def test_secrets_are_in_neither_log_nor_page(state: StateFolder) -> None:
     ("events", "headline"),
     [
         ((started(), *VERIFIED, RunFinished(Outcome.CHANGED, 9, 0, 0, 98.0)), "demo is up: 2 nodes, in 1 min 38 s"),
-        ((started(), RunFinished(Outcome.CHANGED, 9, 0, 0, 9.0)), "demo was worked on, and not verified: 2 nodes"),
+        ((started(), RunFinished(Outcome.CHANGED, 9, 0, 0, 9.0)), "demo was changed, but not verified: 2 nodes"),
         (
             (started(), StepFinished("", "verify", "dns", Outcome.FAILED), RunFinished(Outcome.FAILED, 1, 0, 0, 9.0)),
-            "cluster demo stands, and 1 of 1 check failed, in 9.0 s",
+            "cluster demo is up, but 1 of 1 check failed, in 9.0 s",
         ),
         (
             (started(), *on_w1(Outcome.FAILED), RunFinished(Outcome.FAILED, 1, 0, 1, 9.0)),
             "the replay of demo failed in 9.0 s: w1",
         ),
         ((started(), RunFinished(Outcome.CANCELLED, 1, 0, 0, 9.0)), "the replay of demo was stopped in 9.0 s"),
-        ((started(), *on_w1(Outcome.CHANGED)), "the replay of demo was broken off"),
-        ((started("reset"), RunFinished(Outcome.CHANGED, 2, 0, 0, 9.0)), "cluster demo was taken off 2 nodes in 9.0 s"),
+        ((started(), *on_w1(Outcome.CHANGED)), "the replay of demo was interrupted"),
+        (
+            (started("reset"), RunFinished(Outcome.CHANGED, 2, 0, 0, 9.0)),
+            "cluster demo was removed from 2 nodes in 9.0 s",
+        ),
     ],
 )  # fmt: skip
 def test_the_headline_says_how_it_ended(events: tuple[Event, ...], headline: str) -> None:
-    """Up, unverified, with failed checks, failed, stopped, broken off, taken away: never more than is known."""
+    """Up, unverified, with failed checks, failed, stopped, interrupted, removed: never more than is known."""
     assert headline in page(told(*events), None, COMMANDS)
 
 
@@ -235,7 +238,7 @@ def test_failures_checks_and_findings_have_their_tables() -> None:
         "– skipped</td><td>dns outside</td>",
         "<td>preflight</td><td>w1: swap: swap is on; swapoff -a</td>",
         "<td>w1</td><td>waits for the lock</td>",
-        "kinstall replay demo.yaml    # once it is mended",
+        "kinstall replay demo.yaml    # after fixing the cause",
     ):
         assert row in content
 
@@ -277,7 +280,7 @@ def test_where_there_is_no_run_it_says_so(state: StateFolder, monkeypatch: pytes
         with pytest.raises(UsageError, match="there is no run in"):
             look()
     kept(state, Notice("", "swap"))
-    with pytest.raises(UsageError, match="came as far as its first step"):
+    with pytest.raises(UsageError, match="reached its first step"):
         last_run(state)
 
 

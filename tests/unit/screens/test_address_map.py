@@ -39,7 +39,7 @@ def test_overlaps_stand_out_by_a_character_and_a_sentence() -> None:
     assert clashes(found) == [("pods", "services", IPv4Network("10.96.0.0/11"))]
     pods, services, told = picture(found, 64).splitlines()[1:]
     assert pods.count("✗") == services.count("✗") == 8 and "█" in pods and "█" not in services
-    assert told == "✗ pods and services both have 10.96.0.0/11"
+    assert told == "✗ pods and services overlap in 10.96.0.0/11"
 
 
 def test_each_part_of_the_world_has_its_block() -> None:

@@ -48,7 +48,7 @@ def test_half_typed_answers_have_a_table_too() -> None:
     broken = Draft.parse(
         f"controlPlaneEndpoint: 'x:y'\nnetworking: {{serviceSubnet: x}}\nsecurity: {{caDays: 99999999}}{NODES}"
     )
-    assert "it says" in table(rows(broken.spec, TODAY), 80)
+    assert "  –" in table(rows(broken.spec, TODAY), 80)
 
 
 def test_an_authority_of_ones_own_has_its_own_end() -> None:

@@ -11,7 +11,7 @@ from kinstall.answers.fields import Key, keys_of
 from kinstall.cluster import ClusterSpec, Networking, Node, Security
 from screens.draft.draft import Draft
 from screens.fields import placed
-from screens.fields.values import NOTHING, Kind, complaint, kind_of, meant, shown
+from screens.fields.values import NOTHING, Kind, kind_of, meant, shown, unreadable
 from tests.unit.answers.generated_answers import generated_text
 
 
@@ -75,15 +75,15 @@ def test_what_somebody_types(field: Key, typed: str, value: Any) -> None:
     assert meant(field, typed) == value
 
 
-def test_a_word_that_readers_disagree_about_is_shown_as_it_stands() -> None:
+def test_a_word_that_readers_disagree_about_is_shown_as_written() -> None:
     """A file with `clusterName: no` shows no."""
     assert shown(NAME, Unclear("no")) == "no"
 
 
 def test_lines_that_cannot_be_read_say_why() -> None:
-    """The complaint names the line or the reason; what can be read has none."""
-    assert "colon" in complaint(LABELS, "zone") and complaint(LABELS, "zone: a") == ""
-    assert "line 1" in complaint(TAINTS, "[{key: a") and complaint(TAINTS, "[]") == ""
+    """The message names the line or the reason; what can be read has none."""
+    assert "colon" in unreadable(LABELS, "zone") and unreadable(LABELS, "zone: a") == ""
+    assert "line 1" in unreadable(TAINTS, "[{key: a") and unreadable(TAINTS, "[]") == ""
 
 
 def test_kinds_follow_from_types() -> None:

@@ -66,13 +66,13 @@ def test_a_frame_has_a_line_per_node_and_one_for_the_run() -> None:
         "✗ w1  runtime       failed: unit containerd.service         ━━━━━━━━━━──    0:03",
         "✓ w2  done          1 changed, 4 ok                         ━━━━━━━━━━━━    0:02",
         "· w3                waiting                                 ────────────    0:00",
-        "  ━━━━━━━━───────  55 %  11 of 20 steps  0:07  about 10 s to go  1 node failed",
+        "  ━━━━━━━━━───────  55 %  11 of 20 steps  0:07  about 10 s left  1 node failed",
     ]
 
 
 def test_before_the_run_there_is_one_line() -> None:
     """While the nodes are looked at there is nothing to count yet."""
-    assert frame([]).strip() == "⠋ looking at the nodes"
+    assert frame([]).strip() == "⠋ examining the nodes"
 
 
 @pytest.mark.parametrize("width", [60, 80, 81, 120, 200])
@@ -117,7 +117,7 @@ def test_the_last_frame_tells_the_end() -> None:
         PhaseFinished("w3", "control-plane", Outcome.SKIPPED, 0.0),
         RunFinished(Outcome.FAILED, 1, 9, 1, 3),
     ]
-    assert "– w3  control-plane skipped: what it waited for failed" in frame(skipped)
+    assert "– w3  control-plane skipped: an earlier phase failed" in frame(skipped)
 
 
 def test_checks_of_the_cluster_have_a_row_of_their_own() -> None:

@@ -53,7 +53,7 @@ def test_findings_as_text() -> None:
     out = io.StringIO()
     show_findings(FINDINGS, out)
     assert out.getvalue().splitlines() == [
-        "           NODE     CHECK      FOUND",
+        "           NODE     CHECK      FINDING",
         "✗ error    cp1      swap       swap is on (/swapfile); swapoff -a, and remove it from /etc/fstab",
         "✗ error    cluster  addresses  w1 and w2 have the same address",
         "! warning  w1       clock      the clock is off by 3 s; start an NTP client",
@@ -111,7 +111,7 @@ def test_a_plan_as_text() -> None:
         "NODE  CREATE  CHANGE  RESTART",
         "cp1        1       2        1",
         "w1",
-        "Nothing has been touched yet.",
+        "Nothing has been changed yet.",
     ]
 
 

@@ -1,0 +1,55 @@
+"""Every field of every step can have the focus: what a step does then must not depend on which step it is."""
+
+from __future__ import annotations
+
+import pytest
+from textual.pilot import Pilot
+
+from kinstall.cluster import Node
+from screens.app import WizardApp
+from screens.draft.draft import Draft
+from screens.fields import SCREENS, FieldForm, FieldRow, placed_on
+from screens.fields.placement import Placed, placed_in
+from tests.screens.pretend import Pretend
+
+NODES = "nodes: [{name: cp1, address: 10.90.0.11, role: control-plane}]\n"
+
+
+async def focused(pilot: Pilot[int], app: WizardApp, field: Placed) -> bool:
+    """Whether the field's row gets the focus within some turns of the event loop."""
+    for _ in range(20):
+        await pilot.pause()
+        row = next((each for each in app.screen.query(FieldRow) if each.path == field.path), None)
+        if row is not None and row.asking.has_focus:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize("width", [80, 140])
+async def test_every_field_of_a_step_can_have_the_focus(screen: str, width: int) -> None:
+    """Also those below a folded heading, such as the login for all nodes; the help of each is then shown."""
+    app = WizardApp(Draft.parse(NODES), Pretend())
+    async with app.run_test(size=(width, 30)) as pilot:
+        await pilot.pause()
+        await app.action_go(screen)
+        for field in placed_on(screen):
+            assert app.step.go_to(field.written), field.written
+            assert await focused(pilot, app, field), field.written
+            await pilot.pause()
+            assert app.about is not None and app.about.path == field.path
+            assert field.key.help in str(app.step.query_one("#help").render())
+
+
+async def test_every_field_of_a_node_can_have_the_focus() -> None:
+    """In the form of one node, which is no step of its own."""
+    app = WizardApp(Draft.parse(NODES), Pretend())
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await app.action_go("nodes")
+        await pilot.pause()
+        await pilot.press("enter")
+        await pilot.pause()
+        for field in placed_in(Node, ("nodes", 0), "nodes"):
+            assert app.screen.query_one(FieldForm).go_to(field.written), field.written
+            assert await focused(pilot, app, field), field.written
