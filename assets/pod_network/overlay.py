@@ -73,7 +73,7 @@ def overlay_files(spec: ClusterSpec, node: Node, inputs: NodeInputs) -> tuple[Re
 
 CHECK = f"{paths.OVERLAY_SCRIPT} check"
 RUN = f"{paths.OVERLAY_SCRIPT} up"
-UNDO = f"{paths.OVERLAY_SCRIPT} down"
+UNDO = f"[ ! -x {paths.OVERLAY_SCRIPT} ] || {paths.OVERLAY_SCRIPT} down"
 
 KEEPER = Keeper(
     what="overlay",

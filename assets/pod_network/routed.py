@@ -19,7 +19,7 @@ from kinstall.cluster import ClusterSpec, Node
 
 CHECK = f"{paths.ROUTES_SCRIPT} check"
 RUN = f"{paths.ROUTES_SCRIPT} up"
-UNDO = f"{paths.ROUTES_SCRIPT} down"
+UNDO = f"[ ! -x {paths.ROUTES_SCRIPT} ] || {paths.ROUTES_SCRIPT} down"
 """sh code to test, set and remove the routes on a node that has the files below."""
 
 
