@@ -6,7 +6,7 @@ HOSTS ?= 3
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down lab check lint test bench docs lock environment
+.PHONY: help demo demo-down lab check lint test bench docs lock environment tools
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 \2/p' Makefile | awk '{ printf "  %s %-10s", $$1, $$2; $$1 = $$2 = ""; print $$0 }'
@@ -20,10 +20,10 @@ demo-down: environment ## remove the demo's hosts, with all that was set up for 
 lab: environment ## only the hosts, the mirror and the registry: make lab HOSTS=4
 	@$(PY) -m tests.lab up --hosts $(HOSTS)
 
-check: lint ## the fast part: lint, types, import contracts, unit and screen tests but for the slow ones
+check: lint tools ## the fast part: lint, types, import contracts, unit and screen tests but for the slow ones
 	@$(PY) -m pytest -q -n $(WORKERS) -m "not slow" $(wildcard tests/screens tests/unit)
 
-test: lint ## everything, with real hosts (root, Linux)
+test: lint tools ## everything, with real hosts (root, Linux)
 	@$(PY) -m tests.lab build --all --if-possible
 	@$(PY) -m pytest -n $(WORKERS) $(wildcard tests/lab tests/screens tests/unit)
 
@@ -49,3 +49,6 @@ lock: environment ## resolve the dependencies of pyproject.toml again into packa
 
 environment:
 	@packaging/environment.sh $(VENV) packaging/requirements-dev.txt
+
+tools:
+	@packaging/tools.sh

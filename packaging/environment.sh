@@ -15,7 +15,7 @@ digest() { # macOS has shasum, Linux sha256sum
     if command -v sha256sum >/dev/null; then sha256sum <"$1"; else shasum -a 256 <"$1"; fi | cut -c1-64
 }
 
-complete() {
+is_complete() {
     [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && "$venv/bin/python" -c '' 2>/dev/null
 }
 
@@ -34,7 +34,7 @@ find_python() {
 }
 
 wanted="$(digest "$root/$requirements") $root"
-complete && exit 0
+is_complete && exit 0
 
 # Two makes at once: the second waits, then finds the first one's work.
 if command -v flock >/dev/null && [ -z "${KINSTALL_ENVIRONMENT_LOCKED:-}" ]; then

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154 # me and token are set before
 # Opens connections to peers and sends them datagrams, as its input says: `tcp IP PORT BYTES` (BYTES, if any, are sent
 # and the other end says when it has them) and `udp IP PORT BYTES`. Needs bash, which opens sockets by itself. Set
 # before: me (the node's name), token (marks this run's datagrams). A connection that gets no answer leaves no line.

@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2154 # ip, hex, tcp, fill, udp and seconds are set before
 # Listens on what the cluster will listen on, until its input ends: that is when the operator has had enough, or the
 # connection is gone. Nothing but systemd and coreutils is needed. A listener is systemd-socket-activate, which turns
 # into `sleep` at the first connection: the kernel goes on answering, and nobody has to accept anything. On the ports
@@ -13,7 +14,7 @@ echo 'kinstall-listen 1'
 # Whether anything listens: PROTOCOL PORT, on this address or on all.
 taken() {
   case $1 in tcp) state=0A ;; *) state=07 ;; esac
-  grep -qsE ": ($hex|0{8}|0{32}|0{16}FFFF0000$hex):$(printf %04X "$2") [0-9A-F]+:0000 $state " /proc/net/$1 /proc/net/${1}6
+  grep -qsE ": ($hex|0{8}|0{32}|0{16}FFFF0000$hex):$(printf %04X "$2") [0-9A-F]+:0000 $state " "/proc/net/$1" "/proc/net/${1}6"
 }
 
 # A backstop: should anything keep the end of the input from being noticed, they end by themselves.
@@ -21,35 +22,36 @@ pids=
 trap 'kill $pids 2>/dev/null' EXIT
 own=
 for port in $tcp; do
-  taken tcp $port && continue
+  taken tcp "$port" && continue
   case " $fill " in
-    *" $port "*) timeout $seconds systemd-socket-activate -a --inetd -l $ip:$port sh -c 'read -r line; echo ok' ;;
-    *) timeout $seconds systemd-socket-activate -l $ip:$port sleep $seconds ;;
+    *" $port "*) timeout "$seconds" systemd-socket-activate -a --inetd -l "$ip:$port" sh -c 'read -r line; echo ok' ;;
+    *) timeout "$seconds" systemd-socket-activate -l "$ip:$port" sleep "$seconds" ;;
   esac </dev/null >/dev/null 2>&1 &
   pids="$pids $!" own="$own tcp/$port"
 done
 for port in $udp; do
-  taken udp $port && continue
+  taken udp "$port" && continue
   # Each datagram that came is a line of the output.
-  timeout $seconds systemd-socket-activate -d -l $ip:$port sh -c 'exec cat <&3' </dev/null 2>/dev/null &
+  timeout "$seconds" systemd-socket-activate -d -l "$ip:$port" sh -c 'exec cat <&3' </dev/null 2>/dev/null &
   pids="$pids $!" own="$own udp/$port"
 done
 
 round=0
 while [ $round -lt 30 ]; do
   missing=
-  for each in $own; do taken ${each%/*} ${each#*/} || missing=1; done
+  for each in $own; do taken "${each%/*}" "${each#*/}" || missing=1; done
   [ -n "$missing" ] || break
   round=$((round + 1))
   sleep 0.1
 done
-for port in $tcp; do taken tcp $port && echo "listens tcp $port"; done
-for port in $udp; do taken udp $port && echo "listens udp $port"; done
+for port in $tcp; do taken tcp "$port" && echo "listens tcp $port"; done
+for port in $udp; do taken udp "$port" && echo "listens udp $port"; done
 for each in $own; do echo "own ${each%/*} ${each#*/}"; done
 command -v systemd-socket-activate >/dev/null || echo 'missing systemd-socket-activate'
 echo ready
 
 cat >/dev/null
+# shellcheck disable=SC2086 # a list of numbers
 kill $pids
 wait
 echo end

@@ -160,6 +160,7 @@ import_archive() { [ -e "$2.done" ] || { check_sha256 "$1" "$2" "$3" && image_lo
 
 import_image() { # SHA256 NAME REF MARK: out of an archive that was sent
   archive=$STATE/sent/$1
+  # shellcheck disable=SC2094 # the lock is on what is read
   { interruptible flock 8 && import_archive "$1" "$archive" "the archive of $2" 8<&-; } 8<"$archive" || return
   [ "$2" = "$3" ] || { image_tag "$2" "$3" && image_remove "$2"; } || return
   image_pin "$3" && set_mark "$4" "$3"
@@ -182,6 +183,7 @@ start_background() {
 
 # Waits for all that runs in the background; ends it when the node was taken over or nobody listens any more.
 join_background() {
+  # shellcheck disable=SC2086 # a list of numbers
   ( while sleep 0.5 >/dev/null; do owned && say beat || { kill $jobs; exit; }; done ) 9>&- </dev/null 2>/dev/null &
   watcher=$! failed=
   for job in $jobs; do wait "$job" || failed=1; done

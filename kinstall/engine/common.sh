@@ -24,6 +24,7 @@ exists() { [ -e "$1" ] || [ -h "$1" ]; } # also a link that leads nowhere
 owned() { owner=; IFS= read -r owner 2>/dev/null <"$RUNDIR/owner"; [ "$owner" = "$RUN" ]; }
 
 # What runs in the background holds no lock: none of it may outlive the program.
+# shellcheck disable=SC2086 # a list of numbers
 halt() { [ -z "$jobs" ] || { kill $jobs 2>/dev/null; wait; }; say stopped; exit "$EXIT_STOPPED"; }
 
 # Ends the program when another run took the node over or nobody listens any more.

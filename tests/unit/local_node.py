@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,13 @@ from kinstall.transport.channel import discard
 
 MARK = "mark0123456789"
 EMPTIED = ("/var/lib", "/run", "/mnt", "/usr/local", "/etc/systemd")
+
+_OWN_ETC = """\
+mount -t tmpfs -o mode=755 none /mnt
+mkdir /mnt/etc
+cp -a /etc/. /mnt/etc
+mount --bind /mnt/etc /etc
+"""
 
 # State: /run/fake/NAME.active, .enabled; a unit exists where its file does. `starts` has a line per (re)start.
 SYSTEMCTL = r"""#!/bin/sh
@@ -48,12 +55,20 @@ esac
 
 
 class LocalNode:
-    """A Channel, and a look at what it changed. Paths are those inside the namespace."""
+    """A Channel, and a look at what it changed. Paths are those inside the namespace.
 
-    def __init__(self, own_network: bool = False) -> None:
+    `shell`: how its sh is called. `alone`: its programs see no process and no control group but their own, and of /etc
+    they have a copy: whatever they do is done to nothing else.
+    """
+
+    def __init__(self, own_network: bool = False, shell: Sequence[str] = ("sh",), alone: bool = False) -> None:
         self.node = "local"
+        self.shell = tuple(shell)
         network = ["--net"] if own_network else []
-        mounts = "".join(f"mount -t tmpfs -o mode=755 none {place}\n" for place in EMPTIED)
+        places = (*EMPTIED, "/opt", "/var/log", "/sys/fs/cgroup") if alone else EMPTIED
+        mounts = "".join(f"mount -t tmpfs -o mode=755 none {place}\n" for place in places)
+        if alone:
+            mounts = f"{_OWN_ETC}{mounts}"
         self._keeper = subprocess.Popen(
             ["unshare", "--mount", *network, "sh", "-c", f"set -e\n{mounts}echo ready\nexec sleep 600"],
             stdin=subprocess.DEVNULL,
@@ -65,6 +80,7 @@ class LocalNode:
             self.close()
             raise OSError("no mount namespace")
         self._enter = ["nsenter", "-t", str(self._keeper.pid), "-m", *network]
+        self._fence = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"] if alone else []
         self.root = Path(f"/proc/{self._keeper.pid}/root")
         self.write("/usr/local/sbin/systemctl", SYSTEMCTL, 0o755)
         self.write("/usr/local/sbin/journalctl", "#!/bin/sh\necho its last words\n", 0o755)
@@ -78,7 +94,7 @@ class LocalNode:
     ) -> int:
         length, first = framed(program, MARK)
         with subprocess.Popen(
-            [*self._enter, "sh", "-c", bootstrap(length, MARK)],
+            [*self._enter, *self._fence, *self.shell, "-c", bootstrap(length, MARK)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -137,8 +153,8 @@ class LocalNode:
         return log.read_text().split() if log.exists() else []
 
 
-def start(own_network: bool = False) -> LocalNode:
-    """A new node, on request with network settings of its own.
+def start(own_network: bool = False, shell: Sequence[str] = ("sh",), alone: bool = False) -> LocalNode:
+    """A new node, on request with network settings of its own; see LocalNode.
 
     Skips the test where this machine cannot have one; in CI that is a failure.
     """
@@ -147,7 +163,7 @@ def start(own_network: bool = False) -> LocalNode:
             raise OSError("needs root")
         if shutil.which("unshare") is None or shutil.which("nsenter") is None:
             raise OSError("needs util-linux")
-        return LocalNode(own_network)
+        return LocalNode(own_network, shell, alone)
     except OSError as error:
         reason = f"no node in a mount namespace: {error}"
         if os.environ.get("CI"):

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-
-import pytest
 
 from kinstall.engine.diff import Action, pending
 from kinstall.engine.host import ShellHost
 from kinstall.engine.steps import Directory, File, Image, Unit, Wait
 from tests.unit.engine.applying import STORE, bring, left, undo
-from tests.unit.local_node import LocalNode, start
-
-
-@pytest.fixture
-def node() -> Iterator[LocalNode]:
-    made = start()
-    yield made
-    made.close()
+from tests.unit.local_node import LocalNode
 
 
 def test_files_and_directories_get_content_mode_and_owner(node: LocalNode) -> None:

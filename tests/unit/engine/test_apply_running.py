@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
 
-import pytest
-
-from kinstall.engine.diff import Action, Pending, pending
+from kinstall.engine.diff import Action, pending
 from kinstall.engine.host import ShellHost
 from kinstall.engine.observation import Observation
 from kinstall.engine.record import undo_order
-from kinstall.engine.script import apply_program, observe_program
 from kinstall.engine.steps import Directory, Download, File, Image, Script, Step, Unit, Wait
 from tests.unit.engine.applying import STORE, Heard, bring, left, undo
-from tests.unit.local_node import LocalNode, start
-
-
-@pytest.fixture
-def node() -> Iterator[LocalNode]:
-    made = start()
-    yield made
-    made.close()
+from tests.unit.local_node import LocalNode
 
 
 def test_scripts_see_their_files_and_nothing_is_left(node: LocalNode) -> None:
@@ -231,23 +219,6 @@ STEPS: tuple[Step, ...] = (
     Script("s", "test -e /x", "echo 'a b' >/x", undo="rm /x", inputs=("/a b/it's",), files=(("f", b"1"),)),
     Wait("w", "true", 5, diagnose="echo no"),
 )
-
-
-@pytest.mark.parametrize("shell", ["sh", "dash", "bash", "busybox"])
-def test_programs_are_valid_in_every_shell(shell: str) -> None:
-    """A node's sh may be dash, bash or busybox: each accepts the programs that are generated for all step types."""
-    if shutil.which(shell) is None:
-        pytest.skip(f"no {shell} here")
-    words = [shell, "sh"] if shell == "busybox" else [shell, "--posix"] if shell == "bash" else [shell]
-    todo = [Pending(step, Action.CREATE) for step in STEPS]
-    for program in (
-        observe_program(STEPS),
-        observe_program(STEPS, "run"),
-        observe_program(()),
-        apply_program(todo, STEPS, (), ("m",), "run", backups=frozenset({"/a b/it's", "/usr/bin/x"})),
-    ):
-        checked = subprocess.run([*words, "-n"], input=program, text=True, capture_output=True, check=False)
-        assert checked.returncode == 0, checked.stderr
 
 
 def test_a_node_without_anything_is_observed(node: LocalNode) -> None:

@@ -18,7 +18,7 @@ from kinstall.engine.diff import Action, pending
 from kinstall.engine.host import ShellHost, Work
 from kinstall.engine.record import undo_order
 from kinstall.engine.steps import Download, Script, Step, Unit
-from tests.unit.local_node import LocalNode, start
+from tests.unit.local_node import LocalNode
 
 
 class Heard:
@@ -75,13 +75,6 @@ class Site:
         """URL and digest of a file that is served from now on."""
         self.files[path] = content
         return self.url(path), sha256(content).hexdigest()
-
-
-@pytest.fixture
-def node() -> Iterator[LocalNode]:
-    made = start()
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -16,19 +15,12 @@ from kinstall.engine.script import apply_program, observe_program
 from kinstall.engine.steps import File
 from kinstall.errors import NodeBusy
 from kinstall.transport.become import bootstrap, framed
-from tests.unit.local_node import MARK, LocalNode, start
-
-
-@pytest.fixture
-def node() -> Iterator[LocalNode]:
-    made = start()
-    yield made
-    made.close()
+from tests.unit.local_node import MARK, LocalNode
 
 
 def run(node: LocalNode, program: str, given: int) -> int:
     """Run sh text in the namespace with an open file as its input; returns its exit status."""
-    command = ["nsenter", "-t", str(node.pid), "-m", "sh", "-c", program]
+    command = ["nsenter", "-t", str(node.pid), "-m", *node.shell, "-c", program]
     return subprocess.run(command, stdin=given, stdout=subprocess.DEVNULL, timeout=30, check=False).returncode
 
 

@@ -3,7 +3,6 @@ by a small program that writes down what it was asked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from kinstall.engine.steps import Archive, Download, Image, Step
 from kinstall.sources.download import Depot
 from tests.unit.engine.applying import STORE
 from tests.unit.engine.test_download import Heard
-from tests.unit.local_node import LocalNode, start
+from tests.unit.local_node import LocalNode
 
 # An archive's content is the names of the images in it.
 CTR = r"""#!/bin/sh
@@ -31,13 +30,11 @@ esac
 """
 
 
-@pytest.fixture
-def node() -> Iterator[LocalNode]:
-    made = start()
-    made.write("/usr/local/sbin/ctr", CTR, 0o755)
-    made.write("/run/fake/ctr", "")
-    yield made
-    made.close()
+@pytest.fixture(autouse=True)
+def client(node: LocalNode) -> None:
+    """containerd's, as a small program."""
+    node.write("/usr/local/sbin/ctr", CTR, 0o755)
+    node.write("/run/fake/ctr", "")
 
 
 def kept(folder: Path, name: str, content: bytes) -> tuple[str, Path]:

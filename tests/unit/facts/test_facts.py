@@ -10,6 +10,7 @@ import pytest
 
 from kinstall.facts.model import CA_FOLDERS, Link, Listener, NodeFacts, Space, SystemdUnit
 from kinstall.facts.parse import UnreadableFacts, facts_program, parse
+from tests.unit.shell import SHELLS, shell
 
 RECORDED = Path(__file__).parent / "recorded"
 
@@ -172,12 +173,12 @@ def test_damaged_lines_are_passed_over() -> None:
             assert parse([*lines[:index], damaged, *lines[index + 1 :]]).init in ("systemd", "", "syst", "systemd % x=")
 
 
-@pytest.mark.parametrize("shell", [("dash",), ("bash", "--posix")])
-def test_program_runs_here(shell: tuple[str, ...]) -> None:
-    """The program ends with facts in strict shells, prints nothing to standard error, and is quick."""
+@pytest.mark.parametrize("name", SHELLS)
+def test_program_runs_here(name: str) -> None:
+    """The program ends with facts in every sh, prints nothing to standard error, and is quick."""
     started = time.monotonic()
     ran = subprocess.run(
-        [*shell, "-s"], input=facts_program(""), capture_output=True, text=True, check=True, timeout=20
+        [*shell(name), "-s"], input=facts_program(""), capture_output=True, text=True, check=True, timeout=20
     )
     seconds = time.monotonic() - started
     facts = parse(ran.stdout.splitlines())

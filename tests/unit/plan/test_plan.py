@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,11 +16,9 @@ from assets.credentials import kubeconfigs
 from kinstall.answers.load import load
 from kinstall.cluster import WORKER, ClusterSpec, ComponentOverrides, Node
 from kinstall.cluster.pod_ranges import assign_pod_cidrs
-from kinstall.engine.diff import Action, Pending, pending
+from kinstall.engine.diff import pending
 from kinstall.engine.observation import Observation
-from kinstall.engine.script import apply_program, observe_program
 from kinstall.engine.steps import File, Plan, Scope, Script, Step, Unit, Wait, input_digest
-from kinstall.engine.undo_program import undo_program
 from kinstall.operations.replay import phases
 from kinstall.pki.store import ensure_pki
 from kinstall.plan.node_inputs import Inputs
@@ -121,27 +118,6 @@ def test_workers_get_no_authoritys_key_and_no_admin(name: str, keys: Path) -> No
         own = {step.path for step in steps_of(plan, node.name) if isinstance(step, File)}
         assert node.is_control_plane or not own & {*paths.CA_KEYS, paths.ADMIN_CONF, paths.CONTROLLER_MANAGER_CONF}
         assert node.is_control_plane or not any(path.startswith(paths.MANIFESTS) for path in own)
-
-
-@pytest.mark.parametrize("shell", ["sh", "dash", "bash"])
-@pytest.mark.parametrize("name", names())
-def test_all_code_is_valid_in_every_shell(shell: str, name: str, keys: Path) -> None:
-    """Each piece by itself, and the programs that are sent: to observe, to apply each phase, to undo."""
-    if shutil.which(shell) is None:
-        pytest.skip(f"no {shell} here")
-    plan = phases(inputs_of(spec_of(name), keys))
-    programs = [*dict.fromkeys(fragments(plan))]
-    for node in plan.nodes:
-        steps = steps_of(plan, node)
-        programs.append(observe_program(steps, "run"))
-        for phase in plan.phases:
-            todo = [Pending(step, Action.CREATE) for step in phase.steps.get(node, ())]
-            programs.append(apply_program(todo, steps, (), ("mark",), "run"))
-    for program in programs:
-        words = [shell, "--posix", "-n"] if shell == "bash" else [shell, "-n"]
-        checked = subprocess.run(words, input=program, text=True, capture_output=True, check=False)
-        assert checked.returncode == 0, f"{checked.stderr}\n{program}"
-    assert subprocess.run([shell, "-n"], input=undo_program((), "r"), text=True, check=False).returncode == 0
 
 
 def changed_files(before: Plan, after: Plan, node: str) -> set[str]:
