@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2154 # mark is set before
 # Prints what preflight needs to know of a node. Changes nothing, starts few processes (each costs a millisecond or
 # more), and copes with whatever is missing: no line is better than a wrong one. kinstall/facts/parse.py reads the lines.
 # Set before: mark, what the lines between sections begin with. It is made for each run, so that no process name or path
