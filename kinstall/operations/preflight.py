@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -33,13 +33,14 @@ OnFindings = Callable[[str, Sequence[Finding]], None]
 
 @dataclass(frozen=True, slots=True)
 class PreflightResult:
-    """Node → its reply, the findings, which node reaches which, and of a living cluster its nodes' records and what is
-    known of it."""
+    """Node → its reply, the findings, which node reaches which, of a living cluster its nodes' records, the nodes that
+    no connection led to, and what is known of the cluster."""
 
     replies: dict[str, NodeReply]
     findings: list[Finding]
     matrix: Matrix
     own: dict[str, OwnRecord]
+    unreachable: frozenset[str]
     cluster: LivingCluster = field(default_factory=LivingCluster)
 
 
@@ -69,7 +70,7 @@ def preflight(
         else:
             on_findings(node, check_node(spec, spec.node(node), reply.facts, reply.clock, fingerprint))
 
-    replies, findings = ask(session, on_reply)
+    replies, findings, unreachable = ask(session, on_reply)
     facts = {name: each.facts for name, each in replies.items()}
     for name, each in replies.items():
         findings += check_node(spec, spec.node(name), each.facts, each.clock, fingerprint)
@@ -84,12 +85,12 @@ def preflight(
     matrix = _reach(session, replies, only_new=only_new)
     between = check_peers(spec, matrix)
     on_findings("", between)
-    return PreflightResult(replies, [*findings, *compared, *between], matrix, own)
+    return PreflightResult(replies, [*findings, *compared, *between], matrix, own, unreachable)
 
 
 def require_preflight(session: Session, options: Options) -> PreflightResult:
     """preflight() for whatever goes on from there. What the answers may not change comes first, as it explains much of
-    what preflight then finds.
+    what preflight then finds. A worker of a living cluster that does not answer is no reason to end: it is left alone.
 
     Raises:
         InvalidAnswers, PreflightFailed
@@ -99,9 +100,25 @@ def require_preflight(session: Session, options: Options) -> PreflightResult:
     # A workstation that has seen the cluster before knows its nodes; any other has to ask.
     nodes = () if options.state.read_nodes() else _api_nodes(session, cluster)
     refuse_changes(session.spec, options.state, result.own, {each.name: each.address for each in nodes if each.managed})
-    refuse_errors(result.findings)
     cluster = with_api_nodes(cluster, nodes)
+    alone = left_alone(session.spec, cluster, {*options.state.read_nodes(), *cluster.members} & result.unreachable)
+    result = replace(result, findings=[_as_warning(each) if each.node in alone else each for each in result.findings])
+    refuse_errors(result.findings)
     return replace(result, cluster=replace(cluster, taints=_taints(session, cluster, nodes)))
+
+
+def left_alone(spec: ClusterSpec, cluster: LivingCluster, silent: Collection[str]) -> frozenset[str]:
+    """Of nodes of the cluster that do not answer, those without which a run can go on: workers, as long as a control
+    plane of the cluster answers."""
+    front = leader(spec, cluster)
+    if front is None or front.name not in cluster.members or front.name not in cluster.answering:
+        return frozenset()
+    return frozenset(node.name for node in spec.workers if node.name in silent)
+
+
+def _as_warning(finding: Finding) -> Finding:
+    message = f"{finding.message}; it belongs to the cluster and is left alone"
+    return replace(finding, severity=Severity.WARNING, message=message)
 
 
 def refuse_errors(findings: Iterable[Finding]) -> None:

@@ -14,7 +14,7 @@ from kinstall.diagnosis.explain import explain
 from kinstall.engine.events import Notice, Outcome, RunFinished, RunStarted, Sink
 from kinstall.engine.run import Runner, RunResult
 from kinstall.engine.steps import After, Phase, Plan, Scope
-from kinstall.errors import Cancelled, StepFailed, VerifyFailed
+from kinstall.errors import Cancelled, StepFailed, Unreachable, VerifyFailed
 from kinstall.operations.options import OnCheck, Options, Report, new_run
 from kinstall.operations.preflight import require_preflight
 from kinstall.operations.session import Session, closed_on
@@ -34,26 +34,26 @@ _KUBECTL_SECONDS = 60
 
 def phases(inputs: Inputs) -> Plan:
     """The order in which a cluster comes up."""
-    spec, on, leader = inputs.spec, parts(inputs), inputs.leader
-    planes = (leader, *(node for node in spec.control_planes if node != leader))
+    nodes, on, leader = inputs.nodes, parts(inputs), inputs.leader
+    planes = (leader, *(node for node in nodes if node.is_control_plane and node != leader))
     return Plan(
         phases=(
-            Phase(names.PREPARE, on(spec.nodes, prepare.steps)),
-            Phase(names.DOWNLOAD, on(spec.nodes, downloads.downloads), (After(names.PREPARE),)),
-            Phase(names.RUNTIME, on(spec.nodes, downloads.runtime), (After(names.DOWNLOAD),)),
-            Phase(names.IMAGES, on(spec.nodes, downloads.images), (After(names.RUNTIME),)),
-            Phase(names.KUBERNETES, on(spec.nodes, kubernetes.kubelets), (After(names.IMAGES),)),
+            Phase(names.PREPARE, on(nodes, prepare.steps)),
+            Phase(names.DOWNLOAD, on(nodes, downloads.downloads), (After(names.PREPARE),)),
+            Phase(names.RUNTIME, on(nodes, downloads.runtime), (After(names.DOWNLOAD),)),
+            Phase(names.IMAGES, on(nodes, downloads.images), (After(names.RUNTIME),)),
+            Phase(names.KUBERNETES, on(nodes, kubernetes.kubelets), (After(names.IMAGES),)),
             # One after the other: the leader brings the objects that the next ones need.
             Phase(names.CONTROL_PLANE, on(planes, kubernetes.control_plane), (After(names.KUBERNETES),), batch=1),
             Phase(
                 names.NETWORK,
-                on(spec.nodes, addons.network),
+                on(nodes, addons.network),
                 (After(names.KUBERNETES), After(names.CONTROL_PLANE, Scope.ALL)),
             ),
             # A worker that failed must not keep the others from getting their DNS.
             Phase(names.ADDONS, {leader.name: addons.addons(inputs)}, (After(names.NETWORK, Scope.SETTLED),)),
         ),
-        nodes={node.name: node.role for node in spec.nodes},
+        nodes={node.name: node.role for node in nodes},
     )
 
 
@@ -83,6 +83,7 @@ def replay(
     Raises:
         PreflightFailed, InvalidAnswers: before anything was changed
         StepFailed, Cancelled: the run ended early; running it again continues
+        Unreachable: nodes did not answer and were left alone; the others are as the answers say
         VerifyFailed: the cluster is there, and a check of it failed
     """
     started = time.monotonic()
@@ -94,11 +95,12 @@ def replay(
             for _, nodes, check, message, remedy in judge.as_table(preflight.findings):
                 sink(Notice("", f"{nodes}: {check}: {message}" + (f"; {remedy}" if remedy else "")))
             surveyed = survey(session, options, preflight, phases, pki=state.pki, run=run, sink=sink)
+        alone = [node.name for node in spec.nodes if node not in surveyed.inputs.nodes]
         _keep(spec, state, surveyed.inputs)
         sink(_run_started(spec, options, surveyed))
         runner = Runner(
             surveyed.plan,
-            session.hosts,
+            {name: session.hosts[name] for name in surveyed.plan.nodes},
             surveyed.nodes,
             sink,
             run=run,
@@ -117,18 +119,20 @@ def replay(
             # Also where a run that changed something was interrupted before its checks, here or on another machine.
             full = result.changed > 0 or not state.verified.exists()
             checks = verify_run(session, surveyed.inputs, sink, on_check, cancel, full=full)
-            if full and all(check.outcome is not Outcome.FAILED for check in checks):
+            if full and not alone and all(check.outcome is not Outcome.FAILED for check in checks):
                 state.keep_verified(True)
         kubectl.join(timeout=0 if result.failures or result.cancelled else _KUBECTL_SECONDS)
         seconds = time.monotonic() - started
         failed = [check for check in checks if check.outcome is Outcome.FAILED]
-        sink(_run_finished(result, seconds, failed))
+        sink(_run_finished(result, seconds, failed, alone))
     if result.failures:
         node, what = next(iter(result.failures.items()))
         more = f" ({len(result.failures)} nodes failed)" if len(result.failures) > 1 else ""
         raise StepFailed(node, what.removeprefix(f"{node}: ") + more, "fix it, then run the same command again")
     if result.cancelled:
         raise Cancelled("stopped at a step boundary", "the same command continues where it stopped")
+    if alone:
+        raise _left_alone(alone)
     if failed:
         raise VerifyFailed(f"{len(failed)} of {len(checks)} checks failed: {failed[0].check}: {failed[0].message}")
     return Report(result, seconds, checks)
@@ -162,7 +166,17 @@ def _run_started(spec: ClusterSpec, options: Options, surveyed: PlanSurvey) -> R
     )
 
 
-def _run_finished(result: RunResult, seconds: float, failed_checks: Sequence[CheckResult]) -> RunFinished:
-    outcome = Outcome.FAILED if failed_checks else result.outcome
-    message = next(iter(result.failures.values()), "")
+def _left_alone(nodes: Sequence[str]) -> Unreachable:
+    return Unreachable(
+        ", ".join(nodes),
+        "no answer: left alone, while the other nodes were brought to what the answers say",
+        "start it or fix the connection, then run the same command again",
+    )
+
+
+def _run_finished(
+    result: RunResult, seconds: float, failed_checks: Sequence[CheckResult], alone: Sequence[str]
+) -> RunFinished:
+    outcome = Outcome.FAILED if failed_checks or (alone and not result.cancelled) else result.outcome
+    message = next(iter(result.failures.values()), _left_alone(alone).what if alone else "")
     return RunFinished(outcome, result.changed, result.ok, result.failed, seconds, message)

@@ -9,13 +9,13 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from kinstall.cluster import ClusterSpec
 from kinstall.connectivity import Connection, Matrix
 from kinstall.engine.host import Host
 from kinstall.engine.run import for_each
-from kinstall.errors import Cancelled, HostKeyChanged, HostKeyUnknown, KinstallError
+from kinstall.errors import Cancelled, HostKeyChanged, HostKeyUnknown, KinstallError, Unreachable
 from kinstall.facts.model import NodeFacts
 from kinstall.findings import Finding, Severity
 from kinstall.sources.model import Sources
@@ -62,16 +62,30 @@ class Session(Protocol):
         """Put the operator's kubectl into the state folder; a sentence where that cannot be."""
 
     def verify(
-        self, on_check: Callable[[CheckResult], None], cancel: threading.Event, *, full: bool, has_resolver: bool
+        self,
+        spec: ClusterSpec,
+        on_check: Callable[[CheckResult], None],
+        cancel: threading.Event,
+        *,
+        full: bool,
+        has_resolver: bool,
     ) -> tuple[CheckResult, ...]:
-        """The checks of the running cluster; without `full` only a look. `on_check` gets each result once."""
+        """The checks of the running cluster; without `full` only a look. `spec`: this session's, but for nodes that are
+        left alone. `on_check` gets each result once."""
 
     def close(self) -> None: ...
 
 
-def ask(
-    session: Session, on_reply: Callable[[str, NodeReply | Finding], None] = lambda node, reply: None
-) -> tuple[dict[str, NodeReply], list[Finding]]:
+class Replies(NamedTuple):
+    """`nodes`: node name → its reply. `findings` are errors, one for each node that could not be asked; `unreachable`:
+    those of them to which there was no connection, or to which it broke."""
+
+    nodes: dict[str, NodeReply]
+    findings: list[Finding]
+    unreachable: frozenset[str]
+
+
+def ask(session: Session, on_reply: Callable[[str, NodeReply | Finding], None] = lambda node, reply: None) -> Replies:
     """Every node's facts, all at once; a node that cannot be asked becomes a finding.
 
     `on_reply` gets each node's reply as it comes, on the thread that asked.
@@ -86,14 +100,13 @@ def ask(
         on_reply(host.name, reply)
         return reply
 
-    replies: dict[str, NodeReply] = {}
-    findings: list[Finding] = []
-    for name, result in for_each(session.hosts, one, session.parallel).items():
-        if isinstance(result, KinstallError):
-            findings.append(_finding(name, result))
-        else:
-            replies[name] = result
-    return replies, findings
+    results = for_each(session.hosts, one, session.parallel)
+    errors = {name: result for name, result in results.items() if isinstance(result, KinstallError)}
+    return Replies(
+        nodes={name: result for name, result in results.items() if not isinstance(result, KinstallError)},
+        findings=[_finding(name, error) for name, error in errors.items()],
+        unreachable=frozenset(name for name, error in errors.items() if isinstance(error, Unreachable)),
+    )
 
 
 def _finding(node: str, error: KinstallError) -> Finding:

@@ -92,11 +92,18 @@ class SshSession:
         return fetch_kubectl(self.spec, state)
 
     def verify(
-        self, on_check: Callable[[CheckResult], None], cancel: threading.Event, *, full: bool, has_resolver: bool
+        self,
+        spec: ClusterSpec,
+        on_check: Callable[[CheckResult], None],
+        cancel: threading.Event,
+        *,
+        full: bool,
+        has_resolver: bool,
     ) -> tuple[CheckResult, ...]:
+        channels = {node.name: self.channels[node.name] for node in spec.nodes}
         if full:
-            return tuple(verify.full(self.spec, self.channels, has_resolver, on_check, cancel))
-        results = tuple(verify.read_only(self.spec, self.channels, patience=SETTLES))
+            return tuple(verify.full(spec, channels, has_resolver, on_check, cancel))
+        results = tuple(verify.read_only(spec, channels, patience=SETTLES))
         for result in results:
             on_check(result)
         return results

@@ -54,9 +54,8 @@ def survey(
     inputs = _inputs(session, options, preflight, pki)
     plan = phases(inputs)
     nodes: dict[str, NodeSurvey] = {}
-    for name, result in for_each(
-        session.hosts, lambda host: survey_node(plan, host, run, sink), options.parallel
-    ).items():
+    hosts = {name: session.hosts[name] for name in plan.nodes}
+    for name, result in for_each(hosts, lambda host: survey_node(plan, host, run, sink), options.parallel).items():
         if isinstance(result, KinstallError):
             raise result
         nodes[name] = result
@@ -83,7 +82,11 @@ def _inputs(session: Session, options: Options, preflight: PreflightResult, pki:
         ca_fingerprint=ca_fingerprint(keys.ca.certificate_pem),
         pod_cidrs=assign_pod_cidrs(spec, kept),
         mirrors=sources.mirrors,
-        profiles={node.name: _profile(replies[node.name], node.internal_ip, digests, sources) for node in spec.nodes},
+        profiles={
+            node.name: _profile(replies[node.name], node.internal_ip, digests, sources)
+            for node in spec.nodes
+            if node.name in replies  # the others are left alone
+        },
         own_network=own.own_network,
         cluster=preflight.cluster,
     )

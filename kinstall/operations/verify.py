@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import closing
+from dataclasses import replace
 
 from kinstall.cluster import ClusterSpec
 from kinstall.engine.events import Outcome, PhaseFinished, PhaseStarted, Sink, StepFinished
@@ -31,7 +32,8 @@ def verify_run(
         sink(StepFinished("", VERIFY, name, result.outcome, result.seconds, result.message))
 
     has_resolver = all(profile.has_resolver for profile in inputs.profiles.values())
-    results = session.verify(on_result, cancel, full=full, has_resolver=has_resolver)
+    spec = replace(inputs.spec, nodes=inputs.nodes)
+    results = session.verify(spec, on_result, cancel, full=full, has_resolver=has_resolver)
     outcomes = {result.outcome for result in results}
     ended = Outcome.FAILED if Outcome.FAILED in outcomes else Outcome.OK if Outcome.OK in outcomes else Outcome.SKIPPED
     sink(PhaseFinished("", VERIFY, ended, time.monotonic() - started))
@@ -50,7 +52,7 @@ def verify_only(
         PreflightFailed: a node cannot be asked
     """
     with closing(options.session(spec)) as session:
-        replies, findings = ask(session)
-        refuse_errors(findings)
-        has_resolver = all(each.facts.upstream_nameservers for each in replies.values())
-        return session.verify(on_check, cancel or threading.Event(), full=True, has_resolver=has_resolver)
+        replies = ask(session)
+        refuse_errors(replies.findings)
+        has_resolver = all(each.facts.upstream_nameservers for each in replies.nodes.values())
+        return session.verify(spec, on_check, cancel or threading.Event(), full=True, has_resolver=has_resolver)

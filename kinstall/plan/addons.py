@@ -58,7 +58,7 @@ def network(inputs: Inputs, node: Node, files: Mapping[str, tuple[Rendered, ...]
 
 def addons(inputs: Inputs) -> tuple[Step, ...]:
     """On the first control plane, one add-on after the other."""
-    has_resolver = all(inputs.profiles[node.name].has_resolver for node in inputs.spec.nodes)
+    has_resolver = all(profile.has_resolver for profile in inputs.profiles.values())
     beside = AddonInputs(images=image_refs(inputs.spec), has_resolver=has_resolver)
     return (
         *operator_manifest.available(inputs.own_network),

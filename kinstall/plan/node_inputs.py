@@ -44,7 +44,8 @@ class NodeProfile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """Everything a plan follows from. `pod_cidrs` and `profiles` have an entry per node of the spec, `mirrors` one per
+    """Everything a plan follows from. `pod_cidrs` has an entry per node of the spec, `profiles` one per node that the
+    plan is for: others do not answer, and are left alone. `mirrors` has one per
     mirrored registry with a user or an authority of its own. `own_network`: networking.podNetworkManifest's.
     `cluster`: the living one, if there is any.
     """
@@ -57,6 +58,11 @@ class Inputs:
     mirrors: Mapping[str, MirrorAccess] = field(default_factory=dict)
     own_network: Manifest | None = None
     cluster: LivingCluster = field(default_factory=LivingCluster)
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """The nodes that the plan is for."""
+        return tuple(node for node in self.spec.nodes if node.name in self.profiles)
 
     @property
     def leader(self) -> Node:
@@ -76,7 +82,7 @@ Part = Callable[[Inputs, Node, Files], tuple[Step, ...]]
 
 def parts(inputs: Inputs) -> Callable[[Sequence[Node], Part], dict[str, tuple[Step, ...]]]:
     """A function that makes a phase's steps: of some nodes and the part that they get. Files are rendered once."""
-    files = {node.name: node_files(inputs, node) for node in inputs.spec.nodes}
+    files = {node.name: node_files(inputs, node) for node in inputs.nodes}
     return lambda nodes, part: {node.name: part(inputs, node, files[node.name]) for node in nodes}
 
 

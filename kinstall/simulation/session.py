@@ -130,9 +130,15 @@ class SimulatedSession:
         return ""
 
     def verify(
-        self, on_check: Callable[[CheckResult], None], cancel: threading.Event, *, full: bool, has_resolver: bool
+        self,
+        spec: ClusterSpec,
+        on_check: Callable[[CheckResult], None],
+        cancel: threading.Event,
+        *,
+        full: bool,
+        has_resolver: bool,
     ) -> tuple[CheckResult, ...]:
-        results = tuple(unknowable(self.spec, full=full))
+        results = tuple(unknowable(spec, full=full))
         for result in results:
             on_check(result)
         return results

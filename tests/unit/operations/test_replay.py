@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kinstall.cluster import CONTROL_PLANE, WORKER, ClusterSpec, Networking, Node
+from kinstall.cluster import CONTROL_PLANE, WORKER, ClusterSpec, ComponentOverrides, Networking, Node
 from kinstall.engine.events import Event, Notice, OutputLine, RunFinished, RunStarted, StepFinished
 from kinstall.engine.host import Host
 from kinstall.errors import (
@@ -253,6 +253,61 @@ def test_a_workstation_that_never_saw_the_cluster_asks_its_api_for_the_nodes(wor
     assert [problem.path for problem in refused.value.problems] == ["nodes", "nodes[1].address"]
     assert "w2 belongs to the cluster" in refused.value.problems[0].message
     assert "w1 was set up at 10.90.0.12" in refused.value.problems[1].message
+
+
+def silence(world: World, *names: str) -> None:
+    """These nodes do not answer any more."""
+
+    def read(paths: object) -> dict[str, bytes]:
+        raise Unreachable("it", "no route")
+
+    for name in names:
+        world.nodes[name].read = read  # type: ignore[method-assign]
+
+
+def test_a_worker_that_does_not_answer_is_left_alone(world: World) -> None:
+    """The others of a living cluster are brought up to date; the run names it, ends with exit code 4, and touches
+    nothing of it. Once it answers again the same command does what is left."""
+    world.replay()
+    w2, before = world.nodes["w2"], (world.folder / "state" / "nodes.json").read_bytes()
+    silence(world, "w2")
+    for node in world.nodes.values():
+        node.applied, node.observed = [], 0
+    tuned = replace(SPEC, components=replace(SPEC.components, kubelet=ComponentOverrides(config={"maxPods": 50})))
+    with pytest.raises(Unreachable, match="w2: no answer: left alone") as ended:
+        world.replay(tuned)
+    assert ended.value.exit_code == 4 and "the same command" in ended.value.remedy
+    assert world.nodes["cp1"].applied and world.nodes["w1"].applied
+    assert (w2.applied, w2.observed) == ([], 0)
+    assert (world.folder / "state" / "nodes.json").read_bytes() == before
+    notices = [event.message for event in world.events if isinstance(event, Notice)]
+    assert any(each.startswith("w2: ssh: ") and "is left alone" in each for each in notices)
+    last = world.events[-1]
+    assert isinstance(last, RunFinished) and last.outcome == "failed" and "w2" in last.message
+    assert not any(change.node == "w2" for change in plan_only(tuned, world.options())[1])
+    del w2.read
+    assert world.replay(tuned).result.failures == {} and w2.applied
+
+
+@pytest.mark.parametrize("silent", [("cp1",), ("cp1", "w1")])
+def test_without_a_control_plane_nothing_is_done(world: World, silent: tuple[str, ...]) -> None:
+    """A run that the API cannot end well does not begin."""
+    world.replay()
+    silence(world, *silent)
+    with pytest.raises(PreflightFailed) as failed:
+        world.replay()
+    assert {each.node for each in failed.value.findings if each.severity == "error"} == set(silent)
+
+
+def test_a_new_node_that_does_not_answer_ends_the_run(world: World) -> None:
+    """It does not belong to the cluster yet: it is there to be set up, or it is a slip of the hand."""
+    world.replay()
+    grown = replace(SPEC, nodes=(*SPEC.nodes, Node(name="w3", address="10.90.0.14", role=WORKER)))
+    world.host("w3", threading.Event())
+    silence(world, "w3")
+    with pytest.raises(PreflightFailed) as failed:
+        world.replay(grown)
+    assert [each.node for each in failed.value.findings if each.severity == "error"] == ["w3"]
 
 
 def rewrite(world: World, node: str, **changes: Any) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from kinstall.answers.load import parse
+from kinstall.cluster import ClusterSpec
 from kinstall.engine.events import Outcome
 from kinstall.errors import VerifyFailed
 from kinstall.operations.options import Options
@@ -34,6 +35,7 @@ class Operator:
 
         def verify(
             session: SimulatedSession,
+            spec: ClusterSpec,
             on_check: Callable[[CheckResult], None],
             cancel: threading.Event,
             *,
