@@ -100,4 +100,6 @@ def _common() -> list[Image]:
             ("/agnhost",),
             ("pause",),
         ),
+        # As in the released image: its user is not root.
+        Image(f"docker.io/library/haproxy:{made.haproxy}", (tree.haproxy_tree(),), ("haproxy",), user="99:99"),
     ]

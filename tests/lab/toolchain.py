@@ -20,6 +20,7 @@ _PROGRAMS = {
     "systemd-nspawn": "systemd-container",
     "ip": "iproute2",
     "nft": "nftables",  # for unit tests of rules
+    "haproxy": "haproxy",  # for unit tests of the plain-HTTP gateway
     "gcc": "gcc",
     "openssl": "openssl",
     "ssh": "openssh-client",

@@ -114,6 +114,26 @@ def tools_tree() -> Path:
     return cache.entry("tools-tree", key, build) / "root"
 
 
+def haproxy_tree() -> Path:
+    """Debian's HAProxy with what it links to, unpacked and not configured.
+
+    LabError where the package has another version than versions.toml: the image's tag would not be true.
+    """
+    wanted = versions().haproxy
+
+    def build(directory: Path) -> None:
+        root = directory / "root"
+        _bootstrap(root, "extract", ("haproxy",))
+        for unwanted in _NOT_IN_AN_IMAGE:
+            shutil.rmtree(root / unwanted, ignore_errors=True)
+        has = run(["chroot", root, "/usr/sbin/haproxy", "-v"]).split("-")[0].split()[-1]
+        if has != wanted:
+            raise LabError(f"Debian {versions().debian.release} has haproxy {has}, versions.toml says {wanted}")
+
+    key = cache.key_of(versions().debian.release, wanted, _NOT_IN_AN_IMAGE, inspect.getsource(haproxy_tree))
+    return cache.entry("haproxy-tree", key, build) / "root"
+
+
 def _bootstrap(root: Path, variant: str, packages: tuple[str, ...]) -> None:
     run(
         [

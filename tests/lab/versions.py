@@ -57,6 +57,7 @@ class Versions:
     debian: Debian
     pause: str
     agnhost: str
+    haproxy: str
     kubernetes: tuple[KubernetesRelease, ...]
     modules: dict[str, GoModule]
 
@@ -89,7 +90,7 @@ def versions() -> Versions:
     modules = {name: _module(name, fields) for name, fields in data["modules"].items()}
     trees = data["debian"]
     debian = Debian(trees["release"], tuple(trees["host"]), tuple(trees["tools"]))
-    return Versions(debian, data["pause"], data["agnhost"], releases, modules)
+    return Versions(debian, data["pause"], data["agnhost"], data["haproxy"], releases, modules)
 
 
 def _module(name: str, fields: dict[str, Any]) -> GoModule:
