@@ -25,6 +25,7 @@ _SHORT = {
     "sans": "SANs",
     "etcd": "etcd",
     "coredns": "CoreDNS",
+    "haproxy": "HAProxy",
     "ids": "IDs",
 }
 

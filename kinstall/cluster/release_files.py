@@ -11,6 +11,7 @@ from kinstall.cluster import ClusterSpec
 from kinstall.cluster.releases import release
 
 ARCHITECTURES = ("amd64", "arm64")
+_HAPROXY = "docker.io/library/haproxy"
 
 
 class Place(StrEnum):
@@ -38,7 +39,7 @@ class ReleaseFile:
 
 @dataclass(frozen=True, slots=True)
 class ImageRefs:
-    """Full references of the images a cluster runs."""
+    """Full references of the images a cluster runs; `haproxy` is empty where it runs none."""
 
     kube_apiserver: str
     kube_controller_manager: str
@@ -47,9 +48,10 @@ class ImageRefs:
     pause: str
     coredns: str
     agnhost: str
+    haproxy: str = ""
 
     def all(self) -> tuple[str, ...]:
-        return astuple(self)
+        return tuple(ref for ref in astuple(self) if ref)
 
 
 def release_files(spec: ClusterSpec, arch: str = "amd64") -> tuple[ReleaseFile, ...]:
@@ -125,6 +127,7 @@ def image_refs(spec: ClusterSpec) -> ImageRefs:
         pause=_image(f"{home}/pause", wanted.pause or entry.pause),
         coredns=_image(f"{home}/coredns/coredns", wanted.coredns or entry.coredns),
         agnhost=_image(f"{home}/e2e-test-images/agnhost", wanted.agnhost),
+        haproxy=_image(_HAPROXY, wanted.haproxy or entry.haproxy) if spec.security.mode == "http" else "",
     )
 
 

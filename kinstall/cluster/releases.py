@@ -32,7 +32,8 @@ class RemovedFlags:
 class Release:
     """One Kubernetes release: `version` is `1.37.2`, `minor` is `1.37`.
 
-    `etcd`, `pause` and `coredns` are image tags; `containerd`, `runc` and `cni_plugins` versions without a v.
+    `etcd`, `pause`, `coredns` and `haproxy` are image tags; `containerd`, `runc` and `cni_plugins` versions without a
+    v.
     """
 
     version: str
@@ -43,6 +44,7 @@ class Release:
     containerd: str
     runc: str
     cni_plugins: str
+    haproxy: str
     containerd_minimum: tuple[str, ...]
     containerd_reason: str
     removed_flags: tuple[RemovedFlags, ...]
@@ -129,6 +131,7 @@ def _release(version: str) -> Release:
         containerd=entry["containerd"],
         runc=entry["runc"],
         cni_plugins=entry["cniPlugins"],
+        haproxy=entry["haproxy"],
         containerd_minimum=tuple(floor["versions"]),
         containerd_reason=floor["reason"],
         removed_flags=tuple(

@@ -68,6 +68,14 @@ class Images:
     agnhost: str = answer(
         "tag of the image that verify runs, or a full reference", guide=(38,), label="agnhost image", default="2.66.1"
     )
+    haproxy: str = answer(
+        "mode http: tag of docker.io/library/haproxy, which the plain-HTTP gateway runs, or a whole reference; empty: "
+        "the release's own",
+        guide=(14,),
+        since="0.2",
+        label="HAProxy image",
+        default="",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,12 @@ def images(view: View) -> Iterator[Problem]:
         yield from problem_at(path, formats.registry(host))
         yield from problem_at(f"{path}.endpoint", formats.url(mirror.endpoint))
         yield from _access(path, mirror)
-    for key, tag in (("etcd", wanted.etcd), ("coredns", wanted.coredns), ("pause", wanted.pause)):
+    for key, tag in (
+        ("etcd", wanted.etcd),
+        ("coredns", wanted.coredns),
+        ("pause", wanted.pause),
+        ("haproxy", wanted.haproxy),
+    ):
         if tag:
             yield from problem_at(f"images.{key}", formats.image(tag))
     yield from problem_at("images.agnhost", formats.image(wanted.agnhost))

@@ -170,6 +170,7 @@ def _images(dice: _Dice) -> Data:
             "coredns": dice.maybe(lambda: "v1.14.6"),
             "pause": dice.maybe(lambda: dice.one("3.10.2", "no")),
             "agnhost": dice.maybe(lambda: "2.66.2"),
+            "haproxy": dice.maybe(lambda: dice.one("3.2.25", "registry.example.com/haproxy:3.2.25-alpine")),
         }
     )
 

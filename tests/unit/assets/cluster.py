@@ -36,6 +36,7 @@ IMAGES = ImageRefs(
     pause="registry.example/pause:3",
     coredns="registry.example/coredns:v1",
     agnhost="registry.example/agnhost:2",
+    haproxy="registry.example/haproxy:3",
 )
 
 
