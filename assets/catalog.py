@@ -37,7 +37,7 @@ def rendered_for(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInp
     )
     keeper = pod_network(spec).keeper
     own = (cni.conflist(inputs.pod_cidr, inputs.mtu), *keeper.files(spec, node, inputs)) if keeper else ()
-    network = (*own, *firewall.firewall_files(spec))
+    network = (*own, *firewall.firewall_files(spec, node))
     kubernetes = (
         Rendered(paths.CA_CERT, pki.ca.certificate_pem),
         *_pairs(node_leaves(spec, node), pki),
@@ -50,7 +50,7 @@ def rendered_for(spec: ClusterSpec, node: Node, pki: ClusterPki, inputs: NodeInp
         NETWORK: network,
         KUBERNETES: kubernetes,
         CONTROL_PLANE: _control_plane(spec, node, pki, inputs) if node.is_control_plane else (),
-        GATEWAY: gateway.gateway_files(spec, node, pki),
+        GATEWAY: gateway.gateway_files(spec, node, pki, inputs),
     }
 
 

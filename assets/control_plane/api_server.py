@@ -58,7 +58,7 @@ def flags(spec: ClusterSpec, node: Node) -> tuple[Flag, ...]:
             "kubelets are reached by their addresses; nodes' names need not resolve",
         ),
         Flag("authorization-mode", "Node,RBAC", "a kubelet may read only what its own pods use"),
-        Flag("enable-admission-plugins", "NodeRestriction", "a kubelet may change only its own Node and pods"),
+        _admission_plugins(spec),
         Flag("allow-privileged", "true", "network plugins and storage drivers run as privileged pods"),
         Flag("enable-bootstrap-token-auth", "true", "as kubeadm sets it"),
         Flag("requestheader-client-ca-file", paths.FRONT_PROXY_CA_CERT, aggregation),
@@ -75,6 +75,15 @@ def flags(spec: ClusterSpec, node: Node) -> tuple[Flag, ...]:
             "the kubelet kills it after half a minute, in which nobody is answered",
         ),
     )
+
+
+def _admission_plugins(spec: ClusterSpec) -> Flag:
+    name, because = "enable-admission-plugins", "a kubelet may change only its own Node and pods"
+    if spec.security.mode == "https":
+        return Flag(name, "NodeRestriction", because)
+    # The packet filter keeps the gateway's port from that; this keeps whatever else travels without TLS.
+    because += "; whoever may create a service may not have the packets of any address he likes"
+    return Flag(name, "NodeRestriction,DenyServiceExternalIPs", because)
 
 
 def certificates(spec: ClusterSpec, node: Node) -> tuple[LeafRequest, ...]:

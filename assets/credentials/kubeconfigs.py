@@ -54,12 +54,6 @@ def kubelet_conf(spec: ClusterSpec, node: Node, pki: ClusterPki) -> Rendered:
     return _rendered(paths.KUBELET_CONF, spec, pki, server, f"system:node:{node.name}", user)
 
 
-def gateway_conf(spec: ClusterSpec, node: Node, pki: ClusterPki) -> Rendered:
-    """What the plain-HTTP gateway of a control plane asks its API server with."""
-    pair = pki.leaf(Leaf.GATEWAY, node.name)
-    return _embedded(paths.GATEWAY_CONF, spec, pki, _local(node), "kinstall-gateway", pair)
-
-
 def _component(path: str, spec: ClusterSpec, node: Node, pki: ClusterPki, leaf: Leaf) -> Rendered:
     return _embedded(path, spec, pki, _local(node), f"system:kube-{leaf}", pki.leaf(leaf, node.name))
 

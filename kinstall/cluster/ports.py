@@ -6,6 +6,8 @@ API_SERVER = 6443
 """Every API server's own port; the shared endpoint may have another one in front."""
 GATEWAY = 8080
 """The plain-HTTP gateway of a control plane, in mode http."""
+GATEWAY_HEALTH = 10261
+"""Plain HTTP, on loopback only: for the gateway's probes."""
 
 ETCD_CLIENT = 2379
 ETCD_PEER = 2380

@@ -51,7 +51,7 @@ def network(inputs: Inputs, node: Node, files: Mapping[str, tuple[Rendered, ...]
             timeout=120,
             diagnose=diagnose_program(("kube-proxy.service",)),
         ),
-        *gateway.steps(spec, node, files),
+        *gateway.steps(inputs, node, files),
         *operator_manifest.on_node(spec, inputs.own_network),
     )
 

@@ -68,6 +68,7 @@ def images(inputs: Inputs, node: Node, files: Files) -> tuple[Step, ...]:
         refs.pause,
         *(component.image(refs) for component in COMPONENTS if node.is_control_plane),
         *(image for addon in ADDONS for image in addon.images(refs)),
+        *((refs.haproxy,) if node.is_control_plane and refs.haproxy else ()),
     ]
     if inputs.spec.images.source == "archives":
         # Verify's pods pull theirs where there is a registry to pull from.

@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from assets import catalog, paths
 from assets.network import gateway
-from assets.rendered import Rendered
 from kinstall.cluster import ClusterSpec, Node
-from kinstall.engine.steps import Script, Step, Unit
-from kinstall.plan.node_inputs import as_files
+from kinstall.diagnosis.explain import diagnose_program
+from kinstall.engine.steps import Directory, Script, Step, Wait
+from kinstall.plan.node_inputs import Files, Inputs, as_files
 
 
-def steps(spec: ClusterSpec, node: Node, files: Mapping[str, tuple[Rendered, ...]]) -> tuple[Step, ...]:
+def earlier(spec: ClusterSpec, node: Node) -> tuple[Step, ...]:
+    """Before the gateway comes: what an earlier version had on its port goes. In mode https `steps` removes both."""
+    if not node.is_control_plane or not gateway.is_wanted(spec):
+        return ()
+    return (
+        Script(
+            "no kubectl proxy",
+            check=gateway.FORMER_GONE_CHECK,
+            run=gateway.FORMER_GONE,
+            removes=gateway.FORMER_FILES,
+        ),
+    )
+
+
+def steps(inputs: Inputs, node: Node, files: Files) -> tuple[Step, ...]:
     if not node.is_control_plane:
         return ()
-    if not gateway.is_wanted(spec):
-        gone = (paths.unit_file(paths.GATEWAY_UNIT), paths.GATEWAY_CONF, paths.GATEWAY_RULES)
-        return (Script("no plain-HTTP gateway", check=gateway.GONE_CHECK, run=gateway.GONE, removes=gone),)
-    needs = (paths.unit_file(paths.GATEWAY_UNIT), paths.GATEWAY_RULES, paths.GATEWAY_CONF, paths.KUBECTL_BIN)
+    if not gateway.is_wanted(inputs.spec):
+        return (Script("no plain-HTTP gateway", check=gateway.GONE_CHECK, run=gateway.GONE, removes=gateway.REMOVED),)
     return (
+        Directory(paths.GATEWAY_FOLDER),
         *as_files(files[catalog.GATEWAY]),
-        # Before the gateway listens; the unit loads it again at every start.
-        Script(
-            "gateway's filter", check=gateway.CHECK, run=gateway.LOAD, inputs=(paths.GATEWAY_RULES,), undo=gateway.UNDO
+        Wait(
+            "the gateway answers",
+            check=gateway.answers_check(inputs.spec, node, inputs.pki),
+            timeout=180,
+            diagnose=diagnose_program(("kubelet.service", "containerd.service"), (gateway.NAME,), api=True),
+            interval=0.5,
         ),
-        Unit(paths.GATEWAY_UNIT, needs),
     )

@@ -10,7 +10,7 @@ from assets.yaml_writer import documents
 from kinstall.cluster import Node, ports
 from kinstall.diagnosis.explain import diagnose_program
 from kinstall.engine.steps import File, Script, Step, Unit, Wait
-from kinstall.plan import cleanup, operator_manifest, taints
+from kinstall.plan import cleanup, gateway, operator_manifest, taints
 from kinstall.plan.node_inputs import OBJECTS, RESTART, Files, Inputs, applied, as_files, folders
 
 
@@ -20,6 +20,7 @@ def kubelets(inputs: Inputs, node: Node, files: Files) -> tuple[Step, ...]:
         *folders(node, catalog.KUBERNETES, catalog.CONTROL_PLANE),
         *own,
         Unit(KUBELET.unit, KUBELET.restarts_with, undo=cleanup.KUBELET),
+        *gateway.earlier(inputs.spec, node),
     )
 
 

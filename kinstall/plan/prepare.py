@@ -42,7 +42,7 @@ def steps(inputs: Inputs, node: Node, files: Files) -> tuple[Step, ...]:
         Script("kernel modules", check=modules, run=f"modprobe -a {' '.join(wanted)}"),
         Script("sysctls", check=sysctls, run=f"sysctl -q -p {paths.SYSCTL_FILE}", inputs=(paths.SYSCTL_FILE,)),
         *_network(inputs),
-        *_masquerade(inputs.spec),
+        *_packet_filter(inputs.spec, node),
     )
 
 
@@ -63,11 +63,13 @@ def _network(inputs: Inputs) -> tuple[Step, ...]:
     )
 
 
-def _masquerade(spec: ClusterSpec) -> tuple[Step, ...]:
+def _packet_filter(spec: ClusterSpec, node: Node) -> tuple[Step, ...]:
     if not firewall.is_wanted(spec):
         return (Script("no masquerade", check=firewall.GONE_CHECK, run=firewall.GONE),)
     unit = (paths.unit_file(paths.FIREWALL_UNIT), paths.FIREWALL_RULES)
-    return (
-        Unit(paths.FIREWALL_UNIT, unit, undo=firewall.UNDO),
-        Script("masquerade", check=firewall.check(spec), run=firewall.LOAD),
-    )
+    steps: list[Step] = [Unit(paths.FIREWALL_UNIT, unit, undo=firewall.UNDO)]
+    if spec.networking.masquerades:
+        steps.append(Script("masquerade", check=firewall.MASQUERADE_CHECK, run=firewall.LOAD))
+    if spec.security.mode == "http":
+        steps.append(Script("gateway's filter", check=firewall.gateway_check(node), run=firewall.LOAD))
+    return tuple(steps)

@@ -54,6 +54,18 @@ def trusted_networks(view: View) -> Iterator[Problem]:
         elif overlap((network,), view.pods):
             message = f"{text} overlaps podSubnet {view.spec.networking.pod_subnet}: pods are never admitted"
             yield Problem(place, message, "name networks of hosts")
+        elif network.prefixlen == 32:
+            yield from _a_node(view, place, text)
+
+
+def _a_node(view: View, place: str, network: str) -> Iterator[Problem]:
+    """Nothing tells a pod with hostNetwork, or a kubelet's probe for any pod, from the node itself: no filter can hold
+    that, so no node is admitted. In a larger network the nodes are left out; alone they cannot have been meant."""
+    address = network.removesuffix("/32")
+    for node in view.spec.nodes:
+        if address == node.internal_ip:
+            message = f"{network} is node {node.name}: nodes are never admitted, as their pods may use their address"
+            yield Problem(place, message, "name hosts outside the cluster; a node's administrator uses a kubeconfig")
 
 
 def third_party_network(view: View) -> Iterator[Problem]:

@@ -14,7 +14,8 @@ from kinstall.preflight.check import NodeView, check, error, ok, warning
 
 # Port → what listens there. Kubernetes' own list plus the health ports.
 CONTROL_PLANE_PORTS = {port: each.name for each in COMPONENTS for port in each.ports}
-GATEWAY_PORTS = {numbers.GATEWAY: "kubectl"}
+GATEWAY_PORTS = {numbers.GATEWAY: "haproxy", numbers.GATEWAY_HEALTH: "haproxy"}
+_FORMERLY = {numbers.GATEWAY: "kubectl"}  # kubectl proxy of earlier versions
 NODE_PORTS = {port: each.name for each in DAEMONS for port in each.ports}
 
 
@@ -35,7 +36,8 @@ def ports(view: NodeView) -> Iterator[Finding]:
             continue
         if component := wanted.get(listener.port):
             # The kernel cuts a process's name to 15 characters.
-            ours = view.own and (not listener.process or component.startswith(listener.process))
+            names = (component, _FORMERLY.get(listener.port, component))
+            ours = view.own and (not listener.process or any(name.startswith(listener.process) for name in names))
             if not ours:
                 taken.append(f"{listener.port} ({component}) by {listener.process or 'an unknown process'}")
         elif listener.port in numbers.NODE_PORTS:

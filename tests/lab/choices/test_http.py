@@ -1,35 +1,42 @@
-"""Mode http: the API without TLS and credentials for trusted networks, and for nobody else; services by iptables.
+"""Mode http: the API without TLS and credentials for trusted networks, and for nobody else; services by iptables, and
+in the end by nftables.
 
-The tests stand in an order and share one cluster. Beside it is a host of an untrusted network.
+The tests stand in an order and share one cluster. Beside it are a host that is trusted and one that is not.
 """
 
 from __future__ import annotations
 
 import json
 import subprocess
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from ipaddress import IPv4Network
+from pathlib import Path
 from shlex import quote
 from typing import Any
 
 import pytest
 
-from tests.lab import network
+from tests.lab import network, programs
 from tests.lab.api import Lab, first_host
 from tests.lab.choices import after
-from tests.lab.choices.after import Chosen
+from tests.lab.choices.gateway_cells import every_cell_holds, the_port_is_kept
+from tests.lab.choices.http_cluster import (
+    CLOSED,
+    FORMER,
+    PROBE,
+    Http,
+    closed_to_strangers,
+    open_to_the_trusted,
+    pod_on,
+    status,
+)
 from tests.lab.cluster import wait_until
 from tests.lab.hosts import Host
 from tests.lab.life import world
+from tests.lab.versions import kubernetes_module, versions
 
 CA_DAYS = 800
-TIMED_OUT = 28
-"""curl's exit status where nothing answers: packets are dropped. A port that is closed or refused gives 7."""
 
-# An answer that comes counts, whatever it is.
-PROBE = "curl -s -m 2 -o /dev/null http://{}:8080/version"
 WATCH = """\
 rm -f /run/stop /run/seen /run/asked
 until [ -e /run/stop ]; do
@@ -38,21 +45,6 @@ until [ -e /run/stop ]; do
   sleep 0.02
 done
 """
-
-
-@dataclass(frozen=True)
-class Http:
-    chosen: Chosen
-    stranger: Host
-    shells: dict[str, subprocess.Popen[str]]
-
-    @property
-    def plane(self) -> Host:
-        return self.chosen.cluster.host("cp1")
-
-    def shells_answer(self) -> None:
-        for name, shell in self.shells.items():
-            world.shell_answers(name, shell)
 
 
 def _rules(hosts: Sequence[Host]) -> dict[str, Any]:
@@ -64,62 +56,38 @@ def _rules(hosts: Sequence[Host]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def http(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Http]:
-    # This machine, and the worker: its address is also that under which its pods' packets would come.
-    trusted = [f"{network.BRIDGE_ADDRESS}/32", f"{network.address(first_host() + 1)}/32"]
-    changes: dict[str, Any] = {
-        "networking": {"proxyMode": "iptables"},
-        "security": {
-            "mode": "http",
-            "acknowledgeInsecure": True,
-            "trustedNetworks": trusted,
-            "caDays": CA_DAYS,
-        },
-    }
+    # This machine, and two neighbours: the worker, which is not admitted all the same, and a host outside the cluster.
+    pair = IPv4Network(f"{network.address(first_host() + 1)}/31", strict=False)
+    assert network.address(first_host() + 2) in map(str, pair)
+
+    def changes(lab: Lab) -> dict[str, Any]:
+        described = lab.describe()
+        return {
+            "networking": {"proxyMode": "iptables"},
+            "images": {
+                "haproxy": described["versions"]["haproxy"],
+                "mirrors": {"docker.io": {"endpoint": described["registry"]["url"]}},
+            },
+            "security": {
+                "mode": "http",
+                "acknowledgeInsecure": True,
+                "trustedNetworks": [f"{network.BRIDGE_ADDRESS}/32", str(pair)],
+                "caDays": CA_DAYS,
+            },
+        }
+
     shells: dict[str, subprocess.Popen[str]] = {}
 
     def ready(host: Host) -> None:
         shells[host.name] = world.open_shell(host)
 
     home = tmp_path_factory.mktemp("http")
-    for chosen in after.installed(lab, home, 2, changes, prepare=_rules, spare=1, ready=ready):
-        yield Http(chosen, chosen.spare[0], shells)
+    for chosen in after.installed(lab, home, 2, changes, prepare=_rules, spare=2, ready=ready):
+        trusted, stranger = chosen.spare
+        yield Http(chosen, trusted, stranger, shells)
         for shell in shells.values():
             shell.kill()
             shell.wait()
-
-
-def _status(url: str, **headers: str) -> int:
-    """The HTTP status that this machine, which is trusted, gets."""
-    try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        return error.code
-
-
-def _pod_on(http: Http, node: str) -> str:
-    get = f"get pods -l app=web --field-selector spec.nodeName={node} -o jsonpath={{.items[0].metadata.name}}"
-    return http.chosen.cluster.kubectl(get)
-
-
-def _closed_to_strangers(http: Http) -> None:
-    """Dropped, not refused: an untrusted host, the control plane itself, and pods of either node."""
-    address = http.plane.address
-    assert http.stranger.run(PROBE.format(address), check=False).status == TIMED_OUT
-    assert http.plane.run(PROBE.format(address), check=False).status == TIMED_OUT
-    for node in ("cp1", "w1"):
-        line = f"exec {_pod_on(http, node)} -- sh -c '{PROBE.format(address)}; echo $?'"
-        assert http.chosen.cluster.kubectl(line) == f"{TIMED_OUT}\n", f"from a pod on {node}"
-
-
-def _open_to_the_trusted(http: Http) -> None:
-    """This machine and a worker: everything can be done, without TLS and without a credential."""
-    url = f"http://{http.plane.address}:8080"
-    with urllib.request.urlopen(f"{url}/api/v1/nodes", timeout=10) as answer:
-        names = [each["metadata"]["name"] for each in json.load(answer)["items"]]
-    assert names == ["cp1", "w1"]
-    worker = http.chosen.cluster.host("w1")
-    assert '"gitVersion"' in worker.run(f"curl -sSf -m 5 {url}/version").stdout
 
 
 def test_it_is_installed(http: Http) -> None:
@@ -141,60 +109,75 @@ def test_services_are_programmed_with_iptables(http: Http) -> None:
 
 @pytest.mark.covers(14)
 def test_the_trusted_are_admitted_and_nobody_else(http: Http) -> None:
-    """On port 8080 of the control plane. The worker is trusted, its pods are not, although they leave under its
-    address: what they send elsewhere is masqueraded."""
-    _open_to_the_trusted(http)
-    _closed_to_strangers(http)
+    """On port 8080 of the control plane. The worker is in a trusted network, and yet not admitted: its pods leave under
+    its address."""
+    open_to_the_trusted(http)
+    closed_to_strangers(http)
     assert "masquerade" in http.chosen.cluster.host("w1").run("nft list table ip kinstall").stdout
 
 
-TRAP = """\
-apiVersion: v1
-kind: Service
-metadata: {{name: trap, namespace: default}}
-spec: {{type: NodePort, ports: [{{name: http, port: 80, targetPort: 8080, nodePort: 30081}}]}}
----
-apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: {{name: trap-1, namespace: default, labels: {{kubernetes.io/service-name: trap}}}}
-addressType: IPv4
-ports: [{{name: http, port: 8080}}]
-endpoints: [{{addresses: ["{}"], conditions: {{ready: true}}}}]
-"""
+@pytest.mark.covers(14)
+def test_no_way_leads_around_the_filter(http: Http) -> None:
+    """Pods on either node and an untrusted host; directly, by node ports, a service's address, an external one, and
+    host ports. Each way is a real one: it leads to the API's own port."""
+    every_cell_holds(http)
 
 
 @pytest.mark.covers(14)
-def test_no_service_leads_around_the_filter(http: Http) -> None:
-    """Somebody makes a service of the gateway: through a trusted worker's NodePort one would arrive under the worker's
-    address. It is dropped there, for a stranger and for a pod; and on the control plane as well."""
-    cluster = http.chosen.cluster
-    cluster.kubectl("apply -f -", stdin=TRAP.format(http.plane.address))
-    address = cluster.kubectl("get service trap -o jsonpath={.spec.clusterIP}")
-    worker = cluster.host("w1")
-    wait_until(lambda: address in worker.run("iptables-save -t nat").stdout, "the service's rules", 30)
-    try:
-        for host in cluster.hosts:
-            ask = f"curl -s -m 3 -o /dev/null http://{host.address}:30081/version"
-            assert http.stranger.run(ask, check=False).status == TIMED_OUT, host.name
-        for node in ("cp1", "w1"):
-            line = f"exec {_pod_on(http, node)} -- sh -c 'curl -s -m 3 -o /dev/null http://{address}/version; echo $?'"
-            assert cluster.kubectl(line) == f"{TIMED_OUT}\n", f"from a pod on {node}"
-        # The way is a real one: the worker itself, who is trusted, goes it.
-        assert (
-            '"gitVersion"'
-            in worker.run(f"curl -sS -m 5 http://{address}/version -H 'Host: {http.plane.address}'").stdout
-        )
-    finally:
-        cluster.kubectl("delete service/trap endpointslice/trap-1")
+def test_nobody_takes_the_gateways_port(http: Http) -> None:
+    """What the trusted send to it arrives there: a service that claims the control plane's address gets all ports but
+    this one; external IPs are refused by the API, and a pod with this host port by the kubelet."""
+    the_port_is_kept(http)
 
 
 @pytest.mark.covers(14)
 def test_what_the_gateway_refuses(http: Http) -> None:
-    """exec and attach, and a Host header of somebody else's, which a browser would send that was lured here."""
-    url, pod = f"http://{http.plane.address}:8080", _pod_on(http, "w1")
-    assert _status(f"{url}/api/v1/namespaces/default/pods/{pod}") == 200
-    assert _status(f"{url}/api/v1/namespaces/default/pods/{pod}/exec?command=id") == 403
-    assert _status(f"{url}/version", Host="evil.example.org") == 403
+    """What a web page could send, and what leads into pods and nodes; each beside a request that is passed on."""
+    url, pod = f"{http.url}/api/v1", pod_on(http, "w1")
+    body = json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "made"}}).encode()
+    json_type = {"Content-Type": "application/json"}
+    try:
+        assert status(f"{url}/namespaces", body, Origin="http://evil.example.org", **json_type) == 403
+        assert status(f"{url}/namespaces", body, **{"Content-Type": "text/plain"}) == 415
+        assert status(f"{url}/namespaces/made") == 404
+        assert status(f"{url}/namespaces", body, **json_type) == 201
+    finally:
+        http.chosen.cluster.kubectl("delete namespace made --ignore-not-found --wait=false")
+    assert status(f"{url}/namespaces/default/pods/{pod}") == 200
+    assert status(f"{url}/namespaces/default/pods/{pod}/exec?command=id&stdout=1") == 403
+    assert status(f"{url}/namespaces/default/pods/{pod}:8080/proxy/hostname") == 403
+    assert status(f"{url}/nodes/w1") == 200
+    for tricky in ("w1/proxy/pods", "w1/%70roxy/pods", "w1%2Fproxy/pods", "/w1/proxy/pods"):
+        assert status(f"{url}/nodes/{tricky}") in (400, 403), tricky
+    assert status(f"{http.url}/version", Host="evil.example.org") == 403
+    assert status(f"{http.url}/version", Upgrade="websocket") == 403
+    assert status(f"{http.url}/version", **{"User-Agent": "kube-probe/1.37"}) == 403
+
+
+@pytest.mark.covers(14)
+def test_kubectl_needs_no_kubeconfig(http: Http, tmp_path: Path) -> None:
+    """It reads, applies, watches and fetches logs; for exec it is told where to turn."""
+    kubectl = programs.compiled(kubernetes_module(versions().default)) / "kubectl"
+
+    def run(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        command = [str(kubectl), "--server", http.url, "--cache-dir", str(tmp_path), *words]
+        env = {"KUBECONFIG": "/dev/null", "HOME": str(tmp_path)}
+        return subprocess.run(command, input=stdin, env=env, capture_output=True, text=True, check=False, timeout=60)
+
+    made = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "made"}, "data": {"a": "b"}}
+    ways: tuple[tuple[str, ...], ...] = ((), ("--server-side", "--force-conflicts"))
+    for way in ways:
+        done = run("apply", *way, "-f", "-", stdin=json.dumps(made))
+        assert done.returncode == 0, done.stderr
+    patched = run("patch", "configmap", "made", "--type=merge", "-p", '{"data": {"a": "c"}}')
+    assert patched.returncode == 0, patched.stderr
+    waited = run("wait", "configmap/made", "--for=jsonpath={.data.a}=c", "--timeout=10s")
+    assert waited.returncode == 0, waited.stderr
+    assert run("delete", "configmap", "made").returncode == 0
+    pod = pod_on(http, "w1")
+    assert "Started HTTP server on port 8080" in run("logs", pod).stdout
+    refused = run("exec", pod, "--", "id")
+    assert (refused.returncode, "use a kubeconfig" in refused.stderr) == (1, True), refused
 
 
 @pytest.mark.covers(15)
@@ -222,20 +205,55 @@ def test_rules_and_sessions_of_others_stay(http: Http) -> None:
 def test_a_flush_of_all_rules_does_not_open_it_for_long(http: Http) -> None:
     """nftables.service flushes everything when it starts: the filter is there again, by itself."""
     http.plane.run("systemctl restart nftables.service")
-    wait_until(lambda: http.plane.run("nft list table ip kinstall-gateway", check=False).status == 0, "the filter", 20)
-    _closed_to_strangers(http)
-    wait_until(lambda: http.plane.run("systemctl is-active kinstall-gateway", check=False).status == 0, "the gateway")
+    has_filter = "nft list chain ip kinstall gateway"
+    wait_until(lambda: http.plane.run(has_filter, check=False).status == 0, "the filter", 20)
+    closed_to_strangers(http)
+    open_to_the_trusted(http)
     world.nothing_to_do(http.chosen.cluster)
 
 
 @pytest.mark.covers(14)
 def test_a_filter_that_was_taken_away_is_in_the_plan(http: Http) -> None:
-    """And a replay puts it back."""
-    http.plane.run("nft delete table ip kinstall-gateway")
-    assert world.planned(http.chosen.cluster) == {("cp1", "script gateway's filter")}
+    """Until a replay puts it back the gateway admits the same by itself."""
+    http.plane.run("nft delete table ip kinstall")
+    open_to_the_trusted(http)
+    for host in (http.stranger, http.plane):
+        assert host.run(PROBE.format(http.plane.address), check=False).status in CLOSED, host.name
+    missing = {("cp1", "script masquerade"), ("cp1", "script gateway's filter")}
+    assert world.planned(http.chosen.cluster) == missing
     ended = http.chosen.cluster.replay()
-    assert (ended.code, ended.changed) == (0, [("cp1", "script gateway's filter")]), ended
-    _closed_to_strangers(http)
+    assert (ended.code, set(ended.changed)) == (0, missing), ended
+    closed_to_strangers(http)
+
+
+@pytest.mark.covers(14)
+def test_it_takes_the_place_of_kubectl_proxy(http: Http) -> None:
+    """A cluster of an earlier version: a replay ends the old gateway, takes its files away, and has the new one."""
+    http.plane.run(FORMER.format(http.plane.address))
+    page = {"Origin": "http://evil.example.org"}
+    assert status(f"{http.url}/version", **page) == 200, "kubectl proxy believes a web page"
+    ended = http.chosen.cluster.replay()
+    assert ended.code == 0, ended
+    assert set(ended.changed) == {
+        ("cp1", "script no kubectl proxy"),
+        ("cp1", "file /etc/kubernetes/manifests/kinstall-gateway.yaml"),
+    }
+    assert status(f"{http.url}/version", **page) == 403
+    open_to_the_trusted(http)
+    left = "ls /etc/systemd/system/kinstall-gateway.service /etc/kubernetes/gateway.conf /etc/kinstall/gateway.nft"
+    assert http.plane.run(f"{left} 2>/dev/null; nft list tables").stdout.count("gateway") == 0
+
+
+@pytest.mark.covers(14)
+def test_its_key_is_read_by_root_alone(http: Http) -> None:
+    """The file is root's, and the gateway, having read it, is a user that the node does not know, and may nothing."""
+    assert http.plane.run("stat -c '%a %U' /etc/kubernetes/gateway/client.pem").stdout == "600 root\n"
+    lines = http.plane.run("cat /proc/$(pgrep -x haproxy)/status").stdout.splitlines()
+    status = {name: value.split() for name, _, value in (line.partition(":") for line in lines)}
+    assert status["Uid"] == status["Gid"] == ["61080"] * 4
+    assert (status["Groups"], status["NoNewPrivs"]) == ([], ["1"])
+    assert status["CapPrm"] == status["CapEff"] == ["0" * 16]
+    assert http.plane.run("getent passwd 61080", check=False).status == 2
 
 
 def test_without_the_acknowledgement_nothing_is_done(http: Http) -> None:
@@ -268,13 +286,13 @@ def test_all_hosts_lose_power(http: Http) -> None:
         watch.stdin.close()
         try:
             after.lose_power(http.chosen)
-            _open_to_the_trusted(http)
+            open_to_the_trusted(http)
         finally:
             http.stranger.run("touch /run/stop")
     asked = http.stranger.run("wc -l </run/asked; cat /run/seen 2>/dev/null || true").stdout.split("\n")
     assert int(asked[0]) > 50
     assert asked[1:] == [""], "it was open for a moment"
-    _closed_to_strangers(http)
+    closed_to_strangers(http)
     # A session does not outlive its host's power.
     for shell in http.shells.values():
         shell.kill()
@@ -284,7 +302,8 @@ def test_all_hosts_lose_power(http: Http) -> None:
 
 @pytest.mark.covers(5, 14, 30)
 def test_and_back_to_https(http: Http) -> None:
-    """The gateway, its filter and its key go, and with them what the answers no longer want: masquerading."""
+    """The gateway, its filter and its key go, and with them what the answers no longer want: masquerading. Then it
+    comes back."""
     cluster = http.chosen.cluster
     good = cluster.answers.read_text()
     https: dict[str, Any] = {"networking": {"proxyMode": "iptables", "masquerade": False}}
@@ -294,16 +313,27 @@ def test_and_back_to_https(http: Http) -> None:
     for host in cluster.hosts:
         assert host.run("nft list tables").stdout.count("kinstall") == 0
         assert host.run("ls /etc/systemd/system").stdout.count("kinstall-routes.service") == 1
-        left = "ls /etc/systemd/system /etc/kubernetes /etc/kinstall | grep -E 'gateway|firewall' || true"
+        left = "ls /etc/systemd/system /etc/kubernetes/* /etc/kinstall | grep -E 'gateway|firewall' || true"
         assert host.run(left).stdout == ""
-    assert http.stranger.run(PROBE.format(http.plane.address), check=False).status == 7, "refused: nothing listens"
+    gone = PROBE.format(http.plane.address)  # with the pod, which the kubelet ends in its own time
+    wait_until(lambda: http.stranger.run(gone, check=False).status == 7, "refused: nothing listens", 40)
     assert cluster.replay().last["changed"] == 0
     world.answers_everywhere(cluster, ("cp1", "w1"))
     _pods_and_a_stranger_meet(http)
-    cluster.answers.write_text(good)
+    cluster.answers.write_text(good.replace("proxyMode: iptables", "proxyMode: nftables"))
     ended = cluster.replay("--no-verify")
     assert ended.code == 0, ended
-    _closed_to_strangers(http)
+    open_to_the_trusted(http)
+    closed_to_strangers(http)
+
+
+@pytest.mark.covers(14, 27)
+def test_no_way_leads_around_the_filter_with_nftables(http: Http) -> None:
+    """The same ways, and the same claim to its port, where kube-proxy programs the services with nftables."""
+    assert http.plane.run("nft list table ip kube-proxy", check=False).status == 0
+    world.answers_everywhere(http.chosen.cluster, ("cp1", "w1"))
+    every_cell_holds(http)
+    the_port_is_kept(http)
 
 
 def _pods_and_a_stranger_meet(http: Http) -> None:
