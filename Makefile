@@ -6,7 +6,7 @@ HOSTS ?= 3
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down lab check lint test bench docs lock environment tools
+.PHONY: help demo demo-down lab check lint test soak bench docs lock environment tools
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 \2/p' Makefile | awk '{ printf "  %s %-10s", $$1, $$2; $$1 = $$2 = ""; print $$0 }'
@@ -25,7 +25,11 @@ check: lint tools ## the fast part: lint, types, import contracts, unit and scre
 
 test: lint tools ## everything, with real hosts (root, Linux)
 	@$(PY) -m tests.lab build --all --if-possible
-	@$(PY) -m pytest -n $(WORKERS) $(wildcard tests/lab tests/screens tests/unit)
+	@$(PY) -m pytest -n $(WORKERS) -m "not soak" $(wildcard tests/lab tests/screens tests/unit)
+
+soak: environment ## long runs on real hosts that make test leaves out; their results go into docs/soak.md
+	@$(PY) -m tests.lab build --all
+	@$(PY) -m pytest -s -m soak tests/lab
 
 lint: environment
 	@$(PY) -m ruff check --quiet .

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.lab import api, snapshot
-from tests.lab.cluster import Cluster, Ended, wait_until
+from tests.lab.cluster import CHECKOUT, Cluster, Ended, wait_until
 from tests.lab.demo import merged
 from tests.lab.hosts import Host
 from tests.lab.life import world
@@ -49,13 +49,14 @@ def installed(
     *,
     spare: int = 0,
     ready: Callable[[Host], None] = lambda host: None,
+    program: Sequence[str] = CHECKOUT,
 ) -> Generator[Chosen]:
     """The first replay on `count` bare hosts (cp1, w1, w2 …), for a fixture: at its end the hosts are powered off.
 
     `changes` is a JSON merge patch over the answers that fit the lab, or a function of the lab, once it is up, that has
     more of it made and returns one. `env` holds secrets that it refers to. `prepare` gets the hosts ready before the
     snapshots are taken, and returns what is to be answered about them, as another patch. `spare`: how many hosts beside
-    the cluster; `ready` is called for each of its own right before the replay.
+    the cluster; `ready` is called for each of its own right before the replay. `program`: the kinstall that installs.
     """
     every = lab.bare_hosts(count + spare)
     hosts = every[:count]
@@ -65,7 +66,7 @@ def installed(
         api.in_parallel(Host.power_cycle, hosts)
         before = {host.name: host.snapshot() for host in hosts}
         wanted = changes(lab) if callable(changes) else changes or {}
-        cluster = Cluster(lab, hosts, home, merged(wanted, own), env)
+        cluster = Cluster(lab, hosts, home, merged(wanted, own), env, program)
         for host in hosts:
             ready(host)
         yield Chosen(cluster, before, cluster.replay(), every[count:])
