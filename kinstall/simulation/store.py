@@ -33,7 +33,7 @@ def load(folder: Path) -> dict[str, Disk]:
         try:
             found[path.stem] = _disk(json.loads(files.read(path, _LARGEST)), folder / path.stem)
         except (ValueError, TypeError, KeyError, OSError) as error:
-            raise UsageError(f"{path} holds no simulated host: {error}", f"remove {folder} to begin anew") from None
+            raise UsageError(f"{path} holds no simulated host: {error}", f"remove {folder} to start again") from None
     return found
 
 

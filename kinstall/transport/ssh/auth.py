@@ -143,9 +143,9 @@ def _read_key(node: str, path: Path, passphrase: str | None) -> PKey | None:
     if mode & 0o077:
         raise refuse(f"can be read by others (mode {mode:04o})", f"chmod 600 {path}")
     if "BEGIN DSA " in text:
-        raise refuse("is a DSA key, which SSH has given up", "make a new one: ssh-keygen -t ed25519")
+        raise refuse("is a DSA key, which SSH no longer supports", "make a new one: ssh-keygen -t ed25519")
     if "PRIVATE KEY-----" not in text:
-        what = "is a public key" if text.startswith(("ssh-", "ecdsa-")) else "is no private key"
+        what = "is a public key" if text.startswith(("ssh-", "ecdsa-")) else "is not a private key"
         raise refuse(what, "set ssh.identityFile to the private key, without .pub")
     if "BEGIN PRIVATE KEY" in text or "BEGIN ENCRYPTED PRIVATE KEY" in text:
         raise refuse("is in PKCS 8 form", f"convert it: ssh-keygen -p -f {path}")

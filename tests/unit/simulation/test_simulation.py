@@ -113,11 +113,11 @@ def test_hosts_are_kept_on_disk_and_drift_there_is_found(tmp_path: Path) -> None
 
 
 def test_a_damaged_host_is_a_sentence(tmp_path: Path) -> None:
-    """Its file is named, and the way to begin anew."""
+    """Its file is named, and the way to start again."""
     (tmp_path / "n.json").write_text(json.dumps({"paths": {}}))
     with pytest.raises(UsageError, match=r"n\.json holds no simulated host") as refused:
         store.load(tmp_path)
-    assert "to begin anew" in str(refused.value)
+    assert "to start again" in str(refused.value)
 
 
 @pytest.mark.parametrize(

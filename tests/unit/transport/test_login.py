@@ -172,7 +172,7 @@ def test_key_files_that_cannot_be_used(sshd: Sshd, tmp_path: Path) -> None:
     cases = {
         "missing": ("does not exist", "correct ssh.identityFile"),
         "key.pub": ("is a public key", "without .pub"),
-        "garbage": ("is no private key", "without .pub"),
+        "garbage": ("is not a private key", "without .pub"),
         "damaged": ("cannot be read", "ssh-keygen -t ed25519"),
         "dsa": ("DSA", "ssh-keygen -t ed25519"),
         "pkcs8": ("PKCS 8", "ssh-keygen -p -f"),
