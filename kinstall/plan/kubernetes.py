@@ -43,7 +43,8 @@ def _cluster_objects(inputs: Inputs) -> tuple[Step, ...]:
     spec = inputs.spec
     wanted = (*objects.bootstrap_objects(), *objects.node_objects(spec, dict(inputs.pod_cidrs)))
     document = documents(wanted).encode()
-    taint_note, taint_script = taints.steps(spec, inputs.cluster)
+    alone = {node.name for node in spec.nodes if node not in inputs.nodes}
+    taint_note, taint_script = taints.steps(spec, inputs.cluster, alone)
     super_admin = kubeconfigs.super_admin_conf(spec, inputs.pki).content
     return (
         File(OBJECTS, document, 0o600),

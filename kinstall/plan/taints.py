@@ -8,7 +8,7 @@ is there and not on the Node objects because a kubelet can write to its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from shlex import quote
 
 from assets.kubectl import ADMIN
@@ -45,9 +45,10 @@ def parse(content: bytes) -> dict[str, tuple[str, ...]]:
     return {name: taints_in(rest) for name, _, rest in lines if _NODE.fullmatch(name)}
 
 
-def steps(spec: ClusterSpec, cluster: LivingCluster) -> tuple[File, Script]:
+def steps(spec: ClusterSpec, cluster: LivingCluster, alone: Collection[str] = ()) -> tuple[File, Script]:
     """For all nodes at once, on the control plane that leads; their Node objects must be there.
 
+    Nodes that are left `alone` may be gone from the API: nothing is set there before they answer again.
     What is to be set is noted before it is: whatever ends the run in the middle, no taint stays that nobody removes.
     """
     wanted = _wanted(spec)
@@ -58,6 +59,8 @@ def steps(spec: ClusterSpec, cluster: LivingCluster) -> tuple[File, Script]:
         # Another value of the same key and effect replaces a taint, and kubectl refuses to remove it as well.
         kept = {_key_and_effect(taint) for taint in own}
         gone = [taint for taint in cluster.taints.get(node.name, ()) if _key_and_effect(taint) not in kept]
+        if node.name in alone:
+            own = ()
         if own:
             checks.append(f"check_node {node.name} {quote(' '.join(own))}\n")
         if own or gone:

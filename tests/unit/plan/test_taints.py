@@ -192,6 +192,23 @@ def test_a_node_that_is_not_there_is_named_where_it_shall_have_taints(api: Api) 
     assert api.run(nobody).returncode != 0
 
 
+def test_a_node_that_is_left_alone_need_not_be_there(api: Api) -> None:
+    """It does not answer, and somebody deleted its Node: the taints of the others are set all the same."""
+    kept = json.loads(api.store.read_text())
+    del kept["w1"]
+    api.store.write_text(json.dumps(kept))
+    spec = cluster(w1=(BATCH,), w11=(BATCH,))
+    assert api.run(spec).returncode != 0
+    _, script = taints.steps(spec, LivingCluster(), alone=["w1"])
+    assert api.sh(script.run).returncode == 0 and api.sh(script.check).returncode == 0
+    assert api.taints("w11") == ["only=batch:PreferNoSchedule"]
+    api.put("cp1", "old=:NoSchedule")
+    noted = LivingCluster(taints={"cp1": (ROLE, "old=:NoSchedule")})
+    _, script = taints.steps(spec, noted, alone=["w1", "cp1"])
+    assert api.sh(script.run).returncode == 0
+    assert api.taints("cp1") == [ROLE], "what is still wanted is not taken away"
+
+
 def test_only_taints_are_read_from_a_note() -> None:
     """Neither options, nor code, nor anything else that is not KEY=VALUE:EFFECT becomes a word of kubectl's."""
     lines = (
