@@ -1,7 +1,7 @@
-# shellcheck shell=bash disable=SC2154 # me and token are set before
+# shellcheck shell=bash disable=SC2059,SC2154 # me and token are set before
 # Opens connections to peers and sends them datagrams, as its input says: `tcp IP PORT BYTES` (BYTES, if any, are sent
 # and the other end says when it has them) and `udp IP PORT BYTES`. Needs bash, which opens sockets by itself. Set
-# before: me (the node's name), token (marks this run's datagrams). A connection that gets no answer leaves no line.
+# before: me (the node's name), token (of this run, in all that is sent). A connection that gets no answer leaves no line.
 echo 'kinstall-connect 1'
 exec 2>&1
 
@@ -9,7 +9,7 @@ connect() { # IP PORT BYTES; what bash says when it cannot names the address and
   {
     if ((!$3)); then
       echo "tcp $1 $2 open"
-    elif printf "%0$3d\n" 0 >&3 && read -rt 3 -u 3; then
+    elif printf "$token %0$3d\n" 0 >&3 && read -rt 3 -n 80 -u 3 && [[ $REPLY == "ok $token" ]]; then
       echo "tcp $1 $2 open"
     else
       echo "tcp $1 $2 lost"

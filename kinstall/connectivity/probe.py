@@ -11,21 +11,30 @@ from kinstall.connectivity.program import LISTEN_SECONDS, Call, calls, connect_p
 from kinstall.connectivity.required import Connection, Port
 from kinstall.connectivity.results import Listening, Matrix, read_listening, read_matrix
 from kinstall.errors import KinstallError
+from kinstall.transport.budget import Lines
 from kinstall.transport.channel import Channel
 
 _READY_SECONDS = 20.0
 _SILENCE = 60.0
 
 
+def _lines(node: str) -> Lines:
+    """What one program may print: a thousand nodes' answers are a tenth of it."""
+    return Lines(node, most_bytes=8 << 20, most_lines=200_000, seconds=300.0, longest=1000)
+
+
 class _Listener:
     """The listening program of one node. `ready` also when it never will be."""
 
     def __init__(self, channel: Channel, program: str) -> None:
-        self._channel, self._program = channel, program
+        self._channel, self._program, self._output = channel, program, _lines(channel.node)
         self.ready, self._enough = threading.Event(), threading.Event()
-        self.lines: list[str] = []
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
+
+    @property
+    def lines(self) -> list[str]:
+        return self._output.lines
 
     def stop(self) -> None:
         """End the input; the program then ends its listeners."""
@@ -47,7 +56,7 @@ class _Listener:
         yield from ()
 
     def _add(self, line: str) -> None:
-        self.lines.append(line)
+        self._output.add(line)
         if line == "ready":
             self.ready.set()
 
@@ -66,16 +75,21 @@ def try_all(
     ports: dict[str, set[Port]] = defaultdict(set)
     for connection in connections:
         ports[connection.target].add(connection.port)
-    listeners = {name: _Listener(channels[name], listen_program(addresses[name], each)) for name, each in ports.items()}
+    sources = len({connection.source for connection in connections})
+    listeners = {
+        name: _Listener(channels[name], listen_program(addresses[name], each, token, sources))
+        for name, each in ports.items()
+    }
     try:
         for listener in listeners.values():
             listener.ready.wait(_READY_SECONDS)
         listening = {name: read_listening(tuple(listener.lines)) for name, listener in listeners.items()}
-        output: dict[str, list[str]] = {connection.source: [] for connection in connections}
+        output = {connection.source: _lines(connection.source) for connection in connections}
 
         def matrix() -> Matrix:
             received = {name: tuple(listener.lines) for name, listener in listeners.items()}
-            return read_matrix(connections, addresses, mtus, listening, received, output, token)
+            printed = {name: tuple(each.lines) for name, each in output.items()}
+            return read_matrix(connections, addresses, mtus, listening, received, printed, token)
 
         _connect(_calls(connections, addresses, listening), output, channels, mtus, token)
         if again := [each.connection for each in matrix().blocked]:
@@ -108,7 +122,7 @@ def _calls(
 
 def _connect(
     tried: Mapping[str, Sequence[Call]],
-    output: Mapping[str, list[str]],
+    output: Mapping[str, Lines],
     channels: Mapping[str, Channel],
     mtus: Mapping[str, int],
     token: str,
@@ -118,7 +132,7 @@ def _connect(
     def run(name: str) -> None:
         try:
             program, sent = connect_program(name, token), [calls(tried[name], mtus[name])]
-            channels[name].execute(program, sent, output[name].append, timeout=_SILENCE)
+            channels[name].execute(program, sent, output[name].add, timeout=_SILENCE)
         except KinstallError:
             pass  # as above
 

@@ -14,6 +14,9 @@ from kinstall.connectivity.required import TCP, UDP, Port
 LISTEN_SECONDS = 40
 """How long listeners live at most, if nothing ends them."""
 
+LONGEST = 200_000
+"""Characters of a line that a listener reads: more than twice the largest MTU."""
+
 UDP_HEADERS = 28
 """Bytes: IPv4 and UDP."""
 
@@ -27,10 +30,11 @@ class Call:
     large: bool = False
 
 
-def listen_program(address: str, ports: Iterable[Port]) -> str:
+def listen_program(address: str, ports: Iterable[Port], token: str, sources: int) -> str:
     """sh code that listens on the node's `address` until its input ends. See listen.sh for what it prints.
 
-    Where `ports` say that they fill packets, what is sent there is read and answered.
+    Where `ports` say that they fill packets, what is sent there is read and answered. `token`: of this run; what does
+    not have it is not printed. `sources`: how many nodes send; what is read is bounded by that.
     """
     each = sorted(ports)
     settings = {
@@ -40,12 +44,18 @@ def listen_program(address: str, ports: Iterable[Port]) -> str:
         "fill": " ".join(str(port.number) for port in each if port.fills),
         "udp": " ".join(str(port.number) for port in each if port.protocol == UDP),
         "seconds": str(LISTEN_SECONDS),
+        "token": token,
+        "bytes": str(LONGEST),
+        # Each sends four, and again where something is blocked.
+        "datagrams": str(1000 + 16 * sources),
+        # A process per connection, for a moment; nodes of a test share the machine.
+        "processes": str(2000 + 4 * sources),
     }
     return "".join(f"{name}={quote(value)}\n" for name, value in settings.items()) + _text("listen.sh")
 
 
 def connect_program(node: str, token: str) -> str:
-    """sh code that does what calls() says on its input. `token` marks this run's datagrams."""
+    """sh code that does what calls() says on its input. `token`: of this run, in all that is sent."""
     code = f"me={quote(node)} token={quote(token)}\n{_text('connect.sh')}"
     return (
         "PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin\nLC_ALL=C\nexport LC_ALL PATH\n"

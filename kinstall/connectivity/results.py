@@ -56,8 +56,9 @@ class Listening:
 
 
 _UNREACHABLE = ("No route to host", "Network is unreachable", "Host is unreachable", "Invalid argument")
-_COMPLAINT = re.compile(r"/dev/(tcp|udp)/([\d.]+)/(\d+): (.+)$")
-_ROUTE = re.compile(r"route ([\d.]+) .*\bmtu (?:lock )?(\d+)")
+_NUMBER = re.compile(r"\d{1,5}", re.ASCII)
+_COMPLAINT = re.compile(r"/dev/(tcp|udp)/([\d.]{7,15})/(\d{1,5}): (.+)$", re.ASCII)
+_ROUTE = re.compile(r"route ([\d.]{7,15}) .*\bmtu (?:lock )?(\d{1,9})", re.ASCII)
 
 
 def read_listening(lines: Iterable[str]) -> Listening:
@@ -66,9 +67,9 @@ def read_listening(lines: Iterable[str]) -> Listening:
     missing = ""
     for line in lines:
         match line.split():
-            case [("listens" | "own") as kind, protocol, port]:
+            case [("listens" | "own") as kind, "tcp" | "udp" as protocol, port] if _NUMBER.fullmatch(port):
                 ports[kind].add((protocol, int(port)))
-            case ["missing", program]:
+            case ["missing", "systemd-socket-activate" | "bash" as program]:
                 missing = f"there is no {program} on it"
     return Listening(frozenset(ports["listens"]), frozenset(ports["own"] & ports["listens"]), missing)
 
@@ -89,9 +90,9 @@ def _connected(lines: Iterable[str]) -> _Connected:
     found = _Connected()
     for line in lines:
         match line.split():
-            case ["tcp" | "udp", address, port, word] if word in _WORDS:
+            case ["tcp" | "udp", address, port, word] if word in _WORDS and _NUMBER.fullmatch(port):
                 found.results[line[:3], address, int(port)] = _WORDS[word]
-            case ["missing", program]:
+            case ["missing", "bash" as program]:
                 found.missing = f"there is no {program} on it"
             case ["end"]:
                 found.missing = ""
@@ -127,6 +128,7 @@ def read_matrix(
         for line in lines
         if len(words := line.split()) == 3 and words[0] == token
     }
+    flooded = {(target, line) for target, lines in received.items() for line in lines if line.startswith("flooded ")}
     attempts = []
     for connection in connections:
         source, target, port = connection.source, connection.target, connection.port
@@ -143,7 +145,11 @@ def read_matrix(
             if port.protocol == UDP:
                 own = (UDP, port.number) in there.own
                 result = _datagrams(connection, datagrams, here.results.get(key), own=own)
-            attempts.append(Attempt(connection, result))
+            if result is not Result.OPEN and (target, f"flooded udp {port.number}") in flooded:
+                why = f"{target}: more arrived on {port.number}/udp than the nodes sent"
+                attempts.append(Attempt(connection, Result.UNKNOWN, why))
+            else:
+                attempts.append(Attempt(connection, result))
     pairs = {(connection.source, connection.target) for connection in connections}
     paths = {
         (source, target): mtu

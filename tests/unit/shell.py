@@ -105,7 +105,7 @@ def _others() -> Iterator[tuple[str, str]]:
     yield "undo nothing", undo_program((), "run")
     yield "facts", facts_program("")
     ports = (Port(6443, TCP, "API"), Port(10250, TCP, "kubelet", fills=True), Port(8472, UDP, "pods"))
-    yield "listen", listen_program("192.0.2.1", ports)
+    yield "listen", listen_program("192.0.2.1", ports, "token", 2)
     yield "connect", connect_program("n1", "token")
     yield "diagnosis", diagnose_program(("kubelet.service",), ("etcd",), api=True)
     yield "bootstrap", become.bootstrap(100, "mark-")

@@ -11,7 +11,7 @@ from kinstall.cluster import CONTROL_PLANE, WORKER, ClusterSpec, Networking, Nod
 from kinstall.cluster.check_names import CHECK_NAMES
 from kinstall.connectivity import Attempt, Connection, Matrix, Port, Result, required_connections
 from kinstall.connectivity.program import Call, calls, listen_program
-from kinstall.connectivity.results import read_listening, read_matrix
+from kinstall.connectivity.results import Listening, read_listening, read_matrix
 from kinstall.facts.model import Listener, NodeFacts
 from kinstall.findings import Finding, Severity
 from kinstall.preflight.judge import check_peers
@@ -84,10 +84,11 @@ def test_what_is_sent_fills_a_packet() -> None:
 
 def test_the_listening_program_gets_its_ports() -> None:
     """TCP and UDP apart, and the address as /proc/net writes it."""
-    text = listen_program("10.90.0.12", [VXLAN, KUBELET, replace(API, fills=True)])
+    text = listen_program("10.90.0.12", [VXLAN, KUBELET, replace(API, fills=True)], "kin-1", 2)
     settings = dict(re.findall(r"^(\w+)='?(.*?)'?$", text.partition("#")[0], re.MULTILINE))
-    assert settings | {"seconds": ""} == {
-        "ip": "10.90.0.12", "hex": "0C005A0A", "tcp": "6443 10250", "fill": "6443", "udp": "8472", "seconds": "",
+    assert {name: settings[name] for name in ("ip", "hex", "tcp", "fill", "udp", "token", "datagrams")} == {
+        "ip": "10.90.0.12", "hex": "0C005A0A", "tcp": "6443 10250", "fill": "6443", "udp": "8472", "token": "kin-1",
+        "datagrams": "1032",
     }  # fmt: skip
 
 
@@ -122,6 +123,23 @@ def test_words_become_results() -> None:
     ]  # fmt: skip
     assert results(["end"], received=("kin-2 w1 large", "kin-1 w2 large")) == [Result.DROPPED] * 3
     assert results(["bash: /dev/tcp/10.90.0.11/6443: Connection timed out", "end"])[0] is Result.DROPPED
+
+
+def test_a_flood_is_not_called_a_firewall() -> None:
+    """Where strangers sent so much that the listener ended, that port is not judged; what arrived before is open."""
+    said = ["tcp 10.90.0.11 6443 open", "tcp 10.90.0.11 10250 open", "udp 10.90.0.11 8472 refused", "end"]
+    assert results(said, received=("flooded udp 8472",)) == [Result.OPEN, Result.OPEN, Result.UNKNOWN]
+    assert results(said, received=("kin-1 w1 large", "flooded udp 8472")) == [Result.OPEN] * 3
+
+
+def test_a_node_that_lies_ends_in_no_traceback() -> None:
+    """Numbers that are none, programs that are none and lines of any length are passed over."""
+    lies = ["listens tcp x", "own udp 99999999999", "listens tcp ²", "missing \x1b[31mrm", "listens"]
+    assert read_listening(lies) == Listening()
+    assert (
+        results(["tcp 10.90.0.11 ² open", "/dev/tcp/10.90.0.11/99999999999: x", "missing " + "x" * 9999])
+        == [Result.UNKNOWN] * 3
+    )
 
 
 def test_the_second_word_counts() -> None:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -147,7 +148,7 @@ def test_who_listens_already_is_only_connected_to(switch: Switch) -> None:
 def test_listeners_end_with_the_connection(switch: Switch) -> None:
     """The operator's machine dies: what listened is gone at once, not only when its time is over."""
     channel = switch.nodes["n1"].channel("n1")
-    program = listen_program(f"{switch.network}.2", [Port(6443, "tcp", ""), Port(8472, "udp", "")])
+    program = listen_program(f"{switch.network}.2", [Port(6443, "tcp", ""), Port(8472, "udp", "")], "kin-1", 1)
     listener = _Listener(channel, program)
     assert listener.ready.wait(10) and "listens tcp 6443" in listener.lines
     assert any("socket-activate" in words for words in switch.processes())
@@ -155,6 +156,48 @@ def test_listeners_end_with_the_connection(switch: Switch) -> None:
         os.kill(pid, signal.SIGKILL)
     listener.join()
     channel.close()
+    assert switch.settled()
+
+
+STRANGER = """
+import socket, sys, time
+ip, until = sys.argv[1], time.monotonic() + 3
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect((ip, 8472))
+own = [b"kin-1 w1 small\\n", b"kin-1 w1 large" + b" " * 1400 + b"\\n"]
+for each in own: s.send(each)
+c = socket.create_connection((ip, 10250)); c.sendall(b"x" * 5000 + b"\\n"); c.settimeout(6)
+try: print(c.recv(100))
+except (TimeoutError, ConnectionError): print(b"")
+c = socket.create_connection((ip, 10250)); c.sendall(b"kin-1 " + b"x" * 3000 + b"\\n"); print(c.recv(100), flush=True)
+while time.monotonic() < until:
+    for each in (b"forged\\nready\\nend\\n", b"kin-2 w1 large\\n", b"x" * 1400):
+        try: s.send(each)
+        except ConnectionError: pass
+print("done", flush=True)
+"""
+
+
+def test_what_strangers_send_is_not_printed_and_gets_no_answer(switch: Switch) -> None:
+    """A flood of datagrams and a connection without the run's token: nothing of it comes out, the run's own datagrams
+    do, what listens is not root, and that there were too many is said."""
+    channel, address = switch.nodes["n1"].channel("n1"), f"{switch.network}.2"
+    ports = [Port(10250, "tcp", "", fills=True), Port(8472, "udp", "")]
+    listener = _Listener(channel, listen_program(address, ports, "kin-1", 1))
+    assert listener.ready.wait(10)
+    for pid in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (pid / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if words[0].endswith(b"systemd-socket-activate"):
+            assert pid.stat().st_uid == 65533, words
+    said = switch.inside("n2", sys.executable, "-c", STRANGER, address).splitlines()
+    assert said == ["b''", "b'ok kin-1\\n'", "done"]
+    listener.stop()
+    listener.join()
+    channel.close()
+    after = listener.lines[listener.lines.index("ready") + 1 :]
+    assert after == ["kin-1 w1 small", "kin-1 w1 large", "flooded udp 8472", "end"]
     assert switch.settled()
 
 
