@@ -92,8 +92,10 @@ def is_plain_text(text: str) -> bool:
     return not any(pattern.match(text) for _, pattern in candidates)
 
 
-def read(text: str, *, hide: frozenset[str] = frozenset()) -> Document:
+def read(text: str, *, hide: frozenset[str] = frozenset(), merge_keys: bool = False) -> Document:
     """The only document of a YAML text. Values with one of the tags `hide` (`!vault`) become Hidden.
+
+    With `merge_keys`, `<<: *anchor` puts the anchor's keys in, below the mapping's own; without, it is a problem.
 
     Raises:
         Unreadable: not YAML, not one document, or beyond the bounds. What is wrong with single values is in the
@@ -120,7 +122,7 @@ def read(text: str, *, hide: frozenset[str] = frozenset()) -> Document:
         raise Unreadable("nested too deep", "an answers file needs only a few levels") from None
     document = Document()
     if node is not None:
-        document.data = _Reader(document, hide).value(node, ())
+        document.data = _Reader(document, hide, merge_keys).value(node, ())
     return document
 
 
@@ -166,9 +168,10 @@ def _short(quoted: re.Match[str]) -> str:
 class _Reader:
     """Turns nodes into data and fills the document's `lines`, `texts` and `problems`."""
 
-    def __init__(self, document: Document, hide: frozenset[str]) -> None:
+    def __init__(self, document: Document, hide: frozenset[str], merge_keys: bool) -> None:
         self._document = document
         self._hide = hide
+        self._merge_keys = merge_keys
         self._count = 0
 
     def value(self, node: Node, path: Path) -> Any:
@@ -208,6 +211,7 @@ class _Reader:
 
     def _mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
         found: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1
             if not isinstance(key_node, ScalarNode):
@@ -215,6 +219,11 @@ class _Reader:
                 continue
             key: str = key_node.value
             here = (*path, key)
+            if key_node.tag == f"{_TAG}merge" and self._merge_keys:
+                values = self.value(value_node, here)
+                for each in values if isinstance(values, list) else [values]:
+                    merged = {**each, **merged} if isinstance(each, dict) else merged
+                continue
             if key_node.tag == f"{_TAG}merge":
                 self._problem(path, line, "a merge key (<<)", "write the fields out, or use a plain alias")
                 continue
@@ -228,7 +237,7 @@ class _Reader:
                 )
             self._document.lines[written(here)] = line
             found[key] = self.value(value_node, here)
-        return found
+        return {**merged, **found}
 
     def _problem(self, path: Path, line: int, message: str, remedy: str) -> None:
         self._document.problems.append(Problem(written(path), message, remedy, line))

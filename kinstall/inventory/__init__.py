@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path, PurePath
 
 from kinstall import files
 from kinstall.errors import UsageError
+from kinstall.findings import Problem
+from kinstall.inventory.ansible_folder import read_ansible_folder
 from kinstall.inventory.ansible_ini import read_ansible_ini
+from kinstall.inventory.ansible_json import read_ansible_json
 from kinstall.inventory.ansible_yaml import read_ansible_yaml
 from kinstall.inventory.csv_table import has_header, read_csv
 from kinstall.inventory.machines import Imported
@@ -23,6 +27,7 @@ FORMATS = {
     "lines": "lines: name address role",
     "ansible-ini": "Ansible inventory (INI)",
     "ansible-yaml": "Ansible inventory (YAML)",
+    "ansible-json": "Ansible inventory (JSON)",
     "csv": "table (CSV)",
     "ssh-config": "OpenSSH client configuration",
 }
@@ -30,13 +35,22 @@ _READERS: dict[str, Callable[[str], Imported]] = {
     "lines": read_lines,
     "ansible-ini": read_ansible_ini,
     "ansible-yaml": read_ansible_yaml,
+    "ansible-json": read_ansible_json,
     "csv": read_csv,
     "ssh-config": read_ssh_config,
 }
-_BY_SUFFIX = {".csv": "csv", ".tsv": "csv", ".yaml": "ansible-yaml", ".yml": "ansible-yaml", ".ini": "ansible-ini"}
+_BY_SUFFIX = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".yaml": "ansible-yaml",
+    ".yml": "ansible-yaml",
+    ".json": "ansible-json",
+    ".ini": "ansible-ini",
+}
 # Each is searched in the whole text; the first that matches gives the format.
 _BLANK = r"(?:[ \t]*(?:#.*)?\n)*[ \t]*"
 _BY_CONTENT = (
+    ("ansible-json", re.compile(r"\A\s*\{\s*\"")),
     ("ansible-ini", re.compile(r"^[ \t]*\[[^\]\s]+\][ \t]*(?:[#;].*)?$", re.MULTILINE)),
     (
         "ssh-config",
@@ -46,6 +60,8 @@ _BY_CONTENT = (
     ("ansible-ini", re.compile(r"^[ \t]*[^\s#;].*[ \t]ansible_\w+[ \t]*=", re.MULTILINE)),
 )
 MAX_BYTES = 1 << 20
+_PROGRAM = ("this is a program, not a list", "import what `ansible-inventory -i FILE --list` prints")
+_REMEDY = "name an inventory, a CSV file or ~/.ssh/config"
 
 
 def detect(text: str, filename: str = "") -> str:
@@ -62,28 +78,37 @@ def detect(text: str, filename: str = "") -> str:
 
 
 def read(text: str, filename: str = "", format: str = "") -> Imported:  # noqa: A002 - the word for it
-    """The machines in a text of one of FORMATS; by default it is detected."""
+    """The machines in a text of one of FORMATS; by default it is detected. A program is never run."""
+    if text.startswith("#!"):
+        return Imported(problems=(Problem("", *_PROGRAM, line=1),))
     return _READERS[format or detect(text, filename)](text)
 
 
 def load(path: str | Path) -> Imported:
-    """The machines of a file.
+    """The machines of a file, or of an Ansible inventory folder. With an Ansible inventory, the folders group_vars and
+    host_vars beside it are read too.
 
     Raises:
-        UsageError: there is no such file, it cannot be read, is larger than 1 MiB or no UTF-8 text
+        UsageError: there is no such file, it cannot be read, is larger than 1 MiB or not UTF-8 text
     """
+    place = Path(path)
+    with suppress(ValueError, RuntimeError):  # a NUL, `~name` of an unknown user: files.read says so
+        place = place.expanduser()
+        if place.is_dir():
+            return read_ansible_folder(place, detect)
     try:
         content = files.read(path, MAX_BYTES)
     except files.TooLarge:
         raise UsageError(f"{path} is larger than 1 MiB", "a list of machines is not: name another file") from None
     except OSError as error:
-        remedy = "name an inventory, a CSV file or ~/.ssh/config"
-        raise UsageError(f"{path} cannot be read: {error.strerror}", remedy) from None
+        raise UsageError(f"{path} cannot be read: {error.strerror}", _REMEDY) from None
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UsageError(f"{path} is not UTF-8 text", "store the file as UTF-8") from None
-    return read(text, Path(path).name)
+    if detect(text, place.name).startswith("ansible-") and not text.startswith("#!"):
+        return read_ansible_folder(place, detect)
+    return read(text, place.name)
 
 
 __all__ = [
@@ -95,6 +120,7 @@ __all__ = [
     "merge",
     "read",
     "read_ansible_ini",
+    "read_ansible_json",
     "read_ansible_yaml",
     "read_csv",
     "read_lines",

@@ -1,13 +1,15 @@
-"""An Ansible inventory's groups, hosts and variables → machines. The INI and the YAML form are read beside this.
+"""An Ansible inventory's groups, hosts and variables → machines. Each of its forms has a module beside this.
 
-Roles come from groups by their usual names. Variables follow Ansible's precedence: all, parents, children, the host.
+Roles come from groups by their usual names. Variables follow Ansible's precedence: all, parents, children, then the
+same of the group_vars folder, then the host's, then those of host_vars.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,10 +17,11 @@ from kinstall.answers.document import Hidden, Unclear
 from kinstall.cluster import CONTROL_PLANE, WORKER
 from kinstall.inventory.columns import Machine, role_of, simplified
 from kinstall.inventory.machines import MAX_MACHINES, Collector, Imported, shown
+from kinstall.inventory.ssh_config import jump_of
 
 MAX_GROUPS = 500
 VAULT_TAGS = frozenset({"!vault", "!vault-encrypted"})
-_ENCRYPTED = "$ANSIBLE_VAULT;"
+ENCRYPTED = "$ANSIBLE_VAULT;"
 
 _FIELDS = {
     "ansible_host": "address",
@@ -29,12 +32,12 @@ _FIELDS = {
     "ansible_ssh_port": "port",
     "ansible_ssh_private_key_file": "identityFile",
     "ansible_private_key_file": "identityFile",
-    "ip": "nodeIP",
-    "access_ip": "nodeIP",
+    "ip": "nodeIP",  # kubespray's --node-ip; its access_ip is another thing
     "node_labels": "labels",
     "node_taints": "taints",
 }
 _ARGUMENTS = ("ansible_ssh_common_args", "ansible_ssh_extra_args")
+_PRIORITY = "ansible_group_priority"
 _WITHOUT_MEANING = frozenset(
     {
         "ansible_become",
@@ -44,7 +47,6 @@ _WITHOUT_MEANING = frozenset(
         "ansible_become_user",
     }
 )
-_JUMP = re.compile(r"(?:-J\s*|-o\s*['\"]?ProxyJump[=\s]\s*)([^\s'\"]+)")
 _RANGE = re.compile(r"\[(?P<first>[0-9]+|[A-Za-z]):(?P<last>[0-9]+|[A-Za-z])(?::(?P<step>[0-9]+))?\]")
 _PATTERN = re.compile(r"[\w.:\[\]-]+")
 _MAX_RANGES = 4
@@ -53,22 +55,42 @@ _TAKES_PODS = frozenset({"kubenode"})
 """Kubespray's group of nodes that pods may run on: a control plane that is in it too has no taint."""
 
 
+Variables = dict[str, tuple[Any, int]]
+"""Name → value and its line, only of those that are used."""
+
+
 @dataclass(slots=True)
 class Group:
-    """`hosts` and `children`: name → the line that says so; `variables`: only those that are used."""
+    """`hosts` and `children`: name → the line that names it; `folder`: the variables of group_vars."""
 
     hosts: dict[str, int] = field(default_factory=dict)
     children: dict[str, int] = field(default_factory=dict)
-    variables: dict[str, tuple[Any, int]] = field(default_factory=dict)
+    variables: Variables = field(default_factory=dict)
+    folder: Variables = field(default_factory=dict)
+
+    @property
+    def priority(self) -> int:
+        value, _ = self.variables.get(_PRIORITY, (1, 0))
+        return int(value) if re.fullmatch(r"-?[0-9]{1,9}", str(value)) else 1
+
+
+@dataclass(slots=True)
+class Host:
+    """`line`: the first that names it; `folder`: the variables of host_vars."""
+
+    line: int
+    variables: Variables = field(default_factory=dict)
+    folder: Variables = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Inventory:
-    """`hosts`: the host's own variables and the first line that names it."""
+    """`with_folders`: the folders group_vars and host_vars have been read, if there are any."""
 
     collector: Collector
     groups: dict[str, Group] = field(default_factory=dict)
-    hosts: dict[str, tuple[dict[str, tuple[Any, int]], int]] = field(default_factory=dict)
+    hosts: dict[str, Host] = field(default_factory=dict)
+    with_folders: bool = False
 
     def group(self, name: str) -> Group:
         if name not in self.groups and len(self.groups) >= MAX_GROUPS:
@@ -86,15 +108,17 @@ class Inventory:
         for name in expanded(pattern):
             if len(self.hosts) > MAX_MACHINES:
                 break
-            self.hosts.setdefault(name, ({}, line))
+            self.hosts.setdefault(name, Host(line))
             self.group(group).hosts.setdefault(name, line)
             names.append(name)
         return names
 
-    def keep(self, into: dict[str, tuple[Any, int]], name: str, value: Any, line: int, owner: str) -> None:
+    def keep(self, into: Variables, name: str, value: Any, line: int, owner: str) -> None:
         """Keep a variable that is used; of all others, and of secrets, only the name is reported."""
-        if isinstance(value, Hidden) or (isinstance(value, str) and value.lstrip().startswith(_ENCRYPTED)):
+        if _is_encrypted(value):
             self.collector.among("encrypted with ansible-vault, and left out: {}", f"{shown(name)} of {owner}")
+        elif name == _PRIORITY:
+            into[name] = (value, line)
         elif name not in _FIELDS and name not in _ARGUMENTS:
             if name not in _WITHOUT_MEANING:
                 self.collector.unused(name if name.isidentifier() else "…")
@@ -102,9 +126,9 @@ class Inventory:
             self.collector.among("templates are not filled in, and left out: {}", f"{name} of {owner}")
         elif name in _ARGUMENTS:
             # The whole text may hold anything; only the jump host is taken from it.
-            jump = _JUMP.search(value) if isinstance(value, str) else None
+            jump = _jump_in(value) if isinstance(value, str) else ""
             if jump:
-                into["proxyJump"] = (jump[1], line)
+                into["proxyJump"] = (jump, line)
             else:
                 self.collector.among("not used: {}", name)
         elif value is not None:
@@ -118,31 +142,83 @@ def read_inventory(inventory: Inventory) -> Imported:
     roles = _roles(inventory)
     over = {name: _all_above(name, above) for name in inventory.groups}
     depth = _depths(inventory.groups, above)
-    for host, (own, line) in inventory.hosts.items():
-        direct = [name for name, group in inventory.groups.items() if host in group.hosts]
-        groups = {name for each in direct for name in (each, *over[each])}
+    groups_of: dict[str, set[str]] = {name: set() for name in inventory.hosts}
+    for name, group in inventory.groups.items():
+        for host in group.hosts:
+            groups_of[host] |= {name, *over[name]}
+
+    def values_of(host: str) -> Variables:
+        order = sorted(groups_of[host] - {"all"}, key=lambda name: (depth[name], inventory.groups[name].priority, name))
+        groups = [inventory.groups[name] for name in ("all", *order) if name in inventory.groups]
+        values: Variables = {}
+        for each in (*(group.variables for group in groups), *(group.folder for group in groups)):
+            values |= each
+        return values | inventory.hosts[host].variables | inventory.hosts[host].folder
+
+    bastion = _bastion(inventory, groups_of, values_of) if roles else ""
+    for host, entry in inventory.hosts.items():
+        groups = groups_of[host]
         named = {roles[name] for name in groups if name in roles}
         if roles and not named:
             collector.among("left out, because they are in no group of control planes or workers: {}", host)
             continue
-        machine = Machine(name=host, line=line, role=CONTROL_PLANE if CONTROL_PLANE in named else "".join(named))
-        order = sorted(groups - {"all"}, key=lambda name: (depth[name], name))
-        values: dict[str, tuple[Any, int]] = {}
-        for name in ("all", *order):
-            values |= inventory.groups[name].variables if name in inventory.groups else {}
-        fine = [_put(machine, name, value, at, collector) for name, (value, at) in (values | own).items()]
+        role = CONTROL_PLANE if CONTROL_PLANE in named else "".join(named)
+        machine = Machine(name=host, line=entry.line, role=role)
+        values = values_of(host)
+        if bastion:
+            values.setdefault("proxyJump", (bastion, entry.line))
+        fine = [_put(machine, name, value, at, collector) for name, (value, at) in values.items() if name != _PRIORITY]
         if len(named) == 2 and {simplified(name) for name in groups} & _TAKES_PODS:
             machine.taints = machine.taints or []
             collector.among("control planes that run pods too, because they are also in the group of nodes: {}", host)
         if all(fine):
             collector.machines.append(machine)
-    collector.note("group_vars and host_vars folders are not read, only the inventory itself")
+    if not inventory.with_folders:
+        collector.note("group_vars and host_vars folders are not read, only the inventory itself")
     return collector.finish()
+
+
+def _bastion(inventory: Inventory, groups_of: Mapping[str, set[str]], values_of: Callable[[str], Variables]) -> str:
+    """kubespray's group `bastion`: its only host is the jump host of all others, as [user@]host[:port]; else ""."""
+    hosts = [host for host, groups in groups_of.items() if any(simplified(name) == "bastion" for name in groups)]
+    if len(hosts) != 1:
+        return ""
+    machine = Machine(name=hosts[0], address=hosts[0])
+    for name, (value, line) in values_of(hosts[0]).items():
+        if _FIELDS.get(name) in ("address", "user", "port"):
+            _put(machine, name, value, line, inventory.collector)
+    inventory.collector.note(f"{hosts[0]} is in the group bastion: the others are reached through it (proxyJump)")
+    return (f"{machine.user}@" if machine.user else "") + machine.address + (f":{machine.port}" if machine.port else "")
+
+
+def _is_encrypted(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.lstrip().startswith(ENCRYPTED)
+    # The second is how JSON has it.
+    return isinstance(value, Hidden) or (isinstance(value, dict) and "__ansible_vault" in value)
+
+
+def _jump_in(arguments: str) -> str:
+    """The jump host in arguments of ssh (-J, -o ProxyJump=, -o ProxyCommand="ssh -W …"), or ""."""
+    try:
+        words = iter(shlex.split(arguments))
+    except ValueError:
+        return ""
+    for word in words:
+        if word.startswith("-J"):
+            return word[2:] or next(words, "")
+        if word.startswith("-o"):
+            name, _, value = re.sub(r"[\s=]+", "=", (word[2:] or next(words, "")).strip(), count=1).partition("=")
+            if name.lower() == "proxyjump":
+                return value
+            if name.lower() == "proxycommand":
+                return jump_of(value)
+    return ""
 
 
 def refuse_encrypted(text: str, collector: Collector) -> bool:
     """Whether the whole text is encrypted, which becomes a problem."""
-    if not text.lstrip().startswith(_ENCRYPTED):
+    if not text.lstrip().startswith(ENCRYPTED):
         return False
     collector.problem(1, "the inventory is encrypted with ansible-vault", "import a decrypted copy")
     return True

@@ -18,6 +18,12 @@ def read_ansible_ini(text: str) -> Imported:
     if refuse_encrypted(text, collector):
         return collector.finish()
     inventory = Inventory(collector)
+    parse_ini(text, inventory)
+    return read_inventory(inventory)
+
+
+def parse_ini(text: str, inventory: Inventory) -> None:
+    """Add what a text in the INI form says to an inventory."""
     group, kind = "ungrouped", "hosts"
     for number, raw in enumerate(text.splitlines(), start=1):
         line = raw.strip()
@@ -29,7 +35,7 @@ def read_ansible_ini(text: str) -> Imported:
             if kind in ("hosts", "children", "vars"):
                 inventory.group(group)
             else:
-                collector.problem(number, "a section that is not [group], [group:children] or [group:vars]")
+                inventory.collector.problem(number, "a section that is not [group], [group:children] or [group:vars]")
         elif kind == "hosts":
             _host(line, number, group, inventory)
         elif kind == "children":
@@ -38,7 +44,6 @@ def read_ansible_ini(text: str) -> Imported:
             inventory.group(child)
         elif kind == "vars":
             _variable(line, number, group, inventory)
-    return read_inventory(inventory)
 
 
 def _host(line: str, number: int, group: str, inventory: Inventory) -> None:
@@ -51,7 +56,7 @@ def _host(line: str, number: int, group: str, inventory: Inventory) -> None:
     if match := _WITH_PORT.fullmatch(pattern):
         pattern, port = match["host"], match["port"]
     for name in inventory.host(pattern, group, number):
-        own = inventory.hosts[name][0]
+        own = inventory.hosts[name].variables
         if port:
             own["ansible_port"] = (port, number)
         for pair in pairs:

@@ -6,7 +6,6 @@ from typing import Any
 
 from kinstall.answers.document import Document, Unreadable, read
 from kinstall.answers.fields import Path, written
-from kinstall.findings import Problem
 from kinstall.inventory.ansible import VAULT_TAGS, Inventory, read_inventory, refuse_encrypted
 from kinstall.inventory.machines import Collector, Imported
 
@@ -18,23 +17,40 @@ def read_ansible_yaml(text: str) -> Imported:
     collector = Collector()
     if refuse_encrypted(text, collector):
         return collector.finish()
-    try:
-        document = read(text, hide=VAULT_TAGS)
-    except Unreadable as error:
-        collector.problem(error.problem.line, error.problem.message, error.problem.remedy)
-        return collector.finish()
-    collector.problems += [Problem("", each.message, each.remedy, each.line) for each in document.problems]
-    if not isinstance(document.data, dict):
-        collector.problem(1, "this is not an inventory", _SHAPE)
-        return collector.finish()
+    inventory = Inventory(collector)
+    return read_inventory(inventory) if parse_yaml(text, inventory) else collector.finish()
+
+
+def parse_yaml(text: str, inventory: Inventory) -> bool:
+    """Add what a text in the YAML form says to an inventory; False where it is not one."""
+    collector = inventory.collector
+    document = read_mapping(text, collector, "this is not an inventory", _SHAPE)
+    if document is None:
+        return False
     if isinstance(document.data.get("nodes"), list):
         collector.problem(1, "this is an answers file, not an inventory", "open it with kinstall --answers FILE")
-        return collector.finish()
-    inventory = Inventory(collector)
+        return False
     reader = _Reader(inventory, document)
     for name, group in document.data.items():
         reader.group(name, group, (name,))
-    return read_inventory(inventory)
+    return True
+
+
+def read_mapping(text: str, collector: Collector, complaint: str, remedy: str) -> Document | None:
+    """The text as YAML with a mapping at its top; None where it is something else, which becomes a problem."""
+    try:
+        document = read(text, hide=VAULT_TAGS, merge_keys=True)
+    except Unreadable as error:
+        collector.problem(error.problem.line, error.problem.message, error.problem.remedy)
+        return None
+    for each in document.problems:
+        collector.problem(each.line, each.message, each.remedy)
+    if document.data is None:
+        document.data = {}  # an empty file, or `---` alone
+    if not isinstance(document.data, dict):
+        collector.problem(1, complaint, remedy)
+        return None
+    return document
 
 
 class _Reader:
@@ -69,7 +85,7 @@ class _Reader:
             names = self._inventory.host(pattern, group, self._line(here))
             for variable, value in self._mapping(variables, here).items():
                 for name in names:
-                    own = self._inventory.hosts[name][0]
+                    own = self._inventory.hosts[name].variables
                     self._inventory.keep(own, variable, value, self._line((*here, variable)), name)
 
     def _mapping(self, data: Any, path: Path) -> dict[str, Any]:

@@ -44,6 +44,8 @@ class Collector:
     """Collects machines, notices and problems, in the order of the list."""
 
     machines: list[Machine] = field(default_factory=list)
+    source: str = ""
+    """The file that is being read, where there are several."""
     problems: list[Problem] = field(default_factory=list)
     _notices: dict[str, None] = field(default_factory=dict)
     _groups: dict[str, dict[str, None]] = field(default_factory=dict)
@@ -57,7 +59,8 @@ class Collector:
         self._groups.setdefault(sentence, {})[name] = None
 
     def problem(self, line: int, message: str, remedy: str = "") -> None:
-        self.problems.append(Problem("", message, remedy, line))
+        place = f"{self.source}: " if self.source else ""
+        self.problems.append(Problem("", place + message, remedy, line))
 
     def left_out_secret(self, name: str) -> None:
         """Note that a value that may be a secret was not read; only its name is passed on."""

@@ -50,6 +50,13 @@ all:
           $ANSIBLE_VAULT;1.1;AES256
           {CANARY}
 """,
+    "ansible-json": f"""\
+{{"_meta": {{"hostvars": {{
+  "w1": {{"ansible_host": "10.1.0.1", "ansible_password": "{CANARY}", "api_token": {{"a": ["{CANARY}"]}}}},
+  "w2": {{"ansible_host": "10.1.0.2", "ansible_user": {{"__ansible_vault": "{CANARY}"}},
+         "ansible_port": "{CANARY}"}}}}}},
+ "workers": {{"hosts": ["w1", "w2", "x {CANARY}"], "vars": {{"ansible_become_pass": "{CANARY}"}}}}}}
+""",
     "csv": f"""\
 name,address,user,password,ssh_pass
 w1,10.1.0.1,root,{CANARY},{CANARY}
@@ -103,6 +110,7 @@ def test_passwords_that_went_astray_are_not_repeated(format_: str, text: str) ->
         ("lines", "password in line 1"),
         ("ansible-ini", "ansible_password, ansible_ssh_pass, api_token"),
         ("ansible-yaml", "ansible_become_password of w1"),
+        ("ansible-json", "ansible_user of w2"),
         ("csv", "password, ssh_pass"),
         ("ssh-config", "ProxyCommand"),
     ],
@@ -120,6 +128,8 @@ def test_what_was_left_out_is_named(format_: str, named: str) -> None:
         ("w1 ansible_host=10.1.0.1\n", "", "ansible-ini"),
         (YAML, "", "ansible-yaml"),
         ("# mine\n---\nall:\n", "", "ansible-yaml"),
+        ('{"_meta": {}}', "", "ansible-json"),
+        ("anything", "list.json", "ansible-json"),
         (SSH, "", "ssh-config"),
         ("anything", "/home/me/.ssh/config", "ssh-config"),
         ("name;ip\nw1;10.1.0.1\n", "", "csv"),
@@ -225,8 +235,17 @@ def test_where_no_roles_are_told_the_first_becomes_the_control_plane() -> None:
 # The edge
 
 
+@pytest.mark.parametrize("format_", inventory.FORMATS)
+def test_a_program_is_named_and_never_read_as_a_list(format_: str) -> None:
+    """An inventory script becomes one sentence with the way out, and no rows `import` and `def`."""
+    found = inventory.read("#!/usr/bin/env python3\nimport json\ndef main(): pass\n", format=format_)
+    assert found.nodes == ()
+    (problem,) = found.problems
+    assert "ansible-inventory -i FILE --list" in str(problem)
+
+
 def test_a_file_is_read_and_what_cannot_be_is_a_sentence(tmp_path: Path) -> None:
-    """No file, a folder, too large, no text: each a sentence, never a traceback."""
+    """No file, too large, no text: each a sentence, never a traceback."""
     good = tmp_path / "inventory"
     good.write_text(INI)
     assert [row["name"] for row in inventory.load(good).nodes] == ["cp1", "w1"]
@@ -235,7 +254,6 @@ def test_a_file_is_read_and_what_cannot_be_is_a_sentence(tmp_path: Path) -> None
     binary.write_bytes(b"\xff\xfe\x00w")
     for path, words in (
         (tmp_path / "none", "No such file"),
-        (tmp_path, "Is a directory"),
         (large, "1 MiB"),
         (binary, "UTF-8"),
         ("a\0b", "not a valid path"),
