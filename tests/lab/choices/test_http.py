@@ -94,7 +94,7 @@ def test_it_is_installed(http: Http) -> None:
     """Verified, with services by iptables; pods on both nodes. What is given up was said aloud."""
     after.is_well(http.chosen)
     notices = [event["message"] for event in http.chosen.first.events if event["event"] == "notice"]
-    assert any("mode http: everybody in" in each for each in notices)
+    assert any("mode http: everyone in" in each for each in notices)
     http.chosen.cluster.kubectl("apply -f -", stdin=world.WEB)
     world.answers_everywhere(http.chosen.cluster, ("cp1", "w1"))
 
