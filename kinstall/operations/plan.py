@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from contextlib import closing
-from pathlib import Path
 
 from kinstall.cluster import ClusterSpec
 from kinstall.engine.events import Sink
@@ -15,6 +12,7 @@ from kinstall.operations.options import Options
 from kinstall.operations.preflight import require_preflight
 from kinstall.operations.replay import phases
 from kinstall.operations.survey import survey
+from kinstall.pki.folder import PkiFolder
 
 
 def plan_only(
@@ -25,11 +23,9 @@ def plan_only(
     Raises:
         PreflightFailed, InvalidAnswers, PkiMissing, PkiUnusable, UsageError, TransportError
     """
-    with closing(options.session(spec)) as session, tempfile.TemporaryDirectory(prefix="kinstall-") as scratch:
+    with closing(options.session(spec)) as session:
         result = require_preflight(session, options)
-        pki = Path(scratch) / "pki"
-        if options.state.pki.exists():
-            shutil.copytree(options.state.pki, pki)
+        pki = PkiFolder(options.state.pki, on_disk=False)
         surveyed = survey(session, options, result, phases, pki=pki, run="", sink=sink)
         changes: list[PlannedChange] = []
         for name, node in surveyed.nodes.items():

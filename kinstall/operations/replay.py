@@ -20,6 +20,7 @@ from kinstall.operations.preflight import require_preflight
 from kinstall.operations.session import Session, closed_on
 from kinstall.operations.survey import PlanSurvey, survey
 from kinstall.operations.verify import verify_run
+from kinstall.pki.folder import PkiFolder
 from kinstall.plan import addons, downloads, kubernetes, prepare
 from kinstall.plan import phase_names as names
 from kinstall.plan.node_inputs import Inputs, parts
@@ -94,7 +95,7 @@ def replay(
             preflight = require_preflight(session, options)
             for _, nodes, check, message, remedy in judge.as_table(preflight.findings):
                 sink(Notice("", f"{nodes}: {check}: {message}" + (f"; {remedy}" if remedy else "")))
-            surveyed = survey(session, options, preflight, phases, pki=state.pki, run=run, sink=sink)
+            surveyed = survey(session, options, preflight, phases, pki=PkiFolder(state.pki), run=run, sink=sink)
         alone = [node.name for node in spec.nodes if node not in surveyed.inputs.nodes]
         _keep(spec, state, surveyed.inputs)
         sink(_run_started(spec, options, surveyed))

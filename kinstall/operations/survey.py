@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from assets.credentials.issue import ca_fingerprint
 from kinstall.cluster.pod_ranges import assign_pod_cidrs
@@ -17,6 +16,7 @@ from kinstall.operations import operator_files
 from kinstall.operations.options import Options
 from kinstall.operations.preflight import PreflightResult
 from kinstall.operations.session import NodeReply, Session
+from kinstall.pki.folder import PkiFolder
 from kinstall.pki.recover import recover_pki
 from kinstall.pki.store import ensure_pki
 from kinstall.plan.living_cluster import leader
@@ -41,7 +41,7 @@ def survey(
     preflight: PreflightResult,
     phases: Callable[[Inputs], Plan],
     *,
-    pki: Path,
+    pki: PkiFolder,
     run: str,
     sink: Sink,
 ) -> PlanSurvey:
@@ -62,15 +62,15 @@ def survey(
     return PlanSurvey(plan, inputs, nodes, run)
 
 
-def _inputs(session: Session, options: Options, preflight: PreflightResult, pki: Path) -> Inputs:
+def _inputs(session: Session, options: Options, preflight: PreflightResult, pki: PkiFolder) -> Inputs:
     spec, replies = session.spec, preflight.replies
     members = preflight.cluster.members
     living = any(each.facts.cluster for each in replies.values())
     front = leader(spec, preflight.cluster)
-    if living and front and options.recover_pki and not (pki / "ca.key").exists():
+    if living and front and options.recover_pki and not pki.has("ca.key"):
         recover_pki(spec, front, session.hosts, pki)
     now = datetime.now(UTC)
-    own = operator_files.read(spec, pki, now)
+    own = operator_files.read(spec, pki.path, now)
     keys = ensure_pki(spec, pki, now, create_cas=not living, own=own.authorities)
     # The state folder's ranges count: a node's record is only as good as whoever has that node.
     kept = {**{name: each.pod_cidr for name, each in members.items()}, **options.state.read_nodes()}

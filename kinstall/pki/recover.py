@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -19,6 +18,7 @@ from assets.credentials.required import wanted_leaves
 from kinstall.cluster import ClusterSpec, Node
 from kinstall.engine.host import Host
 from kinstall.errors import KinstallError
+from kinstall.pki.folder import PkiFolder
 from kinstall.pki.store import keep_leaf, read_back
 
 _EMBEDDED = {
@@ -30,7 +30,7 @@ _EMBEDDED = {
 """The kubeconfigs of certificates that have no file of their own."""
 
 
-def recover_pki(spec: ClusterSpec, front: Node, hosts: Mapping[str, Host], folder: Path) -> None:
+def recover_pki(spec: ClusterSpec, front: Node, hosts: Mapping[str, Host], folder: PkiFolder) -> None:
     """Fill an empty PKI folder from the control plane `front` and from each node of `hosts`.
 
     A certificate that cannot be read is skipped: whoever completes the folder signs a new one.

@@ -15,6 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from assets.credentials.pki import ClusterPki, KeyPair, SigningKey
 from kinstall.cluster import ClusterSpec
+from kinstall.pki.folder import PkiFolder
 from kinstall.pki.store import ensure_pki
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -25,7 +26,7 @@ _USAGES = {ExtendedKeyUsageOID.SERVER_AUTH: "server", ExtendedKeyUsageOID.CLIENT
 
 def described_pki(spec: ClusterSpec, folder: Path) -> ClusterPki:
     """A PKI made for `spec` in `folder`, its certificates and keys then replaced by what they say."""
-    made = ensure_pki(spec, folder, NOW, create_cas=True)
+    made = ensure_pki(spec, PkiFolder(folder), NOW, create_cas=True)
     return replace(
         made,
         authorities={name: _pair(pair, f"of the authority {name}") for name, pair in made.authorities.items()},

@@ -13,6 +13,7 @@ from assets.inputs import NodeInputs
 from assets.rendered import Rendered
 from kinstall.cluster import CONTROL_PLANE, WORKER, ClusterSpec, Node
 from kinstall.cluster.release_files import ImageRefs
+from kinstall.pki.folder import PkiFolder
 from kinstall.pki.store import ensure_pki
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -47,7 +48,7 @@ def inputs_of(name: str, **changes: Any) -> NodeInputs:
 
 
 def pki_in(folder: Path, spec: ClusterSpec = SPEC) -> ClusterPki:
-    return ensure_pki(spec, folder / "pki", NOW, create_cas=True)
+    return ensure_pki(spec, PkiFolder(folder / "pki"), NOW, create_cas=True)
 
 
 def files_of(spec: ClusterSpec, name: str, pki: ClusterPki, **changes: Any) -> dict[str, Rendered]:

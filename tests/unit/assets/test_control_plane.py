@@ -12,6 +12,7 @@ from assets import paths
 from assets.credentials.pki import ClusterPki, Leaf, Signer
 from kinstall.cluster import CONTROL_PLANE, ClusterSpec, ComponentOverrides, Components, Node
 from kinstall.facts.model import CA_FOLDERS
+from kinstall.pki.folder import PkiFolder
 from kinstall.pki.store import ensure_pki
 from tests.unit.assets.cluster import NOW, SPEC, files_of, loaded, pki_in
 
@@ -130,14 +131,14 @@ def test_a_renewed_certificate_restarts_what_uses_it(tmp_path: Path) -> None:
     """Components that read a certificate once see a changed manifest; etcd, which reads its own for every handshake,
     goes on. The same PKI gives the same manifests."""
     spec = replace(SPEC, nodes=SPEC.nodes[:1])
-    old = ensure_pki(spec, tmp_path, NOW, create_cas=True)
-    new = ensure_pki(spec, tmp_path, NOW + timedelta(days=300), create_cas=False)
+    old = ensure_pki(spec, PkiFolder(tmp_path), NOW, create_cas=True)
+    new = ensure_pki(spec, PkiFolder(tmp_path), NOW + timedelta(days=300), create_cas=False)
     leaves = {**old.leaves, ("cp1", Leaf.SCHEDULER): new.leaf(Leaf.SCHEDULER, "cp1")}
     only_scheduler = replace(old, leaves=leaves)
     changed = [name for name in COMPONENTS if pod(spec, old, name) != pod(spec, only_scheduler, name)]
     assert changed == ["kube-scheduler"]
     assert [name for name in COMPONENTS if pod(spec, old, name) != pod(spec, new, name)] == list(COMPONENTS[1:])
-    other = ensure_pki(spec, tmp_path / "other", NOW, create_cas=True)
+    other = ensure_pki(spec, PkiFolder(tmp_path / "other"), NOW, create_cas=True)
     authorities = replace(old, authorities={**old.authorities, Signer.ETCD: other.authorities[Signer.ETCD]})
     assert pod(spec, old, "etcd") != pod(spec, authorities, "etcd")
     assert files_of(spec, "cp1", old) == files_of(spec, "cp1", old)

@@ -15,6 +15,7 @@ from assets.credentials.pki import Leaf, Signer
 from kinstall.cluster import ClusterSpec, Networking, OwnAuthorities, OwnAuthority, Security
 from kinstall.errors import InvalidAnswers
 from kinstall.operations import operator_files
+from kinstall.pki.folder import PkiFolder
 from kinstall.pki.store import PkiUnusable, ensure_pki
 from tests.unit.assets.cluster import NOW, SPEC
 from tests.unit.authorities import authority, intermediate
@@ -50,7 +51,7 @@ def test_an_authority_of_ones_own_signs_the_cluster(key_type: str, tmp_path: Pat
     put(tmp_path, made.certificate_pem, made.key_pem)
     spec, pki = with_own(tmp_path), tmp_path / "pki"
     own = operator_files.read(spec, pki, NOW).authorities
-    first = ensure_pki(spec, pki, NOW, create_cas=True, own=own)
+    first = ensure_pki(spec, PkiFolder(pki), NOW, create_cas=True, own=own)
     assert ca_fingerprint(first.ca.certificate_pem) == ca_fingerprint(made.certificate_pem)
     assert first.authorities[Signer.ETCD].certificate_pem != first.ca.certificate_pem
     issuer = load_pem_x509_certificate(made.certificate_pem)
@@ -60,7 +61,7 @@ def test_an_authority_of_ones_own_signs_the_cluster(key_type: str, tmp_path: Pat
     (tmp_path / "own.crt").unlink()
     (tmp_path / "own.key").unlink()
     again = operator_files.read(spec, pki, NOW).authorities
-    assert ensure_pki(spec, pki, NOW, create_cas=False, own=again) == first
+    assert ensure_pki(spec, PkiFolder(pki), NOW, create_cas=False, own=again) == first
 
 
 def test_an_intermediate_alone_is_trusted(tmp_path: Path) -> None:
@@ -69,7 +70,11 @@ def test_an_intermediate_alone_is_trusted(tmp_path: Path) -> None:
     put(tmp_path, below.certificate_pem + root.certificate_pem, below.key_pem)
     spec = with_own(tmp_path)
     pki = ensure_pki(
-        spec, tmp_path / "pki", NOW, create_cas=True, own=operator_files.read(spec, tmp_path / "pki", NOW).authorities
+        spec,
+        PkiFolder(tmp_path / "pki"),
+        NOW,
+        create_cas=True,
+        own=operator_files.read(spec, tmp_path / "pki", NOW).authorities,
     )
     assert pki.ca.certificate_pem == below.certificate_pem
     assert (tmp_path / "pki/ca.crt").read_bytes() == below.certificate_pem
@@ -80,10 +85,12 @@ def test_a_renewed_certificate_of_the_same_key_is_taken(tmp_path: Path) -> None:
     made = authority(NOW)
     put(tmp_path, made.certificate_pem, made.key_pem)
     spec, pki = with_own(tmp_path), tmp_path / "pki"
-    first = ensure_pki(spec, pki, NOW, create_cas=True, own=operator_files.read(spec, pki, NOW).authorities)
+    first = ensure_pki(spec, PkiFolder(pki), NOW, create_cas=True, own=operator_files.read(spec, pki, NOW).authorities)
     longer = authority(NOW, days=4000, key=made.key_pem)
     put(tmp_path, longer.certificate_pem, longer.key_pem)
-    second = ensure_pki(spec, pki, NOW, create_cas=False, own=operator_files.read(spec, pki, NOW).authorities)
+    second = ensure_pki(
+        spec, PkiFolder(pki), NOW, create_cas=False, own=operator_files.read(spec, pki, NOW).authorities
+    )
     assert second.ca.certificate_pem == longer.certificate_pem == (pki / "ca.crt").read_bytes()
     assert second.leaves == first.leaves
 
@@ -91,11 +98,11 @@ def test_a_renewed_certificate_of_the_same_key_is_taken(tmp_path: Path) -> None:
 def test_another_authority_is_refused_under_a_living_cluster(tmp_path: Path) -> None:
     """It would cut every node off: nothing is written."""
     spec, pki = with_own(tmp_path), tmp_path / "pki"
-    first = ensure_pki(spec, pki, NOW, create_cas=True)
+    first = ensure_pki(spec, PkiFolder(pki), NOW, create_cas=True)
     made = authority(NOW)
     put(tmp_path, made.certificate_pem, made.key_pem)
     with pytest.raises(PkiUnusable, match="a different CA"):
-        ensure_pki(spec, pki, NOW, create_cas=False, own=operator_files.read(spec, pki, NOW).authorities)
+        ensure_pki(spec, PkiFolder(pki), NOW, create_cas=False, own=operator_files.read(spec, pki, NOW).authorities)
     assert (pki / "ca.crt").read_bytes() == first.ca.certificate_pem
 
 
@@ -129,8 +136,10 @@ def test_it_need_not_outlive_them_once_it_is_taken(tmp_path: Path) -> None:
     made = authority(NOW, days=400)
     put(tmp_path, made.certificate_pem, made.key_pem)
     spec, pki, later = with_own(tmp_path), tmp_path / "pki", NOW + timedelta(days=300)
-    ensure_pki(spec, pki, NOW, create_cas=True, own=operator_files.read(spec, pki, NOW).authorities)
-    keys = ensure_pki(spec, pki, later, create_cas=False, own=operator_files.read(spec, pki, later).authorities)
+    ensure_pki(spec, PkiFolder(pki), NOW, create_cas=True, own=operator_files.read(spec, pki, NOW).authorities)
+    keys = ensure_pki(
+        spec, PkiFolder(pki), later, create_cas=False, own=operator_files.read(spec, pki, later).authorities
+    )
     assert max(issue.expires(pair.certificate_pem) for (_, leaf), pair in keys.leaves.items() if "etcd" not in leaf
                and "front" not in leaf) <= issue.expires(made.certificate_pem)  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -192,6 +193,13 @@ def test_a_plan_changes_nothing_anywhere(world: World) -> None:
     world.replay()
     before = files_below(world.folder)
     assert plan_only(SPEC, world.options())[1] == [] and files_below(world.folder) == before
+
+
+def test_a_plan_copies_no_key(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy in /tmp would stay when the program is killed: it plans with keys in memory, without a temporary file."""
+    world.replay()
+    monkeypatch.setattr(tempfile, "tempdir", str(world.folder / "not there"))
+    assert plan_only(SPEC, world.options())[1] == []
 
 
 def test_no_secret_is_reported(world: World) -> None:

@@ -8,6 +8,7 @@ from assets import paths
 from assets.credentials.pki import Leaf
 from kinstall.engine.host import Host
 from kinstall.errors import Unreachable
+from kinstall.pki.folder import PkiFolder
 from kinstall.pki.recover import recover_pki
 from kinstall.pki.store import ensure_pki
 from tests.unit.assets.cluster import NOW, SPEC, files_of
@@ -26,7 +27,7 @@ class Disk:
 
 
 def cluster(folder: Path) -> tuple[Any, dict[str, dict[str, bytes]]]:
-    pki = ensure_pki(SPEC, folder, NOW, create_cas=True)
+    pki = ensure_pki(SPEC, PkiFolder(folder), NOW, create_cas=True)
     return pki, {n.name: {p: f.content for p, f in files_of(SPEC, n.name, pki).items()} for n in SPEC.nodes}
 
 
@@ -38,24 +39,24 @@ def test_everything_that_nodes_use_is_as_it_was(tmp_path: Path) -> None:
         SPEC,
         SPEC.control_planes[0],
         cast("dict[str, Host]", {n: Disk(n, f) for n, f in disks.items()}),
-        tmp_path / "new",
+        PkiFolder(tmp_path / "new"),
     )
-    after = ensure_pki(SPEC, tmp_path / "new", NOW, create_cas=False)
+    after = ensure_pki(SPEC, PkiFolder(tmp_path / "new"), NOW, create_cas=False)
     assert (after.authorities, after.service_accounts) == (before.authorities, before.service_accounts)
     differ = {leaf for leaf, pair in before.leaves.items() if after.leaves[leaf] != pair}
     nowhere = {("", Leaf.SUPER_ADMIN)} | (set() if paths.ADMIN_CONF in admin else {("", Leaf.ADMIN)})
     assert differ == nowhere
 
 
-def test_what_cannot_be_read_is_signed_anew(tmp_path: Path) -> None:
+def test_what_cannot_be_read_is_signed_again(tmp_path: Path) -> None:
     """A node that is down, a damaged kubeconfig and a damaged certificate cost only their own pairs."""
     before, disks = cluster(tmp_path / "old")
     front, other = SPEC.control_planes[0].name, SPEC.nodes[-1].name
     disks[front][paths.SCHEDULER_CONF] = b"users: [\n"
     disks[front][f"{paths.PKI}/{Leaf.APISERVER}.crt"] = b"nothing"
     hosts = {n: Disk(n, None if n == other else f) for n, f in disks.items()}
-    recover_pki(SPEC, SPEC.control_planes[0], cast("dict[str, Host]", hosts), tmp_path / "new")
-    after = ensure_pki(SPEC, tmp_path / "new", NOW, create_cas=False)
+    recover_pki(SPEC, SPEC.control_planes[0], cast("dict[str, Host]", hosts), PkiFolder(tmp_path / "new"))
+    after = ensure_pki(SPEC, PkiFolder(tmp_path / "new"), NOW, create_cas=False)
     assert after.authorities == before.authorities
     differ = {leaf for leaf, pair in before.leaves.items() if after.leaves[leaf] != pair and leaf[0]}
     assert differ == {(front, Leaf.SCHEDULER), (front, Leaf.APISERVER)} | {k for k in before.leaves if k[0] == other}

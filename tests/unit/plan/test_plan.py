@@ -20,6 +20,7 @@ from kinstall.engine.diff import pending
 from kinstall.engine.observation import Observation
 from kinstall.engine.steps import File, Plan, Scope, Script, Step, Unit, Wait, input_digest
 from kinstall.operations.replay import phases
+from kinstall.pki.folder import PkiFolder
 from kinstall.pki.store import ensure_pki
 from kinstall.plan.node_inputs import Inputs
 from kinstall.plan.phase_names import PHASES
@@ -42,7 +43,7 @@ def inputs_of(spec: ClusterSpec, keys: Path) -> Inputs:
     profile = profile_of_every_node(spec)
     return Inputs(
         spec=spec,
-        pki=ensure_pki(spec, keys / spec.cluster_name, NOW, create_cas=True),
+        pki=ensure_pki(spec, PkiFolder(keys / spec.cluster_name), NOW, create_cas=True),
         ca_fingerprint="aa",
         pod_cidrs=assign_pod_cidrs(spec, {}),
         profiles={node.name: profile for node in spec.nodes},
