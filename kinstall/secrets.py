@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import getpass
+import html
 import json
 import os
 import sys
@@ -19,7 +20,7 @@ from typing import Any, TypeVar, cast
 from urllib.parse import quote as url_quote
 
 from kinstall import files
-from kinstall.errors import UsageError
+from kinstall.errors import KinstallError, UsageError
 
 HIDDEN = "[secret]"
 _SHORTEST = 4
@@ -77,6 +78,12 @@ class Redactor:
         """A dataclass record (also nested, also in tuples and mappings) without secrets; itself where it has none."""
         return cast(_T, self._clean(event))
 
+    def error(self, error: KinstallError) -> None:
+        """Remove them from an error's texts and findings, in place."""
+        error.args = self.event(error.args)
+        for name, value in vars(error).items():
+            setattr(error, name, self.event(value))
+
     def sink(self, sink: Callable[[_T], None]) -> Callable[[_T], None]:
         """The same sink with this redactor in front of it."""
         return lambda event: sink(self.event(event))
@@ -103,12 +110,22 @@ class Redactor:
 
 
 def _forms(value: str) -> Iterator[str]:
-    """The value as it is, and as base64 (at any offset inside a longer text), JSON, a URL and a shell word hold it."""
+    """The value as it is, and as base64 (at any offset inside a longer text), JSON (also in a text of JSON, and as Go
+    writes it), Python's repr, HTML, a URL and a shell word hold it."""
     if len(value) < _SHORTEST or value.startswith("-----"):
         return
     yield value
-    yield json.dumps(value)[1:-1]
-    yield json.dumps(value, ensure_ascii=False)[1:-1]
+    for ascii_only in (True, False):
+        quoted = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
+        yield quoted
+        yield json.dumps(quoted, ensure_ascii=ascii_only)[1:-1]
+        # encoding/json of Go: https://pkg.go.dev/encoding/json#Marshal
+        yield quoted.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    yield repr(value)[1:-1]
+    yield repr(value.encode(errors="surrogateescape"))[2:-1]
+    for escaped in (html.escape(value, quote=False), html.escape(value)):
+        yield escaped
+        yield escaped.replace("&quot;", "&#34;").replace("&#x27;", "&#39;")  # as markupsafe and Go write them
     yield url_quote(value, safe="")
     yield quote(value).strip("'")
     data = value.encode(errors="surrogateescape")

@@ -6,13 +6,13 @@ Every call blocks; screens make it through `app.background`. Tests use services 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kinstall.cluster import ClusterSpec
-from kinstall.errors import UsageError
+from kinstall.errors import KinstallError, UsageError
 from kinstall.findings import Finding
 from kinstall.wording import count
 
@@ -68,6 +68,16 @@ class Services(Protocol):
         """Put the cluster among the contexts of ~/.kube/config."""
 
 
+@contextmanager
+def redacted(options: Options) -> Iterator[None]:
+    """An error inside is raised without the secrets that were resolved for these options."""
+    try:
+        yield
+    except KinstallError as error:
+        options.secrets.redactor.error(error)
+        raise
+
+
 class RealServices:
     """The operations, with the command line's state folder and number of nodes at once."""
 
@@ -85,9 +95,10 @@ class RealServices:
         from kinstall.operations.session import closed_on
 
         options = self._options(spec, prompt)
-        with closing(options.session(spec)) as session, closed_on(session, stop):
-            result = preflight(session, options.state, on_findings=lambda node, findings: emit((node, findings)))
-        return result.findings
+        report = options.secrets.redactor.sink(emit)
+        with redacted(options), closing(options.session(spec)) as session, closed_on(session, stop):
+            result = preflight(session, options.state, on_findings=lambda node, findings: report((node, findings)))
+        return options.secrets.redactor.event(result.findings)
 
     def host_keys(self, spec: ClusterSpec, prompt: Prompt) -> Sequence[Seen]:
         from kinstall.operations.ssh_session import target_of
@@ -96,7 +107,9 @@ class RealServices:
 
         options = self._options(spec, prompt)
         targets = {node.name: target_of(spec, node) for node in spec.nodes}
-        return pending(targets, HostKeys(options.state.known_hosts), options.secrets)
+        with redacted(options):
+            seen = pending(targets, HostKeys(options.state.known_hosts), options.secrets)
+        return options.secrets.redactor.event(seen)
 
     def trust(self, spec: ClusterSpec, keys: Sequence[Seen]) -> None:
         from kinstall.operations.trust import store
@@ -111,7 +124,8 @@ class RealServices:
 
         options = self._options(spec, prompt)
         emit(f"examining {count(len(spec.nodes), 'node')}")
-        return plan_only(spec, options)
+        with redacted(options):
+            return options.secrets.redactor.event(plan_only(spec, options))
 
     def replay(self, answers: Path, emit: Emit, stop: threading.Event, prompt: Prompt) -> Report:
         from kinstall.answers.load import load
@@ -119,13 +133,15 @@ class RealServices:
 
         spec = load(answers)
         options = self._options(spec, prompt)
-        return logged_replay(spec, options, emit, options.secrets.redactor.sink(emit), stop)
+        with redacted(options):
+            return logged_replay(spec, options, emit, options.secrets.redactor.sink(emit), stop)
 
     def verify(self, spec: ClusterSpec, emit: Emit, stop: threading.Event, prompt: Prompt) -> Sequence[CheckResult]:
         from kinstall.operations.verify import verify_only
 
         options = self._options(spec, prompt)
-        return verify_only(spec, options, options.secrets.redactor.sink(emit), stop)
+        with redacted(options):
+            return options.secrets.redactor.event(verify_only(spec, options, options.secrets.redactor.sink(emit), stop))
 
     def last_run(self, spec: ClusterSpec, answers: Path | None) -> tuple[Run, Commands]:
         from kinstall.report import commands_for, last_run

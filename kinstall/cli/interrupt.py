@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from kinstall.answers.load import load
 from kinstall.cluster import ClusterSpec
 from kinstall.operations.options import Options, options_for
+from kinstall.secrets import Secrets
 
 LISTENER = "kinstall-signals"
 """Name of the thread that waits for signals."""
@@ -22,7 +23,7 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM)
 def loaded(chosen: argparse.Namespace) -> tuple[ClusterSpec, Options]:
     """The spec of the answers file, and options with a session that shares one set of secrets."""
     spec = load(chosen.answers)
-    return spec, options_for(spec, chosen.state, parallel=chosen.parallel)
+    return spec, options_for(spec, chosen.state, Secrets(chosen.redactor), chosen.parallel)
 
 
 @contextmanager

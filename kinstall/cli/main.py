@@ -22,6 +22,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(
             f"--answers and --state before {chosen.command} belong to the wizard; write them after {chosen.command}"
         )
+    from kinstall.secrets import Redactor
+
+    chosen.redactor = Redactor()
+    if chosen.command == "wizard":  # it owns the terminal, and its services redact what they return
+        return _run(chosen)
+    from kinstall.terminal.stream import redacted
+
+    with redacted(chosen.redactor):
+        return _run(chosen)
+
+
+def _run(chosen: argparse.Namespace) -> int:
     from kinstall.errors import EXIT_CANCELLED, EXIT_USAGE, KinstallError
     from kinstall.terminal.stream import quiet_pipe
 
@@ -29,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with quiet_pipe():
             return _command(chosen.command)(chosen)
     except KinstallError as error:
+        chosen.redactor.error(error)  # first: a table may break a text where the streams no longer find it
         _say_error(chosen, error)
         return error.exit_code
     except KeyboardInterrupt:

@@ -16,7 +16,7 @@ def plan(chosen: argparse.Namespace) -> int:
         print(dump(load(chosen.answers), show_defaults=True), end="")
         return 0
     spec, options = loaded(chosen)
-    findings, changes = plan_only(spec, options)
+    findings, changes = options.secrets.redactor.event(plan_only(spec, options))
     if chosen.output == "text":
         show_findings(findings, sys.stderr)
     show_plan(changes, [node.name for node in spec.nodes], sys.stdout, chosen.output)

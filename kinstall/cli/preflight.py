@@ -17,5 +17,6 @@ def preflight(chosen: argparse.Namespace) -> int:
     spec, options = loaded(chosen)
     with closing(options.session(spec)) as session:
         result = ask_and_judge(session, options.state)
-    show_preflight(result.findings, result.matrix, sys.stdout, chosen.output, everything=chosen.all)
-    return EXIT_PREFLIGHT if errors(result.findings) else 0
+    findings, matrix = options.secrets.redactor.event((result.findings, result.matrix))
+    show_preflight(findings, matrix, sys.stdout, chosen.output, everything=chosen.all)
+    return EXIT_PREFLIGHT if errors(findings) else 0

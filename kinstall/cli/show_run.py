@@ -23,8 +23,9 @@ def run_shown(spec: ClusterSpec, options: Options, output: str) -> tuple[list[Ch
     checks: list[CheckResult] = []
     cancel = threading.Event()
     options.state.prepare()  # before the display begins: it may be refused
+    on_check = options.secrets.redactor.sink(checks.append)
     with make_sink(output, sys.stdout, sys.stdout.isatty()) as shown, interruptible(cancel):
-        ended = _caught(lambda: logged_replay(spec, options, shown, checks.append, cancel))
+        ended = _caught(lambda: logged_replay(spec, options, shown, on_check, cancel))
     return checks, ended
 
 

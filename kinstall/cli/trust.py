@@ -32,7 +32,8 @@ def trust(chosen: argparse.Namespace) -> int:
 
 
 def _look(targets: Mapping[str, SshTarget], options: Options, wanted: Mapping[str, str]) -> list[Seen]:
-    return pending(targets, HostKeys(options.state.known_hosts), options.secrets, wanted)
+    seen = pending(targets, HostKeys(options.state.known_hosts), options.secrets, wanted)
+    return options.secrets.redactor.event(seen)
 
 
 def _keep(seen: Sequence[Seen], wanted: Mapping[str, str], options: Options) -> bool:

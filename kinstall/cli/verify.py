@@ -17,6 +17,6 @@ def verify(chosen: argparse.Namespace) -> int:
     spec, options = loaded(chosen)
     cancel = threading.Event()
     with interruptible(cancel):
-        results = verify_only(spec, options, cancel=cancel)
+        results = options.secrets.redactor.event(verify_only(spec, options, cancel=cancel))
     show_verify(results, sys.stdout, chosen.output)
     return EXIT_VERIFY if any_failed(results) else 0

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from types import TracebackType
-from typing import Protocol, TextIO
+from typing import Any, Protocol, TextIO, cast
 
 from kinstall.engine.events import Event
+from kinstall.secrets import Redactor
 
 
 class RunSink(Protocol):
@@ -58,6 +59,34 @@ def silence(stream: TextIO) -> None:
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, descriptor)
     os.close(null)
+
+
+class RedactedStream:
+    """A text stream with a redactor in front of it; all else is the stream's own."""
+
+    def __init__(self, stream: TextIO, redactor: Redactor) -> None:
+        self._stream, self._redactor = stream, redactor
+
+    def write(self, text: str) -> int:
+        self._stream.write(self._redactor.text(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def redacted(redactor: Redactor) -> Iterator[None]:
+    """Inside it nothing reaches standard output and standard error but through the redactor."""
+    with (
+        redirect_stdout(cast(TextIO, RedactedStream(sys.stdout, redactor))),
+        redirect_stderr(cast(TextIO, RedactedStream(sys.stderr, redactor))),
+    ):
+        yield
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """References, hidden values, and the redactor."""
 
 import base64
+import html
 import json
 import pickle
 import threading
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from kinstall.engine.events import Outcome, OutputLine, RunStarted, StepFinished
-from kinstall.errors import UsageError
+from kinstall.errors import PreflightFailed, StepFailed, UsageError
+from kinstall.findings import Finding, Severity
 from kinstall.secrets import HIDDEN, Redactor, Secret, Secrets
 
 CANARY = "canary/s3cret+\"ü'$x"
@@ -114,10 +116,17 @@ def test_what_was_resolved_is_redacted(monkeypatch: pytest.MonkeyPatch) -> None:
         base64.b64encode(CANARY.encode()).decode(),
         *(base64.b64encode(b"x" * n + CANARY.encode() + b"tail").decode() for n in range(4)),
         "https://u:canary%2Fs3cret%2B%22%C3%BC%27%24x@h/",
+        repr([CANARY]),
+        repr({"p": CANARY.encode()}),
+        json.dumps({"out": json.dumps({"p": CANARY})}),
+        json.dumps({"out": json.dumps({"p": CANARY}, ensure_ascii=False)}, ensure_ascii=False),
+        f"<b>{html.escape(CANARY)}</b>",
+        f"<b>{html.escape(CANARY, quote=False)}</b>",
+        f"<b>{html.escape(CANARY).replace('&quot;', '&#34;').replace('&#x27;', '&#39;')}</b>",
     ):
         text = secrets.redactor.text(form)
         assert HIDDEN in text, form
-        assert CANARY not in text
+        assert "canary" not in text and "s3cret" not in text
 
 
 def test_lines_of_a_longer_secret(tmp_path: Path) -> None:
@@ -165,3 +174,17 @@ def test_a_sink_behind_the_redactor() -> None:
     redactor.add("canary2")
     sink("it is canary2")
     assert got == [f"it is {HIDDEN}"]
+
+
+def test_an_error() -> None:
+    """Its text, its remedy and its findings, in place: whoever catches it shows it."""
+    redactor = Redactor()
+    redactor.add("canary3")
+    findings = (Finding("n1", "root", Severity.ERROR, "sudo says canary3", "not canary3"),)
+    error = PreflightFailed(findings, "preflight heard canary3")
+    redactor.error(error)
+    assert str(error) == f"preflight heard {HIDDEN}" and error.args == (str(error),)
+    assert error.findings == (Finding("n1", "root", Severity.ERROR, f"sudo says {HIDDEN}", f"not {HIDDEN}"),)
+    refused = StepFailed("n1", "said canary3", "type canary3")
+    redactor.error(refused)
+    assert "canary" not in str(refused) + repr(refused)
