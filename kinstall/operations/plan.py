@@ -12,7 +12,7 @@ from kinstall.operations.options import Options
 from kinstall.operations.preflight import require_preflight
 from kinstall.operations.replay import phases
 from kinstall.operations.survey import survey
-from kinstall.pki.folder import PkiFolder
+from kinstall.pki.pki_folder import PkiFolder
 
 
 def plan_only(

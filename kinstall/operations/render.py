@@ -10,7 +10,7 @@ from assets.credentials.issue import ca_fingerprint
 from kinstall.cluster import ClusterSpec
 from kinstall.cluster.pod_ranges import assign_pod_cidrs
 from kinstall.errors import UsageError
-from kinstall.pki.folder import PkiFolder
+from kinstall.pki.pki_folder import PkiFolder
 from kinstall.pki.store import ensure_pki
 from kinstall.plan.node_inputs import Inputs, NodeProfile, node_files
 from kinstall.sources.offline import placeholders

@@ -20,7 +20,7 @@ from kinstall.operations.preflight import require_preflight
 from kinstall.operations.session import Session, closed_on
 from kinstall.operations.survey import PlanSurvey, survey
 from kinstall.operations.verify import verify_run
-from kinstall.pki.folder import PkiFolder
+from kinstall.pki.pki_folder import PkiFolder
 from kinstall.plan import addons, downloads, kubernetes, prepare
 from kinstall.plan import phase_names as names
 from kinstall.plan.node_inputs import Inputs, parts

@@ -16,7 +16,7 @@ from kinstall.operations import operator_files
 from kinstall.operations.options import Options
 from kinstall.operations.preflight import PreflightResult
 from kinstall.operations.session import NodeReply, Session
-from kinstall.pki.folder import PkiFolder
+from kinstall.pki.pki_folder import PkiFolder
 from kinstall.pki.recover import recover_pki
 from kinstall.pki.store import ensure_pki
 from kinstall.plan.living_cluster import leader

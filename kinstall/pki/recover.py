@@ -18,7 +18,7 @@ from assets.credentials.required import wanted_leaves
 from kinstall.cluster import ClusterSpec, Node
 from kinstall.engine.host import Host
 from kinstall.errors import KinstallError
-from kinstall.pki.folder import PkiFolder
+from kinstall.pki.pki_folder import PkiFolder
 from kinstall.pki.store import keep_leaf, read_back
 
 _EMBEDDED = {

@@ -18,7 +18,7 @@ from assets.credentials.pki import CA_COMMON_NAMES, ClusterPki, KeyPair, LeafReq
 from assets.credentials.required import wanted_leaves
 from kinstall.cluster import ClusterSpec
 from kinstall.errors import KinstallError
-from kinstall.pki.folder import PkiFolder
+from kinstall.pki.pki_folder import PkiFolder
 
 
 class PkiMissing(KinstallError):

@@ -15,7 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from assets.credentials.pki import ClusterPki, KeyPair, SigningKey
 from kinstall.cluster import ClusterSpec
-from kinstall.pki.folder import PkiFolder
+from kinstall.pki.pki_folder import PkiFolder
 from kinstall.pki.store import ensure_pki
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)

@@ -13,7 +13,7 @@ from assets.inputs import NodeInputs
 from assets.rendered import Rendered
 from kinstall.cluster import CONTROL_PLANE, WORKER, ClusterSpec, Node
 from kinstall.cluster.release_files import ImageRefs
-from kinstall.pki.folder import PkiFolder
+from kinstall.pki.pki_folder import PkiFolder
 from kinstall.pki.store import ensure_pki
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)

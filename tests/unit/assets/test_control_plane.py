@@ -12,7 +12,7 @@ from assets import paths
 from assets.credentials.pki import ClusterPki, Leaf, Signer
 from kinstall.cluster import CONTROL_PLANE, ClusterSpec, ComponentOverrides, Components, Node
 from kinstall.facts.model import CA_FOLDERS
-from kinstall.pki.folder import PkiFolder
+from kinstall.pki.pki_folder import PkiFolder
 from kinstall.pki.store import ensure_pki
 from tests.unit.assets.cluster import NOW, SPEC, files_of, loaded, pki_in
 

@@ -15,7 +15,7 @@ from assets.credentials.pki import Leaf, Signer
 from kinstall.cluster import ClusterSpec, Networking, OwnAuthorities, OwnAuthority, Security
 from kinstall.errors import InvalidAnswers
 from kinstall.operations import operator_files
-from kinstall.pki.folder import PkiFolder
+from kinstall.pki.pki_folder import PkiFolder
 from kinstall.pki.store import PkiUnusable, ensure_pki
 from tests.unit.assets.cluster import NOW, SPEC
 from tests.unit.authorities import authority, intermediate

@@ -8,7 +8,7 @@ from assets import paths
 from assets.credentials.pki import Leaf
 from kinstall.engine.host import Host
 from kinstall.errors import Unreachable
-from kinstall.pki.folder import PkiFolder
+from kinstall.pki.pki_folder import PkiFolder
 from kinstall.pki.recover import recover_pki
 from kinstall.pki.store import ensure_pki
 from tests.unit.assets.cluster import NOW, SPEC, files_of

@@ -10,7 +10,7 @@ import pytest
 
 from assets.credentials.pki import Leaf, Signer
 from kinstall.cluster import WORKER, Node, Security
-from kinstall.pki.folder import PkiFolder
+from kinstall.pki.pki_folder import PkiFolder
 from kinstall.pki.store import PkiMissing, PkiUnusable, ensure_pki, read_back
 from tests.unit.assets.cluster import NOW, SPEC
 

@@ -20,7 +20,7 @@ from kinstall.engine.diff import pending
 from kinstall.engine.observation import Observation
 from kinstall.engine.steps import File, Plan, Scope, Script, Step, Unit, Wait, input_digest
 from kinstall.operations.replay import phases
-from kinstall.pki.folder import PkiFolder
+from kinstall.pki.pki_folder import PkiFolder
 from kinstall.pki.store import ensure_pki
 from kinstall.plan.node_inputs import Inputs
 from kinstall.plan.phase_names import PHASES
