@@ -19,6 +19,8 @@ Path = tuple[str | int, ...]
 """A place in an answers file: mapping keys and list indices from the top."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, further line separators, and what turns the direction of writing."""
 _WORDS = re.compile(r"[A-Z]{2,}s\b|[A-Z]{2,}(?=[A-Z][a-z]|\b)|[A-Z]?[a-z]+|[0-9]+|[A-Z]+")
 _SHORT = {
     **{word.lower(): word for word in ("API", "CA", "CIDR", "CNI", "DNS", "IP", "MTU", "OOM", "SSH", "SHA", "URL")},
@@ -39,8 +41,12 @@ def written(path: Path) -> str:
         elif _PLAIN.fullmatch(part):
             text += f".{part}" if text else part
         else:
-            text += f'["{part}"]'
+            text += f'["{CONTROL.sub(_escaped, part)}"]'
     return text
+
+
+def _escaped(character: re.Match[str]) -> str:
+    return f"\\u{ord(character[0]):04x}"
 
 
 def holds(outer: str, inner: str) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NewType
 
 from cattrs import Converter
 from cattrs.cols import homogenous_tuple_structure_factory, mapping_structure_factory
@@ -20,7 +20,18 @@ from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError, Iterabl
 from cattrs.gen import make_dict_structure_fn, override
 
 from kinstall.answers.document import Document, Unclear
-from kinstall.answers.fields import Key, Path, is_list, is_map, is_record, is_secret, keys_of, type_name, written
+from kinstall.answers.fields import (
+    CONTROL,
+    Key,
+    Path,
+    is_list,
+    is_map,
+    is_record,
+    is_secret,
+    keys_of,
+    type_name,
+    written,
+)
 from kinstall.cluster import ClusterSpec
 from kinstall.findings import Problem
 
@@ -74,6 +85,13 @@ class _NoChoice(_Mismatch):
         self.choices = choices
 
 
+class _ControlCharacter(_Mismatch):
+    """Text that would begin a new line, or do something to a terminal, where it is written."""
+
+    def __init__(self, got: str) -> None:
+        super().__init__("text", "", got)
+
+
 class _Missing(_Mismatch):
     def __init__(self, key: Key) -> None:
         wanted = " or ".join(key.choices) or type_name(key.type)
@@ -84,6 +102,10 @@ class _Unknown(Exception):
     def __init__(self, record: type) -> None:
         super().__init__(record)
         self.record = record
+
+
+_FreeKey = NewType("_FreeKey", str)
+"""A key of a free mapping: it may have lines as text in it has."""
 
 
 class _Inner(ValueError):
@@ -105,7 +127,7 @@ def _empty(of: Any) -> Any:
 @cache
 def _converter() -> Converter:
     converter = Converter(forbid_extra_keys=True, detailed_validation=True)
-    converter.register_structure_hook(str, lambda value, _: _exactly(str, value))
+    converter.register_structure_hook(str, lambda value, _: _text(value))
     converter.register_structure_hook(int, lambda value, _: _exactly(int, value))
     converter.register_structure_hook(bool, lambda value, _: _exactly(bool, value))
     converter.register_structure_hook_factory(is_record, lambda of: _guarded(of, dict, _record_hook(of, converter)))
@@ -113,9 +135,9 @@ def _converter() -> Converter:
         is_list, lambda of: _guarded(of, list, homogenous_tuple_structure_factory(of, converter))
     )
     converter.register_structure_hook_factory(
-        is_map, lambda of: _guarded(of, dict, mapping_structure_factory(of, converter))
+        is_map, lambda of: _guarded(of, dict, mapping_structure_factory(of, converter, key_type=_FreeKey))
     )
-    converter.register_structure_hook_func(lambda of: of is Any, lambda value, _: _free(value))
+    converter.register_structure_hook_func(lambda of: of in (Any, _FreeKey), lambda value, _: _free(value))
     return converter
 
 
@@ -129,7 +151,7 @@ def _record_hook(record: Any, converter: Converter) -> Callable[[Any, Any], Any]
 
 def _choice_hook(key: Key) -> Callable[[Any, Any], Any]:
     def choose(value: Any, _: Any) -> str:
-        text: str = _exactly(str, value)
+        text = _text(value)
         if text not in key.choices:
             raise _NoChoice(key.choices, text)
         return text
@@ -154,9 +176,22 @@ def _exactly(wanted: type, value: Any) -> Any:
     return value
 
 
+def _text(value: Any) -> str:
+    text: str = _exactly(str, value)
+    if CONTROL.search(text):
+        raise _ControlCharacter(text)
+    return text
+
+
 def _free(value: Any) -> Any:
-    """A value that goes to Kubernetes as it is: anything but what YAML readers disagree about."""
-    places = [(path, _Mismatch("", "", inner)) for path, inner in _walk(value, ()) if isinstance(inner, Unclear)]
+    """A value that goes to Kubernetes as it is: anything but what YAML readers disagree about, and control characters
+    other than those between lines."""
+    places: list[tuple[Path, _Mismatch]] = []
+    for path, inner in _walk(value, ()):
+        if isinstance(inner, Unclear):
+            places.append((path, _Mismatch("", "", inner)))
+        elif isinstance(inner, str) and CONTROL.search(inner.replace("\n", "").replace("\t", "")):
+            places.append((path, _ControlCharacter(inner)))
     if places:
         raise _Inner(places)
     return value
@@ -205,7 +240,9 @@ def _replace(data: Any, path: Path, cause: Exception) -> None:
     *parents, last = path
     for part in parents:
         data = data[part]
-    if isinstance(cause, _Mismatch):
+    if isinstance(cause, _ControlCharacter) and isinstance(last, str) and CONTROL.search(last):
+        data.pop(last, None)  # it is the key that has one
+    elif isinstance(cause, _Mismatch):
         data[last] = deepcopy(cause.placeholder)
     else:
         del data[last]
@@ -220,6 +257,10 @@ def _problem(path: Path, cause: Exception, document: Document) -> Problem:
     if isinstance(cause, _Missing):
         parent = document.lines.get(written(path[:-1]), 1)
         return Problem(place, "is missing", f"write {cause.wanted}", parent)
+    if isinstance(cause, _ControlCharacter):
+        pasted = "write the path of the file that holds it, or env:NAME, file:PATH or prompt: for a password"
+        remedy = pasted if is_secret(path) else "remove it"
+        return Problem(place, "the value contains a line break or a control character", remedy, line)
     if is_secret(path):
         return Problem(
             place, "the value is not text", "write env:NAME, file:PATH or prompt: for a secret, a path for a file", line

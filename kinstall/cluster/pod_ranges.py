@@ -25,12 +25,16 @@ def capacity(networking: Networking) -> Capacity:
     the first and the last one. 0 nodes where a node's range does not fit into podSubnet. ValueError where a range is
     not valid.
     """
-    mask, pods = networking.node_cidr_mask_size, networking.pods[0]
     return Capacity(
-        nodes=split_count(pods, mask),
-        pods_per_node=max((1 << (pods.max_prefixlen - mask)) - 3, 0),
+        nodes=split_count(networking.pods[0], networking.node_cidr_mask_size),
+        pods_per_node=pods_in_node_range(networking),
         services=max(networking.services[0].num_addresses - 2, 0),
     )
+
+
+def pods_in_node_range(networking: Networking) -> int:
+    """How many pods have an address on a node. ValueError where podSubnet is not valid."""
+    return max((1 << (networking.pods[0].max_prefixlen - networking.node_cidr_mask_size)) - 3, 0)
 
 
 def assign_pod_cidrs(spec: ClusterSpec, kept: Mapping[str, str]) -> dict[str, str]:

@@ -34,8 +34,10 @@ def endpoint(view: View) -> Iterator[Problem]:
     yield from problem_at(path, wrong)
     if wrong:
         return
-    host = host_range(text.partition(":")[0])
+    name = text.partition(":")[0]
+    host = host_range(name)
     if not host:
+        yield from problem_at(path, _of_one_machine(name, view.spec.networking.dns_domain))
         return
     for place, network in view.ranges:
         if host.overlaps(network):
@@ -51,6 +53,15 @@ def endpoint(view: View) -> Iterator[Problem]:
             yield Problem(
                 path, f"{text} is {node.name}'s address, and {node.name} is a worker", "name a control plane's"
             )
+
+
+def _of_one_machine(name: str, dns_domain: str) -> formats.Complaint | None:
+    """Names that lead somewhere else on every node, or nowhere."""
+    if name.partition(".")[0] in ("localhost", "ip4-localhost", "ip6-localhost") or name.endswith(".localhost"):
+        return f"{name} is each node itself", "write a name or an address that leads all nodes to the control plane"
+    if name.endswith((".svc", f".{dns_domain}")):
+        return f"{name} is known only inside the cluster", "write a name that the nodes can look up"
+    return None
 
 
 def certificates(view: View) -> Iterator[Problem]:

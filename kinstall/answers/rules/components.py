@@ -12,7 +12,9 @@ from kinstall.answers.fields import Path, keys_of, written
 from kinstall.answers.rules.owned_flags import OWNED
 from kinstall.answers.rules.view import Rule, View
 from kinstall.cluster import WORKER, ComponentOverrides, Components, WorkerComponents
+from kinstall.cluster.pod_ranges import pods_in_node_range
 from kinstall.cluster.releases import known_versions, release
+from kinstall.cluster.subnets import split_count
 from kinstall.findings import Problem
 
 _FLAG = re.compile(r"[A-Za-z][A-Za-z0-9.-]*")
@@ -82,4 +84,25 @@ def on_workers(view: View) -> Iterator[Problem]:
             yield Problem(written(place), message, "set it for a control plane, or remove it")
 
 
-RULES: tuple[Rule, ...] = (flags, configurations, on_workers)
+def pods_per_node(view: View) -> Iterator[Problem]:
+    """maxPods where it is said; that the kubelet's own 110 do not fit into a small range is preflight's warning."""
+    networking = view.spec.networking
+    if not (networking.plans_ranges and view.pods and view.intact("networking.nodeCIDRMaskSize")):
+        return
+    if not split_count(view.pods[0], networking.node_cidr_mask_size):
+        return  # said by the rules of the ranges
+    room, size = pods_in_node_range(networking), networking.node_cidr_mask_size
+    for place, component, overrides in _overrides(view):
+        if component != "kubelet":
+            continue
+        for where, number in (
+            (("config", "maxPods"), overrides.config.get("maxPods")),
+            (("extraArgs", "max-pods"), overrides.extra_args.get("max-pods")),
+        ):
+            if re.fullmatch(r"[0-9]{1,9}", str(number)) and int(str(number)) > room:
+                message = f"{number} pods do not fit into a node's range of /{size}, which holds {room}"
+                remedy = "write a smaller number, or in a new cluster a smaller nodeCIDRMaskSize"
+                yield Problem(written((*place, *where)), message, remedy)
+
+
+RULES: tuple[Rule, ...] = (flags, configurations, on_workers, pods_per_node)

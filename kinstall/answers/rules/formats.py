@@ -22,6 +22,9 @@ _PORT = re.compile(r"[1-9][0-9]{0,4}")
 _ENVIRONMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@\\-]{0,63}")
+_URL = re.compile(r"[!#-;=?-\[\]_a-z~]*")
+"""The characters of RFC 3986. Others (quotes, backslashes) would mean something in the files that hold a URL."""
+_LONGEST_QUESTION = 100
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
@@ -122,6 +125,8 @@ def url(text: str) -> Complaint | None:
     """The URL of a site. Never repeated: credentials may be in it."""
     if text != text.strip() or re.search(r"\s", text):
         return "the address contains a space", "remove it"
+    if not _URL.fullmatch(text):
+        return "the address contains a character that a URL cannot have", "write it with a % and two hexadecimal digits"
     try:
         parts = urlsplit(text)
         credentials = parts.username is not None or parts.password is not None
@@ -142,7 +147,7 @@ def url(text: str) -> Complaint | None:
 
 
 def secret_reference(text: str) -> Complaint | None:
-    """`env:NAME`, `file:PATH` or `prompt:`. The text is never repeated."""
+    """`env:NAME`, `file:PATH`, `prompt:` or `prompt:TEXT`. The text is never repeated."""
     kind, colon, rest = text.partition(":")
     if colon and kind == "env":
         if _ENVIRONMENT.fullmatch(rest):
@@ -150,11 +155,12 @@ def secret_reference(text: str) -> Complaint | None:
         return "env: needs the name of a variable", "write env:NAME, with letters, digits and _"
     if colon and kind == "file":
         return None if rest.strip() else ("file: needs a path", "write file:PATH")
-    if text == "prompt:":
-        return None
+    if colon and kind == "prompt":
+        short = len(rest) <= _LONGEST_QUESTION
+        return None if short else ("the question after prompt: is too long", f"at most {_LONGEST_QUESTION} characters")
     return (
         "a secret must not be written into an answers file",
-        "write a reference: env:NAME, file:PATH or prompt: (asked for when it is needed)",
+        "write a reference: env:NAME, file:PATH or prompt:QUESTION (asked when it is needed)",
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from kinstall.answers.fields import Path, written
 from kinstall.answers.rules import formats
 from kinstall.answers.rules.view import Rule, View, problem_at
-from kinstall.cluster import CONTROL_PLANE, CONTROL_PLANE_TAINT, WORKER, Taint
+from kinstall.cluster import CONTROL_PLANE, CONTROL_PLANE_TAINT, WORKER, Node, Taint
 from kinstall.findings import Problem
 
 HOSTNAME_LABEL_LIMIT = 63
@@ -43,6 +43,18 @@ def names(view: View) -> Iterator[Problem]:
             if node.name in names:
                 yield Problem(f"{path}.name", f"{node.name} is {names[node.name]}'s name too", "name each node once")
             names.setdefault(node.name, path)
+            yield from problem_at(f"{path}.name", _of_something_else(node, view))
+
+
+def _of_something_else(node: Node, view: View) -> formats.Complaint | None:
+    """A node gets a certificate of its name: of the API's names, it would let a worker be taken for the API."""
+    spec = view.spec
+    domain = spec.networking.dns_domain
+    if node.name in ("localhost", "kubernetes", "kubernetes.default") or node.name.endswith((".svc", f".{domain}")):
+        return f"{node.name} is a name of the cluster's own", "give the machine another name"
+    if node.name in (spec.control_plane_endpoint.partition(":")[0], *spec.security.extra_sans) and node.role == WORKER:
+        return f"{node.name} is a name of the API, and this is a worker", "give the machine another name"
+    return None
 
 
 def addresses(view: View) -> Iterator[Problem]:

@@ -233,7 +233,7 @@ def _components(dice: _Dice, *, control_plane: bool = True) -> Data:
     odd = {"text": dice.one(*_ODD_VALUES), "list": [1, 2.5, None, {"deep": [True, "true"]}], "none": None}
     return _without_gaps(
         {
-            "kubelet": flags(v="2", feature_gates="A=true") | fields({"maxPods": 250, "registerNode": True}),
+            "kubelet": flags(v="2", feature_gates="A=true") | fields({"maxPods": 61, "registerNode": True}),
             "kubeProxy": flags(v="0644") | fields({"conntrack": {"maxPerCore": 0}, "detectLocal": odd}),
             **(planes if control_plane else {}),
             "containerd": _without_gaps(
