@@ -11,6 +11,8 @@ EXIT_PREFLIGHT = 3
 EXIT_NODE_FAILED = 4
 EXIT_CANCELLED = 5
 EXIT_VERIFY = 6
+EXIT_INTERNAL = 70
+"""As EX_SOFTWARE of sysexits.h."""
 
 
 class KinstallError(Exception):
@@ -120,3 +122,9 @@ class VerifyFailed(KinstallError):
     """The cluster runs, but a check of it failed."""
 
     exit_code = EXIT_VERIFY
+
+
+class InternalError(KinstallError):
+    """Something that no part of kinstall expected: a bug."""
+
+    exit_code = EXIT_INTERNAL

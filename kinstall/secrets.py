@@ -21,6 +21,7 @@ from urllib.parse import quote as url_quote
 
 from kinstall import files
 from kinstall.errors import KinstallError, UsageError
+from kinstall.wording import harmless
 
 HIDDEN = "[secret]"
 _SHORTEST = 4
@@ -209,6 +210,6 @@ def _ask(text: str) -> str:
     if not sys.stdin.isatty():
         raise UsageError(f"there is no terminal to ask for {text!r} on", "use env:NAME or file:PATH instead of prompt:")
     try:
-        return getpass.getpass(f"{text}: ")
+        return getpass.getpass(harmless(f"{text}: "))
     except EOFError:
         return ""

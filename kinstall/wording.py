@@ -1,7 +1,8 @@
-"""Pieces of sentences that every room needs: a count with its noun, a list that ends, a text cut to a width. Pure."""
+"""What every room needs for its sentences: counts, lists, cuts, and foreign text made harmless. Pure."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from itertools import islice
 
@@ -20,3 +21,24 @@ def listed(names: Collection[str], most: int = 4) -> str:
 def cut(text: str, width: int, more: str = "…") -> str:
     """The text in at most `width` characters, ending in `more` where something is missing."""
     return text if len(text) <= width else text[: max(0, width - len(more))] + more
+
+
+# Escape sequences (CSI, OSC, two-character), then every other control character, line separator and bidi override.
+_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.?")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+def harmless(text: str) -> str:
+    """Text from elsewhere without what would steer a terminal: of control characters only newline and tab stay.
+
+    Every way out applies it: the standard streams (terminal/stream.py), rich's console (terminal/console.py), the
+    wizard's screen (screens/text.py), the report (report/markup.py). JSON escapes such characters itself.
+    """
+    if _CONTROLS.search(text) is None:
+        return text
+    return _CONTROLS.sub("", _ESCAPES.sub("", text.replace("\r\n", "\n")))
+
+
+def without_controls(text: str) -> str:
+    """As harmless(), but of an escape sequence only the control characters go: what has a width keeps it."""
+    return text if _CONTROLS.search(text) is None else _CONTROLS.sub("", text)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.text import Text
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
+from textual.worker import WorkerFailed
 
-from kinstall.errors import InvalidAnswers, UsageError
+from kinstall.errors import InvalidAnswers, KinstallError, UsageError
 from screens.background import Background
 from screens.dialogs import interrupted_run
 from screens.dialogs.all_answers import AllAnswers
@@ -27,13 +31,26 @@ from screens.fields import FieldRow, placement
 from screens.services import Services
 from screens.step.base import WIDE, StepScreen
 from screens.step.order import NAMES, STEPS, neighbour
+from screens.text import HarmlessText
 
 if TYPE_CHECKING:
     from screens.install.run import Run
 
+_HARMLESS = HarmlessText()
 _DRAIN_SECONDS = 0.1
 _KEEP_SECONDS = 2.0
 _START_SECONDS = 1.0
+
+
+class Crash(Exception):
+    """An exception that nobody expected, with what is said of it."""
+
+    def __init__(self, error: KinstallError) -> None:
+        super().__init__(str(error))
+        self.exit_code = error.exit_code
+
+    def __rich__(self) -> Text:
+        return Text(f"kinstall: {self}")
 
 
 class WizardApp(App[int]):
@@ -63,6 +80,8 @@ class WizardApp(App[int]):
         self.today = date.today
         self.typed: dict[str, str] = {}
         """What was typed for questions of the answers (`prompt:`), until the wizard ends."""
+        self.crash: Crash | None = None
+        """Why the wizard ended, where it should not have."""
         self._kept = ""
         self._repaint = False
         self._turn = asyncio.Lock()
@@ -74,6 +93,39 @@ class WizardApp(App[int]):
         from screens.install.run import Run  # the first screen needs nothing of it
 
         return Run()
+
+    # Whatever happens
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Textual calls this with what no handler expected, and shows what `__rich__` of it gives before it ends.
+
+        Textual's own page has local variables in it, secrets among them. (A private name of Textual's:
+        tests/screens/test_unexpected.py fails should a newer one call something else.)
+        """
+        from kinstall.state import crash_report
+
+        cause = error.error if isinstance(error, WorkerFailed) else error
+        self.keep()
+        kept = "the answers are kept, and offered again" if self._kept else ""
+        self.crash = self.crash or Crash(crash_report.internal_error(cause, "the wizard", kept=kept))
+        self.crash.__cause__ = cause
+        super()._handle_exception(self.crash)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's own filters, and the one that lets no foreign text steer the terminal."""
+        return [*super().get_line_filters(), _HARMLESS]
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """Textual's own, never with markup: a message may repeat an answer or a node's words, such as `[/]`."""
+        super().notify(message, title=title, severity=severity, timeout=timeout, markup=False)
 
     # Beginning
 

@@ -79,8 +79,9 @@ class Background:
             except KinstallError as error:
                 self._queue.append((job, "error", error))
             except Exception as error:
-                what = f"{name} ended unexpectedly: {type(error).__name__}"
-                self._queue.append((job, "error", KinstallError(what, "this is a bug in kinstall; please report it")))
+                from kinstall.state import crash_report
+
+                self._queue.append((job, "error", crash_report.internal_error(error, name)))
             else:
                 self._queue.append((job, "done", result))
 

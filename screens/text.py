@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
+from rich.segment import Segment
+from textual.color import Color
 from textual.content import Content
+from textual.filter import LineFilter
 from textual.widgets import Static
+
+from kinstall.wording import without_controls
+
+
+class HarmlessText(LineFilter):
+    """The last filter of every painted line: no widget paints a character that steers a terminal."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        return [
+            segment
+            if segment.control or (text := without_controls(segment.text)) is segment.text
+            else Segment(text, segment.style)
+            for segment in segments
+        ]
 
 
 class SteadyText(Static):

@@ -6,13 +6,17 @@ import argparse
 import io
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from importlib import import_module
 
 from kinstall.cli.parser import command_line
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code (0 done, 2 usage, 3 preflight, 4 a node failed, 5 cancelled, 6 verify)."""
+    """Run one command; returns its exit code.
+
+    0 done, 2 usage, 3 preflight, 4 a node failed, 5 cancelled, 6 verify, 70 a bug.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal may lack a character
@@ -23,17 +27,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"--answers and --state before {chosen.command} belong to the wizard; write them after {chosen.command}"
         )
     from kinstall.secrets import Redactor
+    from kinstall.terminal.stream import harmless_streams, redacted
 
     chosen.redactor = Redactor()
-    if chosen.command == "wizard":  # it owns the terminal, and its services redact what they return
-        return _run(chosen)
-    from kinstall.terminal.stream import redacted
-
-    with redacted(chosen.redactor):
+    # The wizard owns the terminal, and its services redact what they return.
+    redaction = nullcontext() if chosen.command == "wizard" else redacted(chosen.redactor)
+    # First harmless, then redacted: a control character inside of a secret must not hide it from the redactor.
+    with redaction, harmless_streams():
         return _run(chosen)
 
 
 def _run(chosen: argparse.Namespace) -> int:
+    """The command, with every exception turned into a sentence and an exit code."""
     from kinstall.errors import EXIT_CANCELLED, EXIT_USAGE, KinstallError
     from kinstall.terminal.stream import quiet_pipe
 
@@ -53,6 +58,12 @@ def _run(chosen: argparse.Namespace) -> int:
     except OSError as error:
         print(f"kinstall: {error.filename or ''}: {error.strerror or error}".replace(": :", ":"), file=sys.stderr)
         return EXIT_USAGE
+    except Exception as error:
+        from kinstall.state import crash_report
+
+        internal = crash_report.internal_error(error, chosen.command)
+        _say_error(chosen, internal)
+        return internal.exit_code
 
 
 def _command(name: str) -> Callable[[argparse.Namespace], int]:

@@ -35,4 +35,6 @@ def run(app: WizardApp) -> int:
     code = app.run()
     # Nothing is looked through for garbage at the program's end: after a long run that took a third of a second.
     gc.freeze()
+    if app.crash is not None:
+        return app.crash.exit_code
     return code or app.return_code or 0

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
 
 from kinstall.engine.events import Outcome
 from kinstall.findings import Severity
+from kinstall.wording import harmless
 
 MARKS = {"good": "✓", "warn": "!", "bad": "✗", "wait": "·", "skip": "–"}
 ASCII_MARKS = {"good": "+", "warn": "!", "bad": "x", "wait": ".", "skip": "-"}
@@ -22,15 +22,10 @@ OUTCOME_KINDS = {
 SEVERITY_KINDS = {Severity.OK: "good", Severity.WARNING: "warn", Severity.ERROR: "bad"}
 STYLES = {"run": "cyan", "good": "green", "warn": "yellow", "bad": "red", "wait": "dim", "skip": "dim"}
 
-# Escape sequences (CSI, OSC, two-character), then whatever other control character is left.
-_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.?")
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-
 
 def clean(text: str) -> str:
     """Text from a node without what would control the terminal; tabs become spaces, line ends stay."""
-    text = text.replace("\r\n", "\n")
-    return _CONTROLS.sub("", _ESCAPES.sub("", text)).replace("\t", "    ")
+    return harmless(text).replace("\t", "    ")
 
 
 def clock(seconds: float) -> str:

@@ -35,7 +35,7 @@ class RunLog:
             self._give_up(error)
 
     def __call__(self, event: Event) -> None:
-        line = json.dumps({"time": _now(), **as_dict(event)}, ensure_ascii=False)
+        line = json.dumps({"time": _now(), **as_dict(event)})
         with self._lock:
             if self._file is None:
                 return

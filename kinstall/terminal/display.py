@@ -13,12 +13,12 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TextIO
 
-from rich.console import Console
 from rich.live import Live
 
 from kinstall.engine.events import Event, Notice, PhaseFinished, RunFinished, StepFinished
 from kinstall.progress.model import BAD, Progress
 from kinstall.terminal.colours import Painter
+from kinstall.terminal.console import HarmlessConsole
 from kinstall.terminal.stream import silence
 
 PER_SECOND = 10
@@ -28,10 +28,10 @@ class LiveDisplay:
     """A sink for a terminal. `clock` gives seconds of a monotonic clock."""
 
     def __init__(
-        self, stream: TextIO, clock: Callable[[], float] = time.monotonic, console: Console | None = None
+        self, stream: TextIO, clock: Callable[[], float] = time.monotonic, console: HarmlessConsole | None = None
     ) -> None:
         self.progress = Progress()
-        self._console = console or Console(file=stream, highlight=False, emoji=False, markup=False)
+        self._console = console or HarmlessConsole(stream)
         self._painter = Painter.for_encoding(self._console.encoding)
         self._clock = clock
         self._stream = stream

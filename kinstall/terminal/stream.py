@@ -12,6 +12,7 @@ from typing import Any, Protocol, TextIO, cast
 
 from kinstall.engine.events import Event
 from kinstall.secrets import Redactor
+from kinstall.wording import harmless
 
 
 class RunSink(Protocol):
@@ -28,6 +29,39 @@ class RunSink(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None: ...
+
+
+class HarmlessStream:
+    """A text stream in front of another one; what is written becomes harmless on its way (kinstall.wording)."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.raw = stream
+
+    def write(self, text: str) -> int:
+        return self.raw.write(harmless(text))
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.raw, name)
+
+
+def raw(stream: TextIO) -> TextIO:
+    """The stream itself, for what cleans its text in another way and has to steer the terminal."""
+    return stream.raw if isinstance(stream, HarmlessStream) else stream
+
+
+@contextmanager
+def harmless_streams() -> Iterator[None]:
+    """Inside, whatever is printed to the standard streams, by whomever, cannot steer the terminal."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (cast(TextIO, HarmlessStream(stream)) for stream in before)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
 
 
 class LineWriter:

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol, TextIO
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -21,6 +20,7 @@ from kinstall.engine.preview import PlannedChange
 from kinstall.findings import Finding, Severity
 from kinstall.progress.text import OUTCOME_KINDS, SEVERITY_KINDS, STYLES, clean
 from kinstall.terminal.colours import Painter
+from kinstall.terminal.console import HarmlessConsole
 from kinstall.terminal.stream import quiet_pipe
 from kinstall.wording import count
 
@@ -189,7 +189,7 @@ class _Output:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._console = Console(file=stream, highlight=False, emoji=False, markup=False)
+        self._console = HarmlessConsole(stream)
         if not self._console.is_terminal:
             self._console.width = _PIPE_WIDTH
         self._marks = Painter.for_encoding(self._console.encoding).marks

@@ -29,7 +29,7 @@ class Question(ModalScreen[str]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(self.text, markup=False)
-            yield OptionList(*(Option(label, id=value) for value, label in self.answers))
+            yield OptionList(*(Option(label, id=value) for value, label in self.answers), markup=False)
             yield Hints("↑ ↓ choose", "Enter select", "Esc go back")
 
     @on(OptionList.OptionSelected)

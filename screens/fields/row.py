@@ -50,7 +50,7 @@ class FieldRow(Vertical):
 
     def compose(self) -> ComposeResult:
         with Horizontal(classes="line"):
-            yield Label(self.label, classes="label")
+            yield Label(self.label, classes="label", markup=False)
             yield self.asking
             yield self._hint
         yield self._wrong

@@ -73,7 +73,8 @@ class ImagesScreen(FormStep):
 
     def side(self) -> ComposeResult:
         yield Static("Known releases (their other patch versions work too); Enter selects one:", classes="note")
-        yield OptionList(*(Option(_line(version), id=version) for version in known_releases()), id="releases")
+        releases = (Option(_line(version), id=version) for version in known_releases())
+        yield OptionList(*releases, id="releases", markup=False)
         yield SteadyText(id="check")
 
     def draft_changed(self) -> None:

@@ -11,6 +11,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, OptionList, SelectionList, Static, TextArea
 from textual.widgets.option_list import Option
@@ -45,14 +46,15 @@ class Machines(ModalScreen[Merged | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="page"):
-            yield Label("Paste machines" if self.path is None else "Import machines", classes="heading")
+            title = "Paste machines" if self.path is None else "Import machines"
+            yield Label(title, classes="heading", markup=False)
             yield Static(_PASTE if self.path is None else _IMPORT, markup=False)
             if self.path is None:
                 yield TextArea(self.text, compact=True, tab_behavior="focus", id="pasted")
             else:
                 yield Input(self.path, compact=True, id="from", select_on_focus=False)
             yield SelectionList[int](id="machines")
-            yield OptionList(id="do")
+            yield OptionList(id="do", markup=False)
             with VerticalScroll(id="notices"):
                 yield Static(id="message", markup=False)
             yield Hints("Tab to the list, Space (de)selects", "Tab, Enter confirms", "Esc go back", between=" · ")
@@ -88,7 +90,9 @@ class Machines(ModalScreen[Merged | None]):
         self.found = found
         rows = self.query_one("#machines", SelectionList)
         rows.clear_options()
-        rows.add_options(Selection(_line(row), index, initial_state=True) for index, row in enumerate(found.nodes))
+        rows.add_options(
+            Selection(Content(_line(row)), index, initial_state=True) for index, row in enumerate(found.nodes)
+        )
         rows.display = bool(found.nodes)
         lines = [clean(head)]
         lines += [f"{MARKS['bad']} line {each.line}: {clean(each.message)}; {each.remedy}" for each in found.problems]
@@ -135,4 +139,4 @@ def suggested() -> str:
 def _line(row: dict[str, Any]) -> str:
     labels = " ".join(f"{key}={value}" for key, value in row.get("labels", {}).items())
     text = f"{row['name']:<20} {row['address']:<16} {row['role']:<14} {login(row, {})} {labels}"
-    return clean(text).replace("[", "(").rstrip()
+    return clean(text).rstrip()

@@ -9,6 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Label, OptionList, SelectionList, Static
 from textual.widgets.option_list import Option
@@ -41,10 +42,13 @@ class TrustKeys(ModalScreen[tuple[str, ...]]):
             with VerticalScroll(id="notices"):
                 yield Static("\n".join(map(_refused, self.changed)), markup=False)
             yield SelectionList[str](
-                *(Selection(_line(each), each.node, initial_state=True) for each in self.unknown), id="keys"
+                *(Selection(Content(_line(each)), each.node, initial_state=True) for each in self.unknown), id="keys"
             )
             yield OptionList(
-                Option("They match: trust the selected keys", id="trust"), Option("Go back", id="back"), id="do"
+                Option("They match: trust the selected keys", id="trust"),
+                Option("Go back", id="back"),
+                id="do",
+                markup=False,
             )
             yield Hints("Space (de)selects", "Tab, Enter trusts them", "Esc go back", between=" · ")
 

@@ -49,7 +49,7 @@ class ReviewScreen(StepScreen):
         self._lines: list[Line] = []
 
     def parts(self) -> ComposeResult:
-        yield OptionList(id="review")
+        yield OptionList(id="review", markup=False)
 
     def on_mount(self) -> None:
         super().on_mount()

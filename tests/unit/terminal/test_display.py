@@ -5,7 +5,6 @@ import threading
 import time
 
 import pytest
-from rich.console import Console
 
 from kinstall.engine.events import (
     Event,
@@ -21,6 +20,7 @@ from kinstall.engine.events import (
 from kinstall.progress.model import Progress
 from kinstall.progress.text import shorten
 from kinstall.terminal.colours import Painter
+from kinstall.terminal.console import HarmlessConsole
 from kinstall.terminal.display import LiveDisplay
 
 NODES = {"cp1": "control-plane", "w1": "worker", "w2": "worker", "w3": "worker"}
@@ -53,7 +53,7 @@ def frame(
 ) -> str:
     """The frame as text; rich would fold or crop what does not fit, so a fold shows as a further line."""
     out = io.StringIO()
-    console = Console(file=out, width=width, height=height, color_system=None, force_terminal=True)
+    console = HarmlessConsole(out, width=width, height=height, color_system=None, force_terminal=True)
     console.print(Painter.for_encoding(encoding).frame(progress_of(events), now, width, height))
     return out.getvalue()
 
@@ -140,13 +140,13 @@ def test_paths_are_cut_in_front() -> None:
 
 
 @pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> tuple[io.StringIO, Console]:
+def terminal(monkeypatch: pytest.MonkeyPatch) -> tuple[io.StringIO, HarmlessConsole]:
     monkeypatch.delenv("NO_COLOR", raising=False)
     out = io.StringIO()
-    return out, Console(file=out, width=80, height=24, force_terminal=True, color_system="standard", markup=False)
+    return out, HarmlessConsole(out, width=80, height=24, force_terminal=True, color_system="standard")
 
 
-def test_failures_and_notices_stay_above(terminal: tuple[io.StringIO, Console]) -> None:
+def test_failures_and_notices_stay_above(terminal: tuple[io.StringIO, HarmlessConsole]) -> None:
     """They are printed once, whole, with their cause; hostile text in them is cleaned."""
     out, console = terminal
     with LiveDisplay(out, console=console) as display:
@@ -164,7 +164,7 @@ def test_failures_and_notices_stay_above(terminal: tuple[io.StringIO, Console]) 
     assert text.endswith("\x1b[?25h")  # the cursor is back
 
 
-def test_threads_only_append(terminal: tuple[io.StringIO, Console]) -> None:
+def test_threads_only_append(terminal: tuple[io.StringIO, HarmlessConsole]) -> None:
     """20,000 events from four threads cost the callers next to nothing and none is lost."""
     out, console = terminal
     with LiveDisplay(out, console=console) as display:
@@ -187,7 +187,7 @@ def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     """NO_COLOR leaves words and marks, without one colour."""
     monkeypatch.setenv("NO_COLOR", "1")
     out = io.StringIO()
-    console = Console(file=out, width=80, height=24, force_terminal=True)
+    console = HarmlessConsole(out, width=80, height=24, force_terminal=True)
     with LiveDisplay(out, console=console) as display:
         for event in EVENTS:
             display(event)
@@ -196,7 +196,7 @@ def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "✗" in out.getvalue()
 
 
-def test_the_terminal_is_put_right_after_an_error(terminal: tuple[io.StringIO, Console]) -> None:
+def test_the_terminal_is_put_right_after_an_error(terminal: tuple[io.StringIO, HarmlessConsole]) -> None:
     """An exception in the run leaves a visible cursor and a stopped thread."""
     out, console = terminal
     with pytest.raises(RuntimeError), LiveDisplay(out, console=console):
