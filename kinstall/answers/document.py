@@ -20,6 +20,8 @@ from kinstall.findings import Problem
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 40
 MAX_VALUES = 50_000
+_MAX_PLACES = 16 << 20
+"""Characters of all written paths together: long keys with many values below them would fill the memory."""
 
 _TAG = "tag:yaml.org,2002:"
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
@@ -173,6 +175,7 @@ class _Reader:
         self._hide = hide
         self._merge_keys = merge_keys
         self._count = 0
+        self._places = 0
 
     def value(self, node: Node, path: Path) -> Any:
         self._count += 1
@@ -180,7 +183,11 @@ class _Reader:
         # Composing did not expand aliases; a bomb goes off here, and a node inside itself never ends.
         if self._count > MAX_VALUES or len(path) > MAX_DEPTH:
             raise Unreadable("aliases that expand to too many values", "write the values out", line)
-        self._document.lines.setdefault(written(path), line)
+        place = written(path)
+        self._places += len(place)
+        if self._places > _MAX_PLACES:
+            raise Unreadable("keys that are far too long for the values below them", "shorten them", line)
+        self._document.lines.setdefault(place, line)
         if node.tag in self._hide:
             return Hidden()
         if isinstance(node, ScalarNode):

@@ -7,7 +7,7 @@ through here.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
@@ -52,6 +52,18 @@ def _escaped(character: re.Match[str]) -> str:
 def holds(outer: str, inner: str) -> bool:
     """Whether the place `inner` is `outer` or lies inside it, both as written()."""
     return inner == outer or (inner.startswith(outer) and (not outer or inner[len(outer)] in ".["))
+
+
+def lies_in(path: str, places: Collection[str]) -> bool:
+    """Whether the written path is one of the places or lies inside one. Takes no longer for many places."""
+    return path in places or any(outer in places for outer in all_enclosing(path))
+
+
+def all_enclosing(path: str) -> Iterator[str]:
+    """The written paths around a path, from the inside out; the last is the top, which is empty."""
+    while path:
+        path = enclosing(path)
+        yield path
 
 
 def enclosing(path: str) -> str:

@@ -20,6 +20,10 @@ from kinstall.findings import Problem
 _START = "start from one of the files in examples/"
 
 
+MOST_PROBLEMS = 200
+"""Of one file: nobody reads more at once."""
+
+
 def load(path: str | Path) -> ClusterSpec:
     """The spec of an answers file.
 
@@ -63,7 +67,9 @@ def parse(text: str, source: str = "answers.yaml") -> ClusterSpec:
     """
     examined = examine(read(text, source))
     if examined.problems:
-        raise InvalidAnswers(source, examined.problems)
+        more = len(examined.problems) - MOST_PROBLEMS
+        rest = [Problem("", f"… and {more} problems more", "fix these first")] if more > 0 else []
+        raise InvalidAnswers(source, [*examined.problems[:MOST_PROBLEMS], *rest])
     return examined.spec
 
 

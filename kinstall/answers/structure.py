@@ -24,6 +24,7 @@ from kinstall.answers.fields import (
     CONTROL,
     Key,
     Path,
+    all_enclosing,
     is_list,
     is_map,
     is_record,
@@ -35,6 +36,8 @@ from kinstall.answers.fields import (
 from kinstall.cluster import ClusterSpec
 from kinstall.findings import Problem
 
+MOST_SUGGESTIONS = 100
+"""So many problems are told what may have been meant: looking for it takes a millisecond each."""
 _SECRET_NAME = re.compile(r"pass|secret|token|credential|key", re.IGNORECASE)
 
 
@@ -51,7 +54,7 @@ def structure(document: Document) -> Structured:
     """Structure the document's data, which must be a mapping."""
     data: Any = deepcopy(document.data)
     problems: list[Problem] = []
-    broken: list[str] = []
+    broken: dict[str, None] = {}
     while True:
         try:
             spec = _converter().structure(data, ClusterSpec)
@@ -59,9 +62,9 @@ def structure(document: Document) -> Structured:
             for path, cause in _leaves(error, ()):
                 place = written(path)
                 if place not in broken:
-                    broken.append(place)
-                    if not any(place.startswith((f"{outer}.", f"{outer}[")) for outer in broken):
-                        problems.append(_problem(path, cause, document))
+                    broken[place] = None
+                    if not any(outer in broken for outer in all_enclosing(place)):
+                        problems.append(_problem(path, cause, document, suggest=len(problems) < MOST_SUGGESTIONS))
                 _replace(data, path, cause)
             continue
         return Structured(spec, tuple(problems), frozenset(broken))
@@ -248,11 +251,11 @@ def _replace(data: Any, path: Path, cause: Exception) -> None:
         del data[last]
 
 
-def _problem(path: Path, cause: Exception, document: Document) -> Problem:
+def _problem(path: Path, cause: Exception, document: Document, *, suggest: bool) -> Problem:
     place = written(path)
     line = document.lines.get(place, 0)
     if isinstance(cause, _Unknown):
-        return Problem(place, "unknown key", _nearest(str(path[-1]), cause.record), line)
+        return Problem(place, "unknown key", _nearest(str(path[-1]), cause.record) if suggest else "", line)
     assert isinstance(cause, _Mismatch)  # noqa: S101 (the only other kind that _leaves yields)
     if isinstance(cause, _Missing):
         parent = document.lines.get(written(path[:-1]), 1)

@@ -6,7 +6,7 @@ by themselves, so that one mistake gives one message.
 
 from __future__ import annotations
 
-from kinstall.answers.fields import holds
+from kinstall.answers.fields import lies_in
 from kinstall.answers.rules import access, cluster, components, local_sources, networking, nodes, security, sources
 from kinstall.answers.rules.view import View
 from kinstall.cluster import ClusterSpec
@@ -31,4 +31,4 @@ def check(spec: ClusterSpec, broken: frozenset[str] = frozenset()) -> list[Probl
     """
     view = View(spec, broken)
     problems = [problem for rule in _RULES for problem in rule(view)]
-    return [problem for problem in problems if not any(holds(place, problem.path) for place in broken)]
+    return [problem for problem in problems if not lies_in(problem.path, broken)]

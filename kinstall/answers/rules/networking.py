@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from kinstall.answers.rules import formats
 from kinstall.answers.rules.view import Rule, View, between, problem_at
-from kinstall.cluster.subnets import Range, overlap, parse_range, split_count, within
+from kinstall.cluster.subnets import overlap, parse_range, span, split_count, within
 from kinstall.findings import Problem
 
 SMALLEST_NODE_RANGE = 28
@@ -70,7 +70,7 @@ def overlaps(view: View) -> Iterator[Problem]:
 
 def own_ranges(view: View) -> Iterator[Problem]:
     """The `podCIDR` of single nodes."""
-    taken: dict[Range, str] = {}
+    taken: list[tuple[int, int, str]] = []  # first and last address as numbers: there may be thousands
     mask = view.spec.networking.node_cidr_mask_size
     for path, node in view.nodes():
         place, text = f"{path}.podCIDR", node.pod_cidr
@@ -87,10 +87,11 @@ def own_ranges(view: View) -> Iterator[Problem]:
             )
         elif view.intact("networking.nodeCIDRMaskSize") and network.prefixlen != mask:
             yield Problem(place, f"{text} is not a /{mask}", "nodeCIDRMaskSize sets the size of a node's range")
-        other = next((name for range_, name in taken.items() if range_.overlaps(network)), None)
+        first, last = span(network)
+        other = next((name for start, end, name in taken if start <= last and first <= end), None)
         if other is not None:
             yield Problem(place, f"{text} overlaps {other}'s podCIDR", "give each node its own")
-        taken[network] = node.name
+        taken.append((first, last, node.name))
 
 
 def manifest(view: View) -> Iterator[Problem]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
-from kinstall.answers.fields import holds
+from kinstall.answers.fields import all_enclosing, lies_in
 from kinstall.answers.rules.formats import Complaint, cidr
 from kinstall.cluster import ClusterSpec, Node, releases
 from kinstall.cluster.releases import Release
@@ -20,11 +21,11 @@ class View:
 
     def intact(self, *paths: str) -> bool:
         """Whether nothing at these places or around them is a placeholder."""
-        return not any(holds(place, path) for place in self.broken for path in paths)
+        return not any(lies_in(path, self.broken) for path in paths)
 
     def untouched(self, path: str) -> bool:
         """Whether nothing at `path`, around it or below it is a placeholder."""
-        return self.intact(path) and not any(holds(path, place) for place in self.broken)
+        return self.intact(path) and path not in _around(self.broken)
 
     def nodes(self) -> Iterator[tuple[str, Node]]:
         """The nodes with their paths."""
@@ -67,6 +68,12 @@ class View:
 
     def _ranges(self, path: str, text: str) -> tuple[Range, ...]:
         return parse_ranges(text) if self.intact(path) and not cidr(text) else ()
+
+
+@lru_cache(maxsize=4)
+def _around(places: frozenset[str]) -> frozenset[str]:
+    """All places that have one of these inside them."""
+    return frozenset(outer for place in places for outer in all_enclosing(place))
 
 
 Rule = Callable[[View], Iterable[Problem]]
