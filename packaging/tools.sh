@@ -1,5 +1,5 @@
 #!/bin/sh
-# The programs beside Python that tests run: shellcheck, and the shells that a node may have. tools.sh
+# The programs beside Python that tests run: shellcheck, the shells that a node may have, and HAProxy. tools.sh
 #
 # On Debian as root what is missing is installed. Elsewhere it is named, and the tests that need it are skipped; with
 # CI=true that is a failure.
@@ -8,7 +8,7 @@ set -eu
 say() { printf 'tools: %s\n' "$*" >&2; }
 
 missing() { # each is Debian's package of the same name
-    for tool in shellcheck dash bash busybox; do
+    for tool in shellcheck dash bash busybox haproxy; do
         command -v "$tool" >/dev/null || printf ' %s' "$tool"
     done
 }
@@ -32,5 +32,5 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
 fi
 
 say "missing:$wanted. The tests that need them are skipped."
-say "on Debian and Ubuntu: apt-get install$wanted; on Fedora: dnf install ShellCheck busybox dash; with Homebrew: brew install shellcheck dash"
+say "on Debian and Ubuntu: apt-get install$wanted; on Fedora: dnf install ShellCheck busybox dash haproxy; with Homebrew: brew install shellcheck dash"
 [ -z "${CI:-}" ] || exit 1

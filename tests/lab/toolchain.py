@@ -20,7 +20,6 @@ _PROGRAMS = {
     "systemd-nspawn": "systemd-container",
     "ip": "iproute2",
     "nft": "nftables",  # for unit tests of rules
-    "haproxy": "haproxy",  # for unit tests of the plain-HTTP gateway
     "gcc": "gcc",
     "openssl": "openssl",
     "ssh": "openssh-client",
