@@ -210,7 +210,7 @@ frontend gateway
 {"".join(each.render() for each in REFUSALS)}\
     http-request set-header X-Forwarded-For %[src]
     http-request del-header X-Real-Ip
-    # What a pod wrote and the API hands on (logs, annotations) is no page of this site.
+    # What a pod wrote and the API hands on (logs, annotations) must not run as a page of this site.
     http-after-response set-header Content-Security-Policy "default-src 'none'; sandbox"
     http-after-response set-header X-Content-Type-Options nosniff
     http-after-response set-header Cross-Origin-Resource-Policy same-origin
