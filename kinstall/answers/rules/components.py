@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from kinstall.answers.fields import Path, keys_of, written
-from kinstall.answers.rules.owned_flags import OWNED
+from kinstall.answers.rules.owned_flags import owned_flags
 from kinstall.answers.rules.view import Rule, View
 from kinstall.cluster import WORKER, ComponentOverrides, Components, WorkerComponents
 from kinstall.cluster.pod_ranges import pods_in_node_range
@@ -56,8 +56,8 @@ def flags(view: View) -> Iterator[Problem]:
             removal = next((each for each in removed if each.component == component and each.covers(flag)), None)
             if removal:
                 yield Problem(path, f"--{flag} no longer exists", removal.instead)
-            elif flag in OWNED[component]:
-                yield Problem(path, f"kinstall sets --{flag} itself", OWNED[component][flag])
+            elif instead := owned_flags()[component].get(flag):
+                yield Problem(path, f"kinstall sets --{flag} itself", instead)
 
 
 def configurations(view: View) -> Iterator[Problem]:
