@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from assets.rendered import Rendered, text
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 Section = Sequence[tuple[str, str]]
 
@@ -20,11 +23,15 @@ def unit(path: str, sections: Mapping[str, Section]) -> Rendered:
 
 
 def command_line(words: Iterable[str]) -> str:
-    """Words as ExecStart= takes them: one per line, quoted where a space, quote, `%` or `$` would change them."""
+    """Words as ExecStart= takes them: one per line, quoted where a space, quote, `%` or `$` would change them.
+
+    Control characters are escaped: to systemd a carriage return ends a line as a newline does. systemd.syntax(7)
+    """
     return " \\\n  ".join(_word(word) for word in words)
 
 
 def _word(word: str) -> str:
     escaped = word.replace("\\", "\\\\").replace("%", "%%").replace("$", "$$").replace('"', '\\"')
-    plain = escaped == word and word and not any(char in word for char in " \t\n';#")
-    return word if plain else '"' + escaped.replace("\n", "\\n") + '"'
+    escaped = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", escaped)
+    plain = escaped == word and word and not any(char in word for char in " ';#")
+    return word if plain else f'"{escaped}"'

@@ -22,6 +22,8 @@ OWNED_FLAGS = {
     "node-ip": ADDRESS,
     "node-labels": "set nodes[].labels instead",
     "register-with-taints": "set nodes[].taints instead",
+    "root-dir": f"the kubelet's folder is always {paths.KUBELET_DIR}; to use another disk, mount it there",
+    "cert-dir": f"the kubelet's folder is always {paths.KUBELET_DIR}: remove the flag",
     "container-runtime-endpoint": "the kubelet always uses containerd's socket: remove the flag",
     **refused(KUBECONFIG, "kubeconfig", "bootstrap-kubeconfig"),
 }

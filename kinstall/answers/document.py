@@ -87,13 +87,6 @@ _Loader.add_implicit_resolver(
 _Loader.add_implicit_resolver(f"{_TAG}int", re.compile(r"0o[0-7]+$"), ["0"])
 
 
-def is_plain_text(text: str) -> bool:
-    """Whether every YAML reader reads `text` without quotes as that text."""
-    resolvers = _Loader.yaml_implicit_resolvers
-    candidates = resolvers.get(text[:1], []) + resolvers.get(None, [])
-    return not any(pattern.match(text) for _, pattern in candidates)
-
-
 def read(text: str, *, hide: frozenset[str] = frozenset(), merge_keys: bool = False) -> Document:
     """The only document of a YAML text. Values with one of the tags `hide` (`!vault`) become Hidden.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from assets.yaml_writer import Dumper
 from kinstall import files
 from kinstall.answers import document, rules
 from kinstall.answers.document import Document
@@ -125,16 +126,10 @@ def as_text(data: Any) -> str:
     )
 
 
-class _Dumper(yaml.SafeDumper):
-    """Quotes everything that document.read() would not read as text; never writes aliases."""
+class _Dumper(Dumper):
+    """With the quotes that people write in answers files."""
 
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    style = None if document.is_plain_text(value) else '"'
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+    quote = '"'
 
 
 def _unclear(dumper: yaml.SafeDumper, value: document.Unclear) -> yaml.ScalarNode:
@@ -143,7 +138,6 @@ def _unclear(dumper: yaml.SafeDumper, value: document.Unclear) -> yaml.ScalarNod
     return yaml.ScalarNode(tag, value.text)
 
 
-_Dumper.add_representer(str, _text)
 _Dumper.add_representer(document.Unclear, _unclear)
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from kinstall.answers.fields import Path, keys_of, written
-from kinstall.answers.rules.owned_flags import owned_flags
+from kinstall.answers.rules.owned_flags import owned_flags, unseen_file
 from kinstall.answers.rules.view import Rule, View
 from kinstall.cluster import WORKER, ComponentOverrides, Components, WorkerComponents
 from kinstall.cluster.pod_ranges import pods_in_node_range
@@ -43,7 +43,7 @@ def flags(view: View) -> Iterator[Problem]:
     # Where the release cannot be read, the newest one's list is still right about nearly everything.
     removed = (view.release or release(known_versions()[0])).removed_flags
     for place, component, overrides in _overrides(view):
-        for flag in overrides.extra_args:
+        for flag, value in overrides.extra_args.items():
             path = written((*place, "extraArgs", flag))
             if flag.startswith("-"):
                 yield Problem(path, f"{flag} is written with dashes", f"write {flag.lstrip('-')}")
@@ -58,6 +58,8 @@ def flags(view: View) -> Iterator[Problem]:
                 yield Problem(path, f"--{flag} no longer exists", removal.instead)
             elif instead := owned_flags()[component].get(flag):
                 yield Problem(path, f"kinstall sets --{flag} itself", instead)
+            elif unseen := unseen_file(component, flag, value):
+                yield Problem(path, *unseen)
 
 
 def configurations(view: View) -> Iterator[Problem]:

@@ -2,6 +2,8 @@
 
 import configparser
 import json
+import random
+import re
 import tomllib
 from dataclasses import replace
 from typing import Any
@@ -234,6 +236,25 @@ def test_command_lines_survive_systemd() -> None:
     assert units.command_line(("--a=b c", "--p=50%", "--d=$X", '--q="')) == (
         '"--a=b c" \\\n  "--p=50%%" \\\n  "--d=$$X" \\\n  "--q=\\""'
     )
+
+
+def systemd_words(line: str) -> list[str]:
+    """The words of an ExecStart= as systemd splits it: quotes, escapes, %% and $$ (systemd.syntax(7))."""
+    words = re.findall(r'"(?:[^"\\]|\\.)*"|[^\s"]+', line.replace("\\\n", " "))
+    plain = [re.sub(r"\\(?:x(..)|(.))", lambda m: chr(int(m[1], 16)) if m[1] else m[2], word[1:-1]) for word in words]
+    unquoted = [inner if word[0] == '"' else word for word, inner in zip(words, plain, strict=True)]
+    return [word.replace("%%", "%").replace("$$", "$") for word in unquoted]
+
+
+def test_no_value_ends_a_line_or_becomes_another_word() -> None:
+    """A unit's command line has one line per word, whatever is in it, and systemd gets the same words."""
+    chosen = random.Random(1)
+    for _ in range(2000):
+        words = ["--" + "".join(chosen.choices("a\r\n\t\x0b\x0c\x1b\x7f %$\"'\\\\;#=[é", k=6)) for _ in range(3)]
+        line = units.command_line(words)
+        assert len(line.splitlines()) == len(words), ascii(line)
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", line)
+        assert systemd_words(line) == words
 
 
 def test_kernel_settings(pki: ClusterPki) -> None:
