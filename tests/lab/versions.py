@@ -13,7 +13,7 @@ from tests.lab.shell import LabError
 class KubernetesRelease:
     """One Kubernetes version and the versions its images are tagged with.
 
-    `etcd` is the image's tag (`3.6.8-0`), `coredns` a version (`1.14.6`), `modfile` a file of go/kubernetes.
+    `etcd` is the image's tag (`3.6.14-0`), `coredns` a version (`1.14.6`), `modfile` a file of go/kubernetes.
     """
 
     version: str

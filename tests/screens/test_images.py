@@ -43,7 +43,7 @@ async def test_the_newest_release_is_chosen_and_another_is_one_key_away() -> Non
         assert app.draft.get(("kubernetesVersion",)) == known_releases()[1]
         assert str(listed.get_option_at_index(1).prompt).startswith("●")
         hint = app.step.query_one("#field-images-etcd .hint", Static)
-        assert str(hint.render()) == "3.6.8-0"
+        assert str(hint.render()) == "3.6.14-0"
 
 
 async def test_check_tells_of_each_thing_and_of_all() -> None:

@@ -21,7 +21,7 @@ from tests.lab.cluster import wait_until
 
 VERSION = "1.35.4"
 OWN = "example.com/ours/application:1"
-ETCD = "quay.io/coreos/etcd:v3.6.8"
+ETCD = "quay.io/coreos/etcd:v3.6.14"
 _CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 POD = f"""\
 apiVersion: v1

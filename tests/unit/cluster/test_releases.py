@@ -19,9 +19,9 @@ SPEC = ClusterSpec(nodes=(Node(name="cp1", address="10.90.0.11", role="control-p
 @pytest.mark.parametrize(
     ("version", "etcd", "pause", "coredns"),
     [
-        ("1.37.2", "3.7.0-0", "3.10.2", "v1.14.6"),
-        ("1.36.3", "3.6.8-0", "3.10.2", "v1.14.2"),
-        ("1.35.4", "3.6.6-0", "3.10.1", "v1.13.1"),
+        ("1.37.2", "3.7.1-0", "3.10.2", "v1.14.6"),
+        ("1.36.3", "3.6.14-0", "3.10.2", "v1.14.2"),
+        ("1.35.4", "3.6.14-0", "3.10.1", "v1.13.1"),
     ],
 )
 def test_what_a_release_needs(version: str, etcd: str, pause: str, coredns: str) -> None:
@@ -136,7 +136,7 @@ def test_image_references() -> None:
     """The release's tags under the chosen prefix, unless the answers name others."""
     refs = image_refs(SPEC)
     assert refs.kube_apiserver == "registry.k8s.io/kube-apiserver:v1.37.2"
-    assert refs.etcd == "registry.k8s.io/etcd:3.7.0-0"
+    assert refs.etcd == "registry.k8s.io/etcd:3.7.1-0"
     assert refs.coredns == "registry.k8s.io/coredns/coredns:v1.14.6"
     assert refs.agnhost == "registry.k8s.io/e2e-test-images/agnhost:2.66.1"
     other = replace(SPEC, images=Images(image_repository="r.example.com/k8s", pause="3.9", etcd="3.6.8-0"))

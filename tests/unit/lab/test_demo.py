@@ -37,15 +37,15 @@ LAB: dict[str, Any] = {
             **{f"{KUBERNETES}/v1.35.4/{BIN}/{name}": "b" * 64 for name in ("kubelet", "kubectl", "kube-proxy")},
             "/dl.k8s.io/v1.35.4/kubernetes-server-linux-amd64.tar.gz": "f" * 64,
             **{f"{GITHUB}/{name}": "d" * 64 for name in OTHERS},
-            f"{GITHUB}/etcd-v3.7.0-linux-amd64.tar.gz": "e" * 64,
+            f"{GITHUB}/etcd-v3.7.1-linux-amd64.tar.gz": "e" * 64,
         },
     },
     "registry": {"url": "http://10.90.0.1:5000"},
     "versions": {"kubernetes": ["1.37.2", "1.36.3", "1.35.4"]},
     "releases": {
-        "1.37.2": {"etcd": "3.7.0-0", "coredns": "v1.14.6", "pause": "3.10.2"},
-        "1.36.3": {"etcd": "3.6.8-0", "coredns": "v1.14.6", "pause": "3.10.2"},
-        "1.35.4": {"etcd": "3.6.8-0", "coredns": "v1.14.6", "pause": "3.10.2"},
+        "1.37.2": {"etcd": "3.7.1-0", "coredns": "v1.14.6", "pause": "3.10.2"},
+        "1.36.3": {"etcd": "3.6.14-0", "coredns": "v1.14.6", "pause": "3.10.2"},
+        "1.35.4": {"etcd": "3.6.14-0", "coredns": "v1.14.6", "pause": "3.10.2"},
     },
 }
 
@@ -77,7 +77,7 @@ def test_hosts_and_changes_can_be_chosen() -> None:
 
 @pytest.mark.parametrize(
     ("version", "tags", "digest"),
-    [("1.36.3", ("", "v1.14.6", ""), "c"), ("1.35.4", ("3.6.8-0", "v1.14.6", "3.10.2"), "b")],
+    [("1.36.3", ("", "v1.14.6", ""), "c"), ("1.35.4", ("", "v1.14.6", "3.10.2"), "b")],
 )
 def test_another_release(version: str, tags: tuple[str, str, str], digest: str) -> None:
     """Its files are pinned, and the images named that the lab has in another version than the release takes."""

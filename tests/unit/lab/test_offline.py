@@ -11,7 +11,7 @@ from tests.lab import offline
 from tests.lab.oci import File, Image, Writer
 from tests.lab.versions import KubernetesRelease
 
-RELEASE = KubernetesRelease("1.35.4", "1.35.mod", "3.6.8-0", "1.14.6")
+RELEASE = KubernetesRelease("1.35.4", "1.35.mod", "3.6.14-0", "1.14.6")
 HOME = "kubernetes/server/bin"
 WITH_IMAGES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
 
@@ -74,7 +74,7 @@ def test_the_folder_has_a_nodes_files_and_their_checksums(tmp_path: Path) -> Non
         "cni-plugins-linux-amd64-v1.9.1.tgz",
         "cni-plugins-linux-amd64-v1.9.1.tgz.sha256",
     }
-    others = {"kube-apiserver", "kube-apiserver.sha256", "kubeadm", "etcd-v3.7.0-linux-amd64.tar.gz", "SHA256SUMS"}
+    others = {"kube-apiserver", "kube-apiserver.sha256", "kubeadm", "etcd-v3.7.1-linux-amd64.tar.gz", "SHA256SUMS"}
     of_release, of_parts = tmp_path / "release/bin", tmp_path / "parts/v1"
     for folder in (of_release, of_parts):
         folder.mkdir(parents=True)
