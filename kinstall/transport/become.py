@@ -1,11 +1,11 @@
 """What the node's login shell is asked to run: a bootstrap that reads the program from standard input, as root.
 
-Pure text. The login shell may be any (fish, csh): everything stands in single quotes without quotes, exclamation
+Pure text. The login shell may be any (fish, csh): everything is in single quotes without quotes, exclamation
 marks or line ends in them, where all shells agree. Only the program's length and a random mark are in the arguments.
 
 The mark frames the program's output: what comes before the first mark (a chatty start-up file) is not the program's,
 and neither is what comes on the standard error (sudo's lecture), because the bootstrap joins the program's own two
-outputs. The last mark tells the exit status, so that nobody waits for a background child that keeps the output open.
+outputs. The last mark has the exit status, so that nobody waits for a background child that keeps the output open.
 
 The bootstrap reads exactly the program (dd, unlike head, never reads ahead) and then the mark again: a program that
 was cut short by a broken connection is never run. It is kept in memory, not in a file: asking a node something leaves
@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 
 STARTED = "+"
 INCOMPLETE = "-"
@@ -36,12 +38,14 @@ def bootstrap(length: int, mark: str) -> str:
 
     The program has the rest of the input and umask 022; its standard error goes where its standard output goes.
     """
-    return (
-        f"exec 2>&1; umask 022; echo {mark}{STARTED}; "
-        f"p=$(dd bs={max(length, 1)} count=1 iflag=fullblock status=none) && IFS= read -r e && "
-        f'[ "$e" = {mark}. ] || {{ echo {mark}{INCOMPLETE}; exit 125; }}; '
-        f'( eval "$p" ); s=$?; echo {mark}{ENDED}$s; exit $s'
-    )
+    return f"mark={mark}; length={max(length, 1)}; {_one_line('bootstrap.sh')}"
+
+
+@cache
+def _one_line(name: str) -> str:
+    """The text of a script beside this module, without its comments, in one line: csh takes no more in quotes."""
+    lines = files("kinstall.transport").joinpath(name).read_text(encoding="utf-8").splitlines()
+    return " ".join(line for line in lines if not line.startswith("#"))
 
 
 def framed(program: str, mark: str) -> tuple[int, bytes]:
@@ -82,10 +86,7 @@ def probe(mark: str, tty: bool = False) -> str:
     After the password it prints MARKaccepted where that was right. Nothing else may be on the input: sudo would take
     it for a second guess.
     """
-    text = (
-        f"exec 2>&1; if sudo -k -n true; then echo {mark}{OPEN}; else echo {mark}{ASKS}; "
-        f'sudo -k -S -p "" true && echo {mark}{ACCEPTED}; fi'
-    )
+    text = f"mark={mark}; {_one_line('sudo.sh')}"
     if not tty:
         return f"exec env LC_ALL=C sh -c '{text}'"
     return _in_terminal(text, 'exec sh -c "$KINSTALL"')

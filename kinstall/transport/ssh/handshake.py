@@ -51,15 +51,14 @@ class SshTransport(paramiko.Transport):
     """paramiko's transport that asks for plain host keys only and keeps what the host says as it hangs up."""
 
     last_words = ""
+    host_key_algorithms: tuple[str, ...] = ()
 
     @property
     def preferred_keys(self) -> tuple[str, ...]:
-        return self._preferred_keys
+        """What is offered in the key exchange. paramiko's own adds certificates, which are not checked here."""
+        return self.host_key_algorithms
 
-    @preferred_keys.setter
-    def preferred_keys(self, algorithms: tuple[str, ...]) -> None:
-        self._preferred_keys = algorithms
-
+    # Private, and the only place where the host's words are: tests/unit/transport/test_paramiko.py notices a change.
     def _parse_disconnect(self, message: paramiko.Message) -> None:
         message.get_int()
         self.last_words = message.get_text().strip()
@@ -104,7 +103,7 @@ def key_exchange(
     options.kex = tuple(kex for kex in _KEX if kex in options.kex)
     options.ciphers = _CIPHERS
     options.digests = _MACS
-    transport.preferred_keys = algorithms
+    transport.host_key_algorithms = algorithms
     transport.banner_timeout = transport.handshake_timeout = left(deadline)
     try:
         transport.start_client(timeout=left(deadline))
