@@ -26,10 +26,10 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A step that has something to do; `detail` says what is otherwise on the node.
+    """A step that has something to do; `detail` says what is different on the node.
 
     `closed`: a file that everybody may read replaces one that the node keeps to root, such as one with a password that
-    is no longer wanted. What is there is as little to be shown as a secret that comes.
+    is no longer needed. What is there must not be shown, like a secret that comes.
     """
 
     step: Step
@@ -122,7 +122,7 @@ def _mode_and_owner(step: Directory | File, state: PathState) -> str:
 
 
 def download_mark(step: Download, stamps: Iterable[str]) -> str:
-    """The mark of a download: its digest and the stamps of what lies at its destinations (as git's index does)."""
+    """The mark of a download: its digest and the stamps of the files at its destinations (as git's index does)."""
     return " ".join([step.sha256, *stamps])
 
 
@@ -179,7 +179,7 @@ def ancestors(steps: Iterable[Step]) -> tuple[str, ...]:
 
 
 def paths_of(steps: Iterable[Step]) -> tuple[str, ...]:
-    """Every path that the steps want to exist."""
+    """Every path that exists once the steps are done."""
     found: dict[str, None] = {}
     for step in steps:
         if isinstance(step, (Directory, File)):
@@ -195,7 +195,7 @@ def entries_for(todo: Sequence[Pending], seen: Observation) -> tuple[Entry, ...]
     above = [Entry(Kind.DIRECTORY, path) for path in ancestors(p.step for p in todo) if path not in seen.paths]
     asked = [entry for item in todo for entry in _entries(item.step, seen)]
     folders = [entry for entry in (*above, *asked) if entry.kind is Kind.DIRECTORY]
-    # An undo walks backwards: an inner folder must stand after the outer one.
+    # An undo walks backwards: an inner folder must come after the outer one.
     wanted = [
         *sorted(folders, key=lambda entry: entry.subject),
         *(entry for entry in asked if entry.kind is not Kind.DIRECTORY),

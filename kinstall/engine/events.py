@@ -1,4 +1,4 @@
-"""What a run tells: frozen records, put into a sink one after another. A sink is any callable that takes one."""
+"""What a run reports: frozen records, put into a sink one after another. A sink is any callable that takes one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Outcome(StrEnum):
 class RunStarted:
     """`phases` in the order of their display; `nodes` name → role; `total` steps over all nodes.
 
-    `totals`: steps per node, so that a display can tell a node that has ended from one that waits for others.
+    `totals`: steps per node, so that a display can distinguish a node that has ended from one that waits for others.
     """
 
     run: str
@@ -81,7 +81,7 @@ class PhaseFinished:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something worth telling that is no step: waiting for a lock, a warning."""
+    """Something worth saying that is not a step: waiting for a lock, a warning."""
 
     node: str
     message: str

@@ -60,7 +60,7 @@ class Host(Protocol):
         """Undo `entries` (in the given order); False when one could not be undone."""
 
     def read(self, paths: Sequence[str]) -> dict[str, bytes]:
-        """The files' contents; a missing one is left out."""
+        """The files' contents, without those that are missing."""
 
     def stop(self, run: str) -> None:
         """Ask the program of `run` to end at its next step."""

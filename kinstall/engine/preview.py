@@ -14,7 +14,7 @@ MAX_DIFF_LINES = 400
 
 @dataclass(frozen=True, slots=True)
 class PlannedChange:
-    """One step that would be carried out. `detail`: what is otherwise on the node; `diff`: unified, without a secret.
+    """One step that would be carried out. `detail`: what is different on the node; `diff`: unified, without a secret.
 
     `step` is the step's id (`file /etc/hosts`). `source`: where a download or an image comes from.
     """
@@ -34,13 +34,13 @@ def planned_changes(
 ) -> tuple[PlannedChange, ...]:
     """What would be done on a node: `todo` is phase → pending steps, `contents` path → what the file holds now.
 
-    `to_read` says which contents are wanted.
+    `to_read` says which contents are needed.
     """
     return tuple(_planned(node, phase, item, contents) for phase, items in todo.items() for item in items)
 
 
 def to_read(todo: Mapping[str, Sequence[Pending]]) -> tuple[str, ...]:
-    """Paths of files whose content a diff wants: those that change and are no secret, before and after."""
+    """Paths of files whose content a diff needs: those that change and are not secret, before or after."""
     changes = (item for items in todo.values() for item in items if item.action is Action.CHANGE)
     files = [item.step for item in changes if not item.closed]
     return tuple(step.path for step in files if isinstance(step, File) and not step.secret)
@@ -65,7 +65,7 @@ def _source(step: Step) -> str:
 
 
 def file_diff(path: str, before: bytes, after: bytes) -> str:
-    """A unified diff without time stamps; a sentence where a file is no text or the diff is too long to read."""
+    """A unified diff without time stamps; a sentence where a file is not text or the diff is too long to read."""
     try:
         old, new = before.decode().splitlines(), after.decode().splitlines()
     except UnicodeDecodeError:

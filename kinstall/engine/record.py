@@ -27,7 +27,7 @@ class Kind(StrEnum):
 
 
 class Was(StrEnum):
-    """What stood in a directory's place before."""
+    """What was in a directory's place before."""
 
     ABSENT = "absent"
     EMPTY = "empty"
@@ -39,7 +39,7 @@ class Entry:
     """One change. `subject` is a path, a unit's or a script's name.
 
     `was`, `tree`, `mode` (octal) and `owner` belong to directories, the last two as they were before; `backup` is the
-    path of a file's earlier content ("" where there was none); `enabled` and `active` tell how a unit stood before;
+    path of a file's earlier content ("" where there was none); `enabled` and `active`: the unit's state before;
     `undo` is sh code.
     """
 
@@ -59,7 +59,7 @@ class Entry:
         return self.kind, self.subject
 
     def line(self) -> str:
-        """The entry as one line of JSON; what stands at its default is left out."""
+        """The entry as one line of JSON, without what has its default value."""
         return json.dumps({k: v for k, v in asdict(self).items() if v not in ("", False)}, separators=(",", ":"))
 
 

@@ -305,7 +305,7 @@ class Runner:
             return self._apply(phase, host, Work(todo, providers, seen, self.run_id, phase.name))
 
     def _apply(self, phase: Phase, host: Host, work: Work) -> Outcome:
-        listener = _Telling(self, host.name, phase.name, work.todo)
+        listener = _StepEvents(self, host.name, phase.name, work.todo)
         finished = host.apply(work, listener)
         if finished:
             return Outcome.CHANGED if listener.changed else Outcome.OK
@@ -318,7 +318,7 @@ class Runner:
         return Outcome.CANCELLED
 
 
-class _Telling:
+class _StepEvents:
     """Turns a host's calls into events, and remembers the words of each step for its cause."""
 
     def __init__(self, runner: Runner, node: str, phase: str, todo: Sequence[Pending]) -> None:

@@ -85,7 +85,7 @@ def _image_store(steps: Iterable[Step]) -> ImageStore | None:
 
 
 def parse_observation(steps: Sequence[Step], lines: Iterable[str]) -> Observation | None:
-    """The observation that the program's lines tell, None when they end early."""
+    """The observation in the program's lines, None when they end early."""
     section = ""
     paths: dict[str, PathState] = {}
     digests: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Undoes on all nodes at once what their records say, every step told as an event."""
+"""Undoes on all nodes at once what their records say, every step reported as an event."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from kinstall.errors import KinstallError, NodeBusy
 
 
 @dataclass(slots=True)
-class Undone:
+class UndoResult:
     """How it went: node → sentence for those that failed, and the nodes where it was stopped before its end."""
 
     failures: dict[str, str] = field(default_factory=dict)
@@ -32,9 +32,9 @@ class Undone:
 
 def undo_all(
     hosts: Mapping[str, Host], sink: Sink, *, run: str, cancel: threading.Event | None = None, parallel: int = 32
-) -> Undone:
+) -> UndoResult:
     """Undo on each node what its record says, the last first. `cancel` ends it at the next step of each node."""
-    cancel, ended = cancel or threading.Event(), Undone()
+    cancel, ended = cancel or threading.Event(), UndoResult()
 
     def one(host: Host) -> None:
         started, outcome = time.monotonic(), Outcome.CANCELLED
@@ -50,7 +50,7 @@ def undo_all(
             return
         entries = recorded(seen)
         sink(PhaseStarted(host.name, "undo", len(entries), len(entries)))
-        listener = _Undoing(host.name, [f"{e.kind} {e.subject}" for e in entries], sink)
+        listener = _UndoEvents(host.name, [f"{e.kind} {e.subject}" for e in entries], sink)
         if host.undo(entries, run, listener):
             outcome = Outcome.CHANGED
         elif cancel.is_set() and not listener.failure:
@@ -68,7 +68,7 @@ def undo_all(
     return ended
 
 
-class _Undoing:
+class _UndoEvents:
     """Turns an undo program's progress into events."""
 
     def __init__(self, node: str, names: Sequence[str], sink: Sink) -> None:

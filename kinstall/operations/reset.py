@@ -11,7 +11,7 @@ from shlex import quote
 from assets.kubectl import ADMIN
 from kinstall.cluster import ClusterSpec
 from kinstall.engine.events import Outcome, RunFinished, RunStarted, Sink
-from kinstall.engine.undo_run import Undone, undo_all
+from kinstall.engine.undo_run import UndoResult, undo_all
 from kinstall.errors import Cancelled, UsageError
 from kinstall.operations.options import Options, new_run
 from kinstall.operations.session import Session
@@ -62,7 +62,7 @@ def _remove_node_objects(session: Session, nodes: Sequence[str]) -> None:
         session.channels[front.name].execute(f"{ADMIN} delete node --ignore-not-found --timeout=30s {names}\n")
 
 
-def _run_finished(undone: Undone, nodes: int, seconds: float) -> RunFinished:
+def _run_finished(undone: UndoResult, nodes: int, seconds: float) -> RunFinished:
     outcome = Outcome.FAILED if undone.failures else Outcome.CANCELLED if undone.stopped else Outcome.CHANGED
     done = nodes - len(undone.failures.keys() | undone.stopped)
     return RunFinished(outcome, done, 0, len(undone.failures), seconds)

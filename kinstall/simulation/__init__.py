@@ -1,6 +1,6 @@
 """Hosts that exist only in memory, for rehearsals and tests: they interpret step types, never sh.
 
-The whole of a run goes its usual way (assets, plan, survey, runner, events); only what lies behind
+The whole of a run goes its usual way (assets, plan, survey, runner, events); only what is behind
 `kinstall.engine.host.Host` and `kinstall.operations.session.Session` is made up here.
 """
 

@@ -9,7 +9,7 @@ from kinstall.verify.check import skipped
 from kinstall.verify.checks import checks_of
 from kinstall.verify.results import CheckResult
 
-WHY = "rehearsal: only a real cluster can tell"
+WHY = "rehearsal: only a real cluster shows it"
 
 
 def unknowable(spec: ClusterSpec, *, full: bool) -> Iterator[CheckResult]:

@@ -44,11 +44,11 @@ def parse_fault(text: str, nodes: Iterable[str], phases: Sequence[str]) -> Fault
     known = tuple(nodes)
     if node not in known:
         shown = ", ".join(known[:6]) + (" …" if len(known) > 6 else "")
-        raise UsageError(f"--fault {text}: there is no node {node}", f"the nodes are {shown}")
+        raise UsageError(f"--fault {text}: {node} is not a node", f"the nodes are {shown}")
     if kind not in KINDS:
-        raise UsageError(f"--fault {text}: there is no fault {kind}", f"there are {', '.join(KINDS)}")
+        raise UsageError(f"--fault {text}: {kind} is not a fault", f"there are {', '.join(KINDS)}")
     if phase and phase not in phases:
-        raise UsageError(f"--fault {text}: there is no phase {phase}", f"the phases are {', '.join(phases)}")
+        raise UsageError(f"--fault {text}: {phase} is not a phase", f"the phases are {', '.join(phases)}")
     return Fault(node, kind, phase)
 
 
@@ -82,7 +82,7 @@ class Misfortune:
         if self._strikes(UNREACHABLE):
             raise Unreachable(
                 self.node,
-                "no answer within 10 s (as the fault wants it)",
+                "no answer within 10 s (as --fault says)",
                 "check the address, the power and the firewalls between",
             )
         if self._strikes(SLOW_LINK):
@@ -99,7 +99,7 @@ class Misfortune:
             self._given_up.wait(self._pace)
         if self._strikes(SLOW_LINK):
             self._given_up.wait(_slow(step))
-        if isinstance(step, (File, Download, Image)) and self._strikes(DISK_FULL, otherwise="download"):
+        if isinstance(step, (File, Download, Image)) and self._strikes(DISK_FULL, default="download"):
             return _disk_full(step)
         if isinstance(step, Download) and self._strikes(WRONG_CHECKSUM):
             return Trouble(1, (f"checksum of {step.url} is {_OTHER_DIGEST}, not {step.sha256}",))
@@ -109,14 +109,14 @@ class Misfortune:
         if self._strikes(UNREACHABLE):
             raise Unreachable(
                 self.node,
-                "the connection broke (as the fault wants it)",
+                "the connection broke (as --fault says)",
                 "check the host and the network; running again continues",
             )
 
-    def _strikes(self, kind: str, otherwise: str = "") -> bool:
-        """Whether a fault of this kind strikes now. `otherwise`: the phase from which it does where it names none."""
+    def _strikes(self, kind: str, default: str = "") -> bool:
+        """Whether a fault of this kind strikes now. `default`: the phase from which it does where it names none."""
         for fault in self._faults:
-            if fault.kind == kind and self._turn(self._phase) >= self._turn(fault.phase or otherwise):
+            if fault.kind == kind and self._turn(self._phase) >= self._turn(fault.phase or default):
                 self.met.add(fault)
                 return True
         return False

@@ -1,4 +1,4 @@
-"""A simulated host's description, and what preflight would be told by it. Pure but for the clock that is passed in."""
+"""A simulated host's description, and the facts that preflight gets from it. Pure but for the clock passed in."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def subnet_of(spec: ClusterSpec) -> Range | None:
 def bare_facts(
     spec: ClusterSpec, node: Node, machine: Machine, subnet: Range | None, disk: Disk, clock: float
 ) -> NodeFacts:
-    """What the host tells of itself: fit for the cluster, with what a run has left on it. `subnet` as subnet_of()."""
+    """The host's facts: fit for the cluster, with what a run has left on it. `subnet` as subnet_of()."""
     address = parse_address(node.internal_ip)
     link = Link("eth0", _mac(address), max(machine.mtu, spec.networking.mtu + pod_network(spec).overhead))
     own = parse_interface(f"{address}/{subnet.prefixlen if subnet else address.max_prefixlen}")

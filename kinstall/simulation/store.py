@@ -26,14 +26,16 @@ def load(folder: Path) -> dict[str, Disk]:
     """Node name → what it keeps; empty where nothing was kept yet.
 
     Raises:
-        UsageError: what lies there cannot be read
+        UsageError: a file there cannot be read
     """
     found: dict[str, Disk] = {}
     for path in sorted(folder.glob("*.json")):
         try:
             found[path.stem] = _disk(json.loads(files.read(path, _LARGEST)), folder / path.stem)
         except (ValueError, TypeError, KeyError, OSError) as error:
-            raise UsageError(f"{path} holds no simulated host: {error}", f"remove {folder} to start again") from None
+            raise UsageError(
+                f"{path} does not hold a simulated host: {error}", f"remove {folder} to start again"
+            ) from None
     return found
 
 

@@ -81,7 +81,7 @@ ASKS, OPEN, ACCEPTED = "ask", "open", "accepted"
 
 
 def probe(mark: str, tty: bool = False) -> str:
-    """The command that finds out whether sudo wants the password: prints MARKopen, or MARKask and reads it.
+    """The command that finds out whether sudo asks for the password: prints MARKopen, or MARKask and reads it.
 
     After the password it prints MARKaccepted where that was right. Nothing else may be on the input: sudo would take
     it for a second guess.
@@ -92,7 +92,7 @@ def probe(mark: str, tty: bool = False) -> str:
     return _in_terminal(text, 'exec sh -c "$KINSTALL"')
 
 
-def wants_terminal(said: str) -> bool:
+def needs_terminal(said: str) -> bool:
     """Whether sudo refused because of `Defaults requiretty`."""
     return "must have a tty" in said
 

@@ -168,7 +168,7 @@ class HostKeys:
             node,
             f"the host key has changed: {target.where} shows the {shown.short_type} key {shown.fingerprint}, but {said}"
             f"{known}",
-            "somebody may be answering in the host's place. If the host was reinstalled, compare the key on its "
+            "another machine may be answering in the host's place. If the host was reinstalled, compare the key on its "
             "console, then put it into the answers as hostKey or run `kinstall trust ANSWERS`",
         )
 

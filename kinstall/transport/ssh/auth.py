@@ -35,7 +35,7 @@ _LARGEST_KEY = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class _Method:
-    """`name` as it is told to the operator, `kind` as SSH calls it."""
+    """`name` as the operator reads it, `kind` as SSH calls it."""
 
     name: str
     kind: str
@@ -87,7 +87,7 @@ def log_in(transport: Transport, node: str, target: SshTarget, keys: KeyFiles) -
             except AuthenticationException as error:
                 tried.append(_refusal(method, error))
             else:
-                tried.append(f"{method.name} (accepted, but the host wants more)")
+                tried.append(f"{method.name} (accepted, but the host asks for more)")
             if transport.is_authenticated():
                 return
             if not transport.is_active():
@@ -234,4 +234,4 @@ def _accepts(transport: Transport, target: SshTarget) -> str:
         return f"the host takes: {', '.join(error.allowed_types)}"
     except (SSHException, EOFError, OSError):
         pass
-    return "the host's sshd log tells why it refused"
+    return "the host's sshd log says why it refused"

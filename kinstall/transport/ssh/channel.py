@@ -102,12 +102,12 @@ class SshChannel:
             needs_password, said = self._ask_sudo(link, tty)
             if needs_password is not None:
                 return Become(sudo=True, password=needs_password, tty=tty)
-            if not become.wants_terminal(said):
+            if not become.needs_terminal(said):
                 break
         raise AuthenticationFailed(self.node, *become.explain(said, self.target.user))
 
     def _ask_sudo(self, link: Link, tty: bool) -> tuple[bool | None, str]:
-        """Whether sudo wants the password (None: it refuses), and what it said."""
+        """Whether sudo asks for the password (None: it refuses), and what it said."""
         mark = _new_mark()
         said = b""
         reply: str | None = None
@@ -139,7 +139,7 @@ class SshChannel:
         return self._connector.secrets.resolve(reference).reveal().encode() + b"\n"
 
     def _without_an_end(self, link: Link, output: Output, running: Command) -> int:
-        """The bootstrap did not tell the program's status."""
+        """The bootstrap did not print the program's status."""
         status = running.exit_status()
         if not link.alive:
             raise self._lost(link, link.transport.get_exception())

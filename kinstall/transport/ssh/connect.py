@@ -139,7 +139,7 @@ class Connector:
         try:
             self.trust.check(node, target, key_of(transport))
         except HostKeyChanged:
-            # A fingerprint does not tell its key's type: the host may have the trusted key beside the one it showed.
+            # A fingerprint does not show its key's type: the host may have the trusted key beside the one it showed.
             other = another_key(node, target, dial, transport, target.host_key, deadline) if target.host_key else None
             if other is None:
                 hang_up(transport)

@@ -87,7 +87,7 @@ class Command:
         return said.decode(errors="replace")
 
     def exit_status(self) -> int | None:
-        """The login shell's exit status; None where it told none (a signal, or the connection broke)."""
+        """The login shell's exit status; None where there is none (a signal, or the connection broke)."""
         deadline = time.monotonic() + 2.0
         while self._channel.exit_status < 0 and self._transport.is_active() and time.monotonic() < deadline:
             time.sleep(0.005)

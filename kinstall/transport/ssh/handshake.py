@@ -1,6 +1,6 @@
 """The first steps of a connection: socket, key exchange, the key that the host shows.
 
-Nothing here says who wants to connect: that is sent after the key was checked (kinstall.transport.ssh.connect).
+Nothing here says who connects: that is sent after the key was checked (kinstall.transport.ssh.connect).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ HOST_KEY_ALGORITHMS = {
 }
 """Key type → signature algorithms, the preferred type first."""
 
-# paramiko would print tracebacks of connections that fail; they are told as errors instead.
+# paramiko would print tracebacks of connections that fail; they are reported as errors instead.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 logging.getLogger("paramiko").propagate = False
 
@@ -112,7 +112,7 @@ def key_exchange(
     except (SSHException, EOFError, OSError) as error:
         greeting = transport.remote_version
         hang_up(transport)
-        # paramiko's own banner time-out and this deadline end together; its words do not tell which it was.
+        # paramiko's own banner time-out and this deadline end together; its words do not say which it was.
         late = not greeting and time.monotonic() >= deadline - 0.1
         raise errors.no_handshake(node, target, EOFError("timed out") if late else error, greeting) from None
     except BaseException:

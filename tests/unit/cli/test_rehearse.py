@@ -81,7 +81,7 @@ def test_the_run_is_a_replays(rehearse: Type, home: Path) -> None:
     assert last["changed"] + last["ok"] == started["total"] > 120
     checks = [e for e in told if e["event"] == "stepFinished" and e["phase"] == "verify"]
     assert len(checks) > 20
-    assert {(e["outcome"], e["message"]) for e in checks} == {("skipped", "rehearsal: only a real cluster can tell")}
+    assert {(e["outcome"], e["message"]) for e in checks} == {("skipped", "rehearsal: only a real cluster shows it")}
 
 
 def test_twice_on_the_same_hosts_changes_nothing(rehearse: Type, home: Path) -> None:

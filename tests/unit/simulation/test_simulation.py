@@ -22,7 +22,7 @@ from kinstall.engine.steps import (
     Unit,
     Wait,
 )
-from kinstall.engine.undo_run import Undone, undo_all
+from kinstall.engine.undo_run import UndoResult, undo_all
 from kinstall.errors import UsageError
 from kinstall.preflight.judge import check_cluster, check_node, errors
 from kinstall.simulation import Fault, Machine, World, bare_facts, parse_fault, store
@@ -89,7 +89,7 @@ def test_undoing_leaves_a_bare_host() -> None:
     """Files, folders, units and the record are gone; a second run has everything to do again."""
     node = MemoryHost("n")
     first = run_plan(plan(*STEPS), {"n": node}).changed
-    assert undo_all({"n": node}, lambda event: None, run="r2") == Undone()
+    assert undo_all({"n": node}, lambda event: None, run="r2") == UndoResult()
     assert set(node.disk.paths) == set(FOLDERS) and node.disk.record == () and node.disk.contents == {}
     assert run_plan(plan(*STEPS), {"n": node}, run="r3").changed == first
 
@@ -115,7 +115,7 @@ def test_hosts_are_kept_on_disk_and_drift_there_is_found(tmp_path: Path) -> None
 def test_a_damaged_host_is_a_sentence(tmp_path: Path) -> None:
     """Its file is named, and the way to start again."""
     (tmp_path / "n.json").write_text(json.dumps({"paths": {}}))
-    with pytest.raises(UsageError, match=r"n\.json holds no simulated host") as refused:
+    with pytest.raises(UsageError, match=r"n\.json does not hold a simulated host") as refused:
         store.load(tmp_path)
     assert "to start again" in str(refused.value)
 
@@ -126,9 +126,9 @@ def test_a_damaged_host_is_a_sentence(tmp_path: Path) -> None:
         ("w1", "is not NODE:KIND"),
         ("w1:", "is not NODE:KIND"),
         ("w1:unreachable@", "is not NODE:KIND"),
-        ("w9:unreachable", "there is no node w9"),
-        ("w1:hungry", "there is no fault hungry"),
-        ("w1:unreachable@dinner", "there is no phase dinner"),
+        ("w9:unreachable", "w9 is not a node"),
+        ("w1:hungry", "hungry is not a fault"),
+        ("w1:unreachable@dinner", "dinner is not a phase"),
     ],
 )
 def test_a_fault_that_is_none_is_a_sentence(text: str, said: str) -> None:

@@ -142,7 +142,7 @@ def test_key_first_then_password(farm: Farm) -> None:
     """A host that wants both gets both; with the key alone the sentence says that it wants more."""
     sshd = farm.start("AuthenticationMethods publickey,password")
     assert works(sshd, password="env:LOGIN")
-    assert "(accepted, but the host wants more)" in refused(sshd).what
+    assert "(accepted, but the host asks for more)" in refused(sshd).what
 
 
 def test_a_host_that_takes_no_passwords(farm: Farm) -> None:
