@@ -21,6 +21,9 @@ look_at_node() {
 
 observe_tools() { for tool do command -v "$tool" >/dev/null 2>&1 && say tool "$tool"; done; }
 observe_paths() { say paths; stat -c '%a|%U:%G|%F|%s:%Y:%Z|%n' -- "$@" 2>/dev/null; }
+
+# A link to a folder is as good as a folder: its mode and owner are those of the folder that it leads to.
+observe_folders() { say paths; stat -L -c '%a|%U:%G|%F|%s:%Y:%Z|%n' -- "$@" 2>/dev/null; }
 observe_digests() { say digests; sha256sum -- "$@" 2>/dev/null; }
 
 observe_empty() {

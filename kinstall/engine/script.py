@@ -53,6 +53,7 @@ def observe_program(steps: Sequence[Step], run: str = "", take: bool = True) -> 
     With `run` the node is first taken over for that run; without `take` it must be that run's already.
     """
     store = _image_store(steps)
+    folders = [*ancestors(steps), *(step.path for step in steps if isinstance(step, Directory))]
     parts = [_head(run), functions("observe")]
     if run:
         parts.append("take_node take\n" if take else "take_node ''\n")
@@ -62,7 +63,8 @@ def observe_program(steps: Sequence[Step], run: str = "", take: bool = True) -> 
         parts.append(f"image_list() {{ {store.ready} && {store.list}; }}\n")
     parts.append("observe_tools curl wget openssl\n")
     for function, subjects in (
-        ("observe_paths", [*ancestors(steps), *paths_of(steps)]),
+        ("observe_folders", folders),
+        ("observe_paths", [path for path in paths_of(steps) if path not in folders]),
         ("observe_digests", [step.path for step in steps if isinstance(step, File)]),
         ("observe_empty", [step.path for step in steps if isinstance(step, Directory)]),
         ("observe_units", [step.name for step in steps if isinstance(step, Unit)]),

@@ -13,15 +13,22 @@ take_lock() {
 }
 
 # put_back PATH BACKUP: with its old content, mode, owner and times, which cp -a kept.
-put_back() { ! exists "$2" || { rm -rf -- "$1" && mv -f -- "$2" "$1"; }; }
-
-remove_tree() { rm -rf --one-file-system -- "$1"; }
+put_back() {
+  exists "$2" || return 0
+  if [ -d "$1" ] && [ ! -h "$1" ]; then remove_tree "$1"; else rm -f -- "$1"; fi && mv -f -- "$2" "$1"
+}
 
 # A folder that others put something into stays.
 remove_folder() { rmdir -- "$1" 2>/dev/null || :; }
 
-empty_folder() { [ ! -d "$1" ] || ( cd "$1" && rm -rf --one-file-system -- ./* ./.[!.]* ./..?* ); }
-restore_folder() { [ ! -d "$1" ] || { chmod "$2" "$1" && chown "$3" "$1"; }; } # PATH MODE OWNER
+empty_folder() { [ ! -d "$1" ] || remove_content "$1"; }
+
+# restore_folder PATH MODE OWNER. 777 of a link is the link's own mode: earlier versions recorded that.
+restore_folder() {
+  [ -d "$1" ] || return 0
+  { [ -h "$1" ] && [ "$2" = 777 ]; } || chmod "$2" "$1" || return
+  chown "$3" "$1"
+}
 
 stop_unit() { systemctl stop "$1" || systemctl kill -s KILL "$1" || :; }
 disable_unit() { systemctl --no-reload disable -q "$1" 2>/dev/null || :; }

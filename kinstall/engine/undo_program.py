@@ -16,7 +16,7 @@ def undo_program(entries: Sequence[Entry], run: str) -> str:
     The node must be the run's already. One entry that fails does not keep the others from being undone; kinstall's own
     folder goes only when all succeeded.
     """
-    parts = [HEAD, f"RUN={quote(run)}\n", functions("undo"), "take_lock\n"]
+    parts = [HEAD, f"RUN={quote(run)}\n", functions("remove"), functions("undo"), "take_lock\n"]
     for index, entry in enumerate(entries):
         parts.append(f"step_begins {index}; (\n{_undo(entry)}\n) </dev/null 9>&- 2>&1; step_ended {index} $?\n")
     parts.append("finish\n")
@@ -36,8 +36,8 @@ def _undo(entry: Entry) -> str:
             return f"rm -f -- {path}"
     if entry.was is Was.ABSENT:
         return f"remove_tree {path}" if entry.tree else f"remove_folder {path}"
-    clear = f"empty_folder {path}\n" if entry.tree and entry.was is Was.EMPTY else ""
-    return f"{clear}restore_folder {path} {quote(entry.mode)} {quote(entry.owner)}"
+    clear = f"empty_folder {path}; emptied=$?\n" if entry.tree and entry.was is Was.EMPTY else "emptied=0\n"
+    return f"{clear}restore_folder {path} {quote(entry.mode)} {quote(entry.owner)} && [ $emptied = 0 ]"
 
 
 def _unit(entry: Entry) -> str:
