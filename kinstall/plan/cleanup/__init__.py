@@ -59,4 +59,4 @@ def look_before_network(host_paths: Sequence[str]) -> Look:
 
 def network_gone(pods: str) -> str:
     """Take away what a third-party pod network left; `pods` (CIDR) is the pods' range."""
-    return _program("chains", "network_gone", SAVED=SAVED, CNI_FOLDERS=_CNI_FOLDERS, PODS=pods)
+    return _program("chains", "unmount", "network_gone", SAVED=SAVED, CNI_FOLDERS=_CNI_FOLDERS, PODS=pods)

@@ -6,8 +6,8 @@ systemctl kill --kill-whom=all -s KILL containerd.service 2>/dev/null || :
 for process in /proc/[0-9]*; do
   case $(readlink "$process/exe") in /usr/local/bin/containerd-shim-runc-v2*) kill -9 "${process#/proc/}" || : ;; esac
 done 2>/dev/null
-unmount_matching '/run/containerd/*'
-unmount_matching '/var/lib/containerd/*'
+unmount_within /run/containerd
+unmount_within /var/lib/containerd
 unmount_matching '/run/netns/cni-*'
 rm -f /run/netns/cni-*
 rmdir /run/netns 2>/dev/null || :
@@ -18,4 +18,4 @@ ip -o link show type veth 2>/dev/null | while IFS=': @' read -r _ name _; do
 done
 ip link delete cni0 2>/dev/null || :
 find /sys/fs/cgroup -depth -type d \( -path '*/kubepods*' -o -path '*/k8s.io*' \) -exec rmdir {} + 2>/dev/null || :
-rm -rf /run/containerd /run/nri
+rm -rf --one-file-system /run/containerd /run/nri

@@ -16,4 +16,4 @@ while [ $tries -lt 50 ]; do
   tries=$((tries + 1))
   sleep 0.1
 done
-unmount_matching '/var/lib/kubelet/*'
+unmount_within /var/lib/kubelet

@@ -6,6 +6,7 @@
 #
 # Set before: SAVED, CNI_FOLDERS, PODS.
 [ -e "$SAVED/links" ] || exit 0
+in_use=
 ip -4 -o address show to "$PODS" 2>/dev/null | while read -r _ name _; do
   if grep -qxF -- "$name" "$SAVED/links"; then continue; fi
   # A pod's link goes with its network namespace, which may take a while.
@@ -26,13 +27,17 @@ done
 while read -r what path; do
   case $what in
   tree)
-    while read -r _ mount _; do
-      case $mount in "$path" | "$path"/*) printf '%s\n' "$mount" ;; esac
-    done </proc/mounts | sort -r | while IFS= read -r mount; do
-      umount -l "$(printf '%b' "$mount")" 2>/dev/null || :
-    done
-    rm -rf --one-file-system -- "$path"
+    unmount_within "$path"
+    [ -z "$real" ] || unmount_matching "$real"
+    # A bind mount of the same file system looks like a folder to rm: where one is left, all of it stays.
+    if [ -n "$real" ] && [ -n "$(mounts_matching "$real")$(mounts_matching "$real/*")" ]; then
+      echo "$path is in use and cannot be unmounted: it is left with all that is in it"
+      in_use=1
+    else
+      rm -rf --one-file-system -- "$path"
+    fi
     ;;
   folder) rmdir -- "$path" 2>/dev/null || : ;;
   esac
 done <"$SAVED/absent"
+[ -z "$in_use" ]

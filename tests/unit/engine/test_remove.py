@@ -42,7 +42,7 @@ def data(node: LocalNode) -> list[str]:
 
 
 def volumes(node: LocalNode) -> None:
-    """What a kubelet would leave: bind mounts of the same file system, a blank in a name, a tmpfs, a mount in a mount."""
+    """What a kubelet leaves: bind mounts of the same file system, a blank in a name, a tmpfs, a mount in a mount."""
     sh(
         node,
         """cd /var/lib/kubelet; mkdir -p pods/1/pv 'pods/2/a b' pods/3/tmp
@@ -145,9 +145,10 @@ def test_a_link_that_came_later_is_not_followed_to_the_top(node: LocalNode) -> N
 def test_a_tree_without_mounts_goes_whole(node: LocalNode) -> None:
     """Hidden files, names with blanks, line breaks and stars, links inside: all of it goes, their targets stay."""
     assert bring(node, TREE, Script("s", "", "true"))[0]
+    sh(node, "mkdir /mnt/kept; echo 1 >/mnt/kept/file")
     sh(
         node,
-        "mkdir /mnt/kept; echo 1 >/mnt/kept/file; cd /var/lib/kubelet; mkdir -p .h/x '..y' 'a\nb' '*'; ln -s /mnt/kept link",
+        "cd /var/lib/kubelet; mkdir -p .h/x '..y' 'a\nb' '*'; ln -s /mnt/kept link",
     )
     assert undo(node, TREE) and not node.path("/var/lib/kubelet").exists()
     assert tree(node, "/mnt/kept") == ["file 644"]

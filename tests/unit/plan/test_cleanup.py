@@ -6,6 +6,7 @@ processes is not run here but on the lab's hosts: processes are this machine's o
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -170,6 +171,14 @@ def test_pods_volumes_are_unmounted_the_inner_first(node: LocalNode) -> None:
     assert "/var/lib/kubelet-other" in mounted and not [m for m in mounted if m.startswith("/var/lib/kubelet/")]
 
 
+def test_pods_volumes_are_found_behind_a_link(node: LocalNode) -> None:
+    """The kubelet's folder is a link to another disk: the kernel's list has the real paths."""
+    run(node, "mkdir -p '/mnt/a disk/pods/v'; ln -s '/mnt/a disk' /var/lib/kubelet")
+    run(node, "mount -t tmpfs none '/mnt/a disk/pods/v'")
+    run(node, functions("unmount", "kinstall.plan.cleanup") + "unmount_within /var/lib/kubelet\n")
+    assert not [line for line in listed(node, "cat /proc/self/mounts") if "pods/v" in line]
+
+
 PODS = "10.244.0.0/16"
 AGENT = ("/mnt/net.d", "/mnt/bin", "/run/agent", "/var/lib/some/agent", "/lib/modules")
 NETWORK_RULES = """\
@@ -225,6 +234,21 @@ def test_what_a_third_party_network_left_goes(node: LocalNode, folders: None) ->
     assert node.read("/run/fake/iptables.restored").splitlines() == [
         "*filter", "-A INPUT -s 192.0.2.0/24 -j DROP", "COMMIT",
     ]  # fmt: skip
+
+
+def test_what_a_network_mounted_and_still_uses_stays(node: LocalNode, folders: None) -> None:
+    """A path of the manifest with a mount that is in use: all of it is left and named, and the undo fails."""
+    run(node, "mkdir /mnt/data; echo 1 >/mnt/data/file")
+    run(node, cleanup.look_before_network(AGENT).run)
+    run(node, "mkdir -p /run/agent/data; mount --bind /mnt/data /run/agent/data")
+    enter = ["nsenter", "-t", str(node.pid), "-m", "sh", "-c", "cd /run/agent/data; echo; exec sleep 60"]
+    lines: list[str] = []
+    with subprocess.Popen(enter, stdout=subprocess.PIPE) as busy:
+        assert busy.stdout is not None and busy.stdout.readline() == b"\n"
+        assert node.execute(cleanup.network_gone(PODS), on_line=lines.append) != 0
+        busy.kill()
+    assert lines == ["/run/agent is in use and cannot be unmounted: it is left with all that is in it"]
+    assert node.read("/run/agent/data/file") == node.read("/mnt/data/file") == "1\n"
 
 
 def test_a_changed_manifest_is_looked_at_before_it_comes(node: LocalNode, folders: None) -> None:
