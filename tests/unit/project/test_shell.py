@@ -31,7 +31,7 @@ MEANT = (
     (2031, r"range", "another loop's"),
     (2046, r"set -- \$\(", "a list of words"),
     (2010, r"ls /etc/cni/net.d \| grep -q", "only whether there is one"),
-    (2016, r"KINSTALL=", "$KINSTALL is for the inner shell"),
+    (2016, r"^exec env ", "what is in the quotes is for the inner shell"),
 )
 """Findings that are meant, in code that nodes keep a copy of: code, the line's pattern, why."""
 
