@@ -23,7 +23,7 @@ SOON = 60
 """Seconds: less than any time-out for a whole phase, and more than any machine needs."""
 
 DOWNLOADS: dict[str, tuple[Mapping[str, Any], str, str]] = {
-    "wrong checksum": ({"sha256": {"runc.amd64": ZEROES}}, "runc.amd64 served is not the file", "wanted 000000"),
+    "wrong checksum": ({"sha256": {"runc.amd64": ZEROES}}, "runc.amd64 served is not the file", "not 000000"),
     "no such file": ({"runc": f"{MIRROR_URL}/nowhere"}, f"{MIRROR_URL}/nowhere", "404"),
     "no server": ({"runc": NOWHERE}, f"{NOWHERE}/", "nothing answers at 10.90.0.1 port 9"),
 }

@@ -116,7 +116,7 @@ ROUNDS: dict[str, dict[str, Fault]] = {
         "w1": Fault("ports", "10250 (kubelet) by socat", **listening(10250)),
         "w2": Fault(
             "container-runtime",
-            "docker runs already",
+            "docker is already running",
             **on_host(
                 "printf '[Service]\\nExecStart=/bin/sleep infinity\\n' >/run/systemd/system/docker.service"
                 " && systemctl daemon-reload && systemctl start docker",
@@ -127,7 +127,7 @@ ROUNDS: dict[str, dict[str, Fault]] = {
     "other clusters": {
         "cp1": Fault(
             "leftovers",
-            "files of another cluster are there: /etc/kubernetes/",
+            "there are files of another cluster: /etc/kubernetes/",
             **on_host(
                 "mkdir -p /etc/kubernetes/manifests /var/lib/etcd/member && touch /etc/kubernetes/manifests/etcd.yaml",
                 "rm -r /etc/kubernetes /var/lib/etcd",

@@ -19,7 +19,7 @@ def test_release_files_are_sent(lab: Lab, bare_hosts: Callable[[int], list[Host]
     before = lab.mirror_log.read_text().count(hosts[0].address)
     ended = cluster.replay("--until", "download")
     assert ended.code == 0, ended
-    assert "neither curl nor wget is there" in ended.out
+    assert "neither curl nor wget is installed" in ended.out
     assert lab.mirror_log.read_text().count(hosts[0].address) == before
     sizes = (
         hosts[0].run("/usr/local/bin/kubelet --version; /usr/local/bin/containerd --version; ls /opt/cni/bin").stdout

@@ -73,8 +73,8 @@ def fill_in(
         assert host.host_key in shown, f"{host.name} has {host.host_key}:\n{shown}"
     see("host keys", terminal)
     terminal.press("Tab", "Enter", pause=0.5)
-    terminal.wait_for("asking|ready|!", seconds=30)
-    terminal.wait_for("asking …", seconds=120, gone=True)
+    terminal.wait_for("probing|ready|!", seconds=30)
+    terminal.wait_for("probing …", seconds=120, gone=True)
     see("probed", terminal)
     terminal.press("C-n", pause=0.7)
     see("review", terminal)
@@ -87,7 +87,7 @@ def to_install(terminal: Terminal, file: str) -> None:
     terminal.press("End", "C-u", pause=0.5)
     terminal.type(file)
     terminal.press("Enter")
-    terminal.wait_for(r"\^N begins")
+    terminal.wait_for(r"\^N starts")
     terminal.press("C-n")
 
 

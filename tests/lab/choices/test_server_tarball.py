@@ -130,14 +130,10 @@ def test_an_application_of_the_operators_own(chosen: Chosen) -> None:
 
 def test_nothing_of_the_sending_stays(chosen: Chosen) -> None:
     """What was sent lies in its place, and nowhere a second time."""
-    for host in chosen.cluster.hosts:
-        assert sorted(host.run("ls -A /var/lib/kinstall").stdout.split()) == [
-            "backup",
-            "cluster.json",
-            "marks",
-            "record",
-            "saved",
-        ]
+    usual = ["backup", "cluster.json", "marks", "record", "saved"]
+    control_plane, *workers = chosen.cluster.hosts
+    for host, expected in ((control_plane, [*usual, "taints"]), *((worker, usual) for worker in workers)):
+        assert sorted(host.run("ls -A /var/lib/kinstall").stdout.split()) == expected
 
 
 def test_the_plan_says_where_things_come_from(chosen: Chosen) -> None:

@@ -56,6 +56,7 @@ def test_labels_arguments_and_names_are_applied(life: Life) -> None:
         ("cp1", "file /etc/kubernetes/pki/apiserver.key"),
         ("cp1", "file /etc/kinstall/objects.yaml"),
         ("cp1", "script cluster objects"),
+        ("cp1", "file /var/lib/kinstall/taints"),
         ("cp1", "script taints"),
         # The kubelet registers itself with its taints, should its Node object ever be made anew.
         ("w2", "file /var/lib/kubelet/config.yaml"),
@@ -88,6 +89,7 @@ def test_labels_and_taints_that_are_no_longer_wanted_go(life: Life) -> None:
     assert set(ended.changed) == {
         ("cp1", "file /etc/kinstall/objects.yaml"),
         ("cp1", "script cluster objects"),
+        ("cp1", "file /var/lib/kinstall/taints"),
         ("cp1", "script taints"),
         ("w2", "file /var/lib/kubelet/config.yaml"),
         ("w2", "unit kubelet.service"),
