@@ -14,8 +14,9 @@ SPREAD, HOST = "spread", "host"
 CONTAINER = "agnhost"
 PORT = 8080
 SERVICE_PORT = 80
-LOG_LINE = "HTTP server"
-"""What agnhost's log says for certain."""
+LOG_LINE = "Serving on port"
+"""What agnhost's log begins with."""
+NOBODY = 65534
 WORKLOADS = (f"deployment/{SPREAD}", f"daemonset/{HOST}")
 
 _OWN = {"app.kubernetes.io/managed-by": "kinstall", "app.kubernetes.io/component": "verify"}
@@ -30,11 +31,18 @@ def new_namespace() -> str:
 def manifest(spec: ClusterSpec, namespace: str) -> bytes:
     """All objects as one JSON list, in the order in which they are created.
 
-    agnhost: https://github.com/kubernetes/kubernetes/tree/master/test/images/agnhost. `netexec` answers /hostname
-    with the pod's name; `pause` does nothing and takes no port of the host.
+    agnhost: https://github.com/kubernetes/kubernetes/tree/master/test/images/agnhost. `serve-hostname` answers each
+    request with the pod's name and does nothing else: whoever reaches a node reaches it through the NodePort. `pause`
+    does nothing and takes no port of the host. Nothing runs as root or may become it; the account has no rights, and
+    its token is only in the pods whose check it is. Pods of the host's network are why the namespace is privileged.
     """
     image = image_refs(spec).agnhost
-    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _meta(SPREAD, namespace)}
+    account = {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": _meta(SPREAD, namespace),
+        "automountServiceAccountToken": False,
+    }
     listed = [
         {
             "apiVersion": "v1",
@@ -69,12 +77,12 @@ def _service(namespace: str) -> dict[str, Any]:
 
 def _deployment(namespace: str, image: str, nodes: int) -> dict[str, Any]:
     container = {
-        "args": ["netexec", f"--http-port={PORT}"],
+        "args": ["serve-hostname", f"--port={PORT}"],
         "ports": [{"containerPort": PORT}],
-        "readinessProbe": {"httpGet": {"path": "/healthz", "port": PORT}, "periodSeconds": 1, "timeoutSeconds": 3},
+        "readinessProbe": {"httpGet": {"path": "/", "port": PORT}, "periodSeconds": 1, "timeoutSeconds": 3},
     }
     pod = _pod(image, container)
-    pod["spec"]["serviceAccountName"] = SPREAD
+    pod["spec"]["automountServiceAccountToken"] = True  # whether the API accepts it is one of the checks
     pod["spec"]["topologySpreadConstraints"] = [
         {
             "maxSkew": 1,
@@ -88,7 +96,7 @@ def _deployment(namespace: str, image: str, nodes: int) -> dict[str, Any]:
 
 def _daemon_set(namespace: str, image: str) -> dict[str, Any]:
     pod = _pod(image, {"args": ["pause"]})
-    pod["spec"] |= {"hostNetwork": True, "automountServiceAccountToken": False, "serviceAccountName": SPREAD}
+    pod["spec"]["hostNetwork"] = True
     return _workload("DaemonSet", HOST, namespace, pod, {})
 
 
@@ -103,14 +111,26 @@ def _workload(kind: str, name: str, namespace: str, pod: dict[str, Any], more: d
 
 
 def _pod(image: str, container: dict[str, Any]) -> dict[str, Any]:
-    own = {"name": CONTAINER, "image": image, "imagePullPolicy": "IfNotPresent", **container}
+    confined = {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+    }
+    own = {"name": CONTAINER, "image": image, "imagePullPolicy": "IfNotPresent", "securityContext": confined}
     return {
         "spec": {
-            "containers": [own],
+            "containers": [own | container],
+            "serviceAccountName": SPREAD,
+            "automountServiceAccountToken": False,
             # Every node takes part, whatever its taints: also a control plane, and one that is cordoned.
             "tolerations": [{"operator": "Exists"}],
             "terminationGracePeriodSeconds": 1,
             "enableServiceLinks": False,
-            "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": NOBODY,
+                "runAsGroup": NOBODY,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
         }
     }

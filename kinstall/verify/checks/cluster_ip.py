@@ -16,7 +16,7 @@ _NAME = "ClusterIP"
 
 def _asks(question: PodQuestion) -> Sequence[Call]:
     address = question.ground.cluster_ip  # kube-proxy picks another pod for each connection
-    url = f"http://{address}:{manifest.SERVICE_PORT}/hostname"
+    url = f"http://{address}:{manifest.SERVICE_PORT}"
     return [fetch(_NAME, f"{address} #{turn}", url, SERVICE_TRIES) for turn in range(1, 4)]
 
 

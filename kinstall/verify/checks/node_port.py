@@ -15,10 +15,7 @@ _NAME = "NodePort"
 
 def _asks(question: PodQuestion) -> Sequence[Call]:
     port = question.ground.node_port
-    return [
-        fetch(_NAME, node.name, f"http://{node.internal_ip}:{port}/hostname", SERVICE_TRIES)
-        for node in question.spec.nodes
-    ]
+    return [fetch(_NAME, node.name, f"http://{node.internal_ip}:{port}", SERVICE_TRIES) for node in question.spec.nodes]
 
 
 def _judge(view: PodView) -> Verdict:

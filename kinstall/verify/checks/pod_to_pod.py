@@ -20,9 +20,7 @@ def _others(question: PodQuestion) -> list[CheckPod]:
 
 
 def _asks(question: PodQuestion) -> Sequence[Call]:
-    return [
-        fetch(_NAME, pod.node, f"http://{pod.address}:{manifest.PORT}/hostname", tries=2) for pod in _others(question)
-    ]
+    return [fetch(_NAME, pod.node, f"http://{pod.address}:{manifest.PORT}", tries=2) for pod in _others(question)]
 
 
 def _silent(view: PodView) -> dict[str, tuple[CheckPod, str]]:

@@ -204,7 +204,7 @@ _KINDS = {
 def healthy_inside(kind: str, where: str) -> list[str]:
     """What a check pod of a healthy cluster answers."""
     if kind == "logs":
-        return ["Started HTTP server on port 8080"]
+        return ["2026/11/28 15:00:00 Serving on port 8080."]
     if kind == "host":
         lines = [f"{RS}ClusterIP\t10.96.7.7 #{n}\t0\t10.0\t10.1\tspread-w1" for n in range(1, 4)]
         lines += [f"{RS}NodePort\t{each.name}\t0\t10.0\t10.1\tspread-w2" for each in SPEC.nodes]

@@ -307,6 +307,24 @@ def test_the_pods_go_everywhere_and_end_at_once() -> None:
     assert objects[4]["spec"]["template"]["spec"]["hostNetwork"] is True
 
 
+def test_the_pods_can_do_nothing_but_answer() -> None:
+    """Through the NodePort anyone reaches a server that knows its name only: not root, no capability, nothing to write
+    to; the token, of an account without rights, is only where its check needs it."""
+    objects = json.loads(manifest.manifest(SPEC, "kinstall-verify-x"))["items"]
+    assert objects[1]["automountServiceAccountToken"] is False
+    assert not [each for each in objects if "Role" in each["kind"]]
+    for workload in objects[3:]:
+        pod_spec = workload["spec"]["template"]["spec"]
+        (container,) = pod_spec["containers"]
+        assert container["args"][0] in ("serve-hostname", "pause")
+        assert pod_spec["securityContext"]["runAsNonRoot"] and pod_spec["securityContext"]["runAsUser"] > 0
+        assert pod_spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True,
+        }  # fmt: skip
+    assert [each["spec"]["template"]["spec"]["automountServiceAccountToken"] for each in objects[3:]] == [True, False]
+
+
 def test_the_outside_name_is_one_that_the_hosts_must_know() -> None:
     """A mirror with a name is asked for, one with an address is not; plain addresses everywhere leave a public name."""
     assert outside_name(SPEC) == "registry.k8s.io"
