@@ -5,7 +5,7 @@ from __future__ import annotations
 CHECK_NAMES = (
     # Of each node.
     *("root", "architecture", "systemd", "kernel", "cgroup", "cpu", "memory", "swap", "disk", "file-systems"),
-    *("clock", "time-service", "tools", "nft", "modules", "sysctls", "selinux"),
+    *("clock", "time-service", "tools", "nft", "modules", "sysctls", "inotify", "selinux"),
     *("address", "neighbours", "default-route", "ranges", "ports", "resolver", "firewall", "forwarding", "proxies"),
     *("cluster", "leftovers", "cni-config", "container-runtime"),
     # Of the nodes together.

@@ -84,7 +84,7 @@ echo "$mark files"
 grep -s '' /etc/machine-id /proc/sys/kernel/hostname /etc/os-release /proc/1/comm /proc/swaps \
   /sys/devices/system/cpu/online /sys/fs/cgroup/cgroup.controllers /proc/cgroups /etc/resolv.conf \
   /run/systemd/resolve/resolv.conf /sys/class/dmi/id/product_uuid \
-  /sys/fs/selinux/enforce \
+  /sys/fs/selinux/enforce /proc/sys/fs/inotify/max_user_instances \
   /sys/module/apparmor/parameters/enabled /etc/ufw/ufw.conf /var/lib/kinstall/cluster.json
 grep -s '^MemTotal' /proc/meminfo /dev/null
 

@@ -19,6 +19,9 @@ WORKER_MEMORY = 700
 OLDEST_KERNEL = (4, 19)
 NFTABLES_KERNEL = (5, 13)
 
+# All processes of root share the kernel's default of 128, also those in containers. kind's known issues name this.
+INOTIFY_INSTANCES = 512
+
 # The kubelet refuses to start without these.
 CONTROLLERS = ("cpu", "cpuset", "memory", "pids")
 
@@ -231,6 +234,18 @@ def sysctls(view: NodeView) -> Iterator[Finding]:
         yield ok("kernel settings can be written")
 
 
+@check("inotify", Severity.WARNING, "May pods and daemons watch enough files?")
+def inotify(view: NodeView) -> Iterator[Finding]:
+    limit = view.facts.value("/proc/sys/fs/inotify/max_user_instances")
+    if limit.isdecimal() and len(limit) < 16 and int(limit) < INOTIFY_INSTANCES:
+        yield warning(
+            f"fs.inotify.max_user_instances is {limit}: many pods that watch files fail with `too many open files`",
+            f"put fs.inotify.max_user_instances = {INOTIFY_INSTANCES} into /etc/sysctl.d/, run `sysctl --system`",
+        )
+    else:
+        yield ok(f"{limit or 'an unknown number of'} inotify instances")
+
+
 @check("disk", Severity.ERROR, "Is there enough free space where the node's daemons write?")
 def disk(view: NodeView) -> Iterator[Finding]:
     clean = True
@@ -314,6 +329,7 @@ CHECKS = (
     time_service,
     modules,
     sysctls,
+    inotify,
     disk,
     file_systems,
 )

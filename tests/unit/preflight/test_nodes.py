@@ -132,6 +132,7 @@ CASES: list[tuple[str, Mapping[str, Any], Severity, str]] = [
     ("modules", {**modules(veth="loadable"), "tools": GOOD.tools - {"modprobe"}}, ERROR, "without modprobe"),
     ("sysctls", {"sysctls": {"net/ipv4/ip_forward": False}}, ERROR, "net.ipv4.ip_forward cannot be written"),
     ("sysctls", {"sysctls": {"net/netfilter/nf_conntrack_max": False}}, WARNING, "maxPerCore: 0"),
+    ("inotify", {"lines": {"/proc/sys/fs/inotify/max_user_instances": ("128",)}}, WARNING, "max_user_instances = 512"),
     ("selinux", {"selinux_enforcing": True}, WARNING, "container-selinux"),
     ("address", {"addresses": (("eth1", IPv4Interface("192.0.2.9/24")),)}, ERROR, "it has 192.0.2.9 on eth1"),
     ("neighbours", {"routes": GOOD.routes[:1]}, ERROR, "w1 (10.90.0.12: via 10.90.0.1)"),
