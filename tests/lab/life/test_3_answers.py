@@ -89,7 +89,6 @@ def test_labels_and_taints_that_are_no_longer_wanted_go(life: Life) -> None:
     assert set(ended.changed) == {
         ("cp1", "file /etc/kinstall/objects.yaml"),
         ("cp1", "script cluster objects"),
-        ("cp1", "file /var/lib/kinstall/taints"),
         ("cp1", "script taints"),
         ("w2", "file /var/lib/kubelet/config.yaml"),
         ("w2", "unit kubelet.service"),
