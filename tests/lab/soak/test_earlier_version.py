@@ -27,6 +27,8 @@ FIRST = "32345fa"
 
 CHANGED = {
     "file /var/lib/kinstall/taints": "which taints are kinstall's is noted on the control plane; nothing restarts",
+    "image registry.k8s.io/etcd:3.7.1-0": "etcd 3.7.0 has a fault in TLS; nothing restarts yet",
+    "file /etc/kubernetes/manifests/etcd.yaml": "its image: etcd restarts, and the API is away for some seconds",
     "script taints": "the note is taken over from the Nodes' annotations; nothing restarts",
 }
 """Steps that a replay by this version repeats or changes on such a cluster → why, and what restarts."""
