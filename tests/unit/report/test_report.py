@@ -31,7 +31,7 @@ from kinstall.report import Commands, Run, last_run, newest_state, page, read_lo
 from kinstall.secrets import Redactor
 from kinstall.state.folder import StateFolder
 from kinstall.state.run_log import RunLog, tee
-from tests.unit.operations.test_replay import SPEC, World
+from tests.unit.operations.world import SPEC, World
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "minimal.yaml"
 BEGAN = datetime(2026, 11, 24, 2, 30, 5, tzinfo=UTC)
