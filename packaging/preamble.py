@@ -76,21 +76,73 @@ def kinstall_places():
     return places
 
 
-def kinstall_trusted(folder):
-    """Whether nobody else can put something into the folder, or replace it."""
-    for found in (os.lstat(folder), os.stat(folder)):
-        if found.st_uid not in (os.getuid(), 0):
-            return False
-        if found.st_mode & 0o002 and not found.st_mode & stat.S_ISVTX and not stat.S_ISLNK(found.st_mode):
-            return False
-    return True
+def kinstall_way(path):
+    """Each folder and link on the way to a path, from / on, as far as it is there; whether it is there wholly."""
+    place, links = "/", 0
+    way = [(place, os.lstat(place))]
+    left = os.path.join(os.getcwd(), path).split("/")[::-1]
+    while left:
+        part = left.pop()
+        if part in ("", ".", ".."):
+            place = os.path.dirname(place) if part == ".." else place
+            continue
+        here = os.path.join(place, part)
+        try:
+            found = os.lstat(here)
+        except OSError as error:
+            if error.errno == errno.ENOENT:
+                return way, False
+            raise
+        way.append((here, found))
+        if not stat.S_ISLNK(found.st_mode):
+            place = here
+            continue
+        links += 1
+        if links > 40:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+        target = os.readlink(here)
+        place = "/" if target.startswith("/") else place
+        left += target.split("/")[::-1]
+    return way, True
+
+
+def kinstall_group_is_private(found):
+    """Whether a folder's group is its owner's own. Read as text: another module might be somebody else's."""
+    if not found.st_gid or found.st_gid != found.st_uid:
+        return False
+    try:
+        with open("/etc/group") as groups:
+            fields = [line.rstrip("\n").split(":") for line in groups]
+    except EnvironmentError:
+        return False
+    return [each[3] for each in fields if len(each) == 4 and each[2] == str(found.st_gid)] == [""]
+
+
+def kinstall_others(path):
+    """Where somebody besides this user and root could change what is at a path; empty where nowhere.
+
+    The rule of kinstall/files.py, check_owners, which has its reasons.
+    """
+    way, whole = kinstall_way(path)
+    trusted = [0, os.geteuid(), way[0][1].st_uid]
+    if os.geteuid() == 0 and os.environ.get("SUDO_UID", "").isdigit():
+        trusted.append(int(os.environ["SUDO_UID"]))
+    for number, (place, found) in enumerate(way, 1):
+        if found.st_uid not in trusted:
+            return "%s belongs to another user (uid %d)" % (place, found.st_uid)
+        on_the_way = number < len(way) or not whole
+        if stat.S_ISLNK(found.st_mode) or (found.st_mode & stat.S_ISVTX and on_the_way):
+            continue
+        if found.st_mode & 0o002 or (found.st_mode & 0o020 and not kinstall_group_is_private(found)):
+            return "others may write to %s (mode %04o)" % (place, stat.S_IMODE(found.st_mode))
+    return ""
 
 
 def kinstall_unpacked(root):
     """The environments that were unpacked there before: a finished one is put into its place at once."""
     venvs = os.path.join(root, "venvs", "4")
     try:
-        if not (kinstall_trusted(root) and kinstall_trusted(os.path.dirname(root))):
+        if kinstall_others(root):
             return []
         made = [
             os.path.join(venvs, each, key)
@@ -137,10 +189,11 @@ def kinstall_refusal(root, megabytes):
         room = held.f_bavail * held.f_frsize >> 20
         if room < megabytes:
             return "%d MB are free, and it takes %d" % (room, megabytes)
-        kinstall_make(root)
-        if not (kinstall_trusted(root) and kinstall_trusted(os.path.dirname(root))):
-            return "others may write there"
-        return ""
+        why = kinstall_others(root)
+        if not why:
+            kinstall_make(root)
+            why = kinstall_others(root)  # in /tmp somebody may have been faster
+        return why
     except OSError as error:
         return error.strerror or str(error)
 

@@ -61,10 +61,9 @@ def unpacked(place: str, pins: Mapping[str, str]) -> Unpacked:
     remote = place.startswith(("http://", "https://"))
     if remote and not digest:
         digest = published(f"{place}.sha256", name)
-    folder = cache_folder()
+    folder = _own_folder()
     if remote and (kept := _kept(place, folder / digest)):
         return kept
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as scratch:
         path = Path(scratch) / "tarball"
         if remote:
@@ -91,9 +90,24 @@ def cache_folder() -> Path:
     return Path(home).expanduser() / "kinstall" / "server-tarballs"
 
 
+def _own_folder() -> Path:
+    """The cache folder, made where it is missing: what it says of a file goes to nodes as the truth."""
+    folder = cache_folder()
+    try:
+        files.make_folder(folder)
+    except files.OthersMayWrite as error:
+        raise UsageError(error.strerror, f"{error.remedy}, or set XDG_CACHE_HOME to such a place") from None
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be made: {error.strerror}", "set XDG_CACHE_HOME to another place") from None
+    return folder
+
+
 def _kept(place: str, folder: Path) -> Unpacked | None:
     try:
+        files.check_owners(folder / _INDEX)
         digests = json.loads(files.read(folder / _INDEX, _SMALL))
+    except files.OthersMayWrite as error:
+        raise UsageError(error.strerror, f"remove {folder}: it is unpacked again") from None
     except (OSError, ValueError):
         return None
     return Unpacked(place, folder, digests)

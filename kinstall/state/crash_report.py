@@ -62,7 +62,7 @@ def _place(path: str) -> str:
 
 def _write(text: str) -> Path:
     folder = state_home() / "kinstall" / ".crashes"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    files.make_folder(folder)
     path = folder / f"{_now():%Y%m%dT%H%M%S.%fZ}.txt"
     files.write(path, text, 0o600)
     for old in sorted(folder.glob("*.txt"))[:-KEPT]:

@@ -19,6 +19,7 @@ from kinstall.errors import NewerFormat, UsageError
 _LARGEST = 256 << 20
 FORMAT = 1
 _NAME = re.compile(r"[a-z0-9A-Z][a-zA-Z0-9._-]*")
+_ANOTHER = "choose another one with --state, or set XDG_STATE_HOME"
 
 
 class StateFolder:
@@ -107,16 +108,15 @@ class StateFolder:
         Raises:
             UsageError: the folder is not the operator's alone, or cannot be made
         """
-        self._check_parents()
         for folder in (self.path, self.pki, self.runs, self.bin):
+            if os.path.lexists(folder):
+                _refuse_unless_private(folder)
             try:
-                folder.mkdir(mode=0o700, exist_ok=True)
+                files.make_folder(folder)
+            except files.OthersMayWrite as error:
+                raise _not_alone(error) from error
             except OSError as error:
-                raise UsageError(
-                    f"the state folder {folder} cannot be made: {error.strerror}",
-                    "choose another one with --state, or set XDG_STATE_HOME",
-                ) from error
-            _refuse_unless_private(folder)
+                raise UsageError(f"the state folder {folder} cannot be made: {error.strerror}", _ANOTHER) from error
         return self
 
     def check(self) -> StateFolder:
@@ -129,26 +129,16 @@ class StateFolder:
         for folder in (self.path, self.pki, self.runs, self.bin):
             if os.path.lexists(folder):
                 _refuse_unless_private(folder)
+        try:
+            files.check_owners(self.path)
+        except files.OthersMayWrite as error:
+            raise _not_alone(error) from error
+        except OSError as error:
+            raise UsageError(f"the state folder {self.path} cannot be used: {error.strerror}", _ANOTHER) from error
         kept = (self.read(self.format) or str(FORMAT).encode()).decode(errors="replace").strip()
         if kept != str(FORMAT):
             raise NewerFormat(f"the state folder {self.path}", kept, FORMAT)
         return self
-
-    def _check_parents(self) -> None:
-        """Make what is missing above the folder, and refuse a parent in which others could swap the folder."""
-        parent = self.path.parent
-        try:
-            # mkdir's mode reaches only the last part; XDG asks for 0700 on each.
-            for missing in reversed([each for each in (parent, *parent.parents) if not each.exists()]):
-                missing.mkdir(mode=0o700, exist_ok=True)
-            found = parent.stat()
-        except OSError as error:
-            raise UsageError(
-                f"the state folder's parent {parent} cannot be used: {error.strerror}",
-                "choose another state folder with --state, or set XDG_STATE_HOME",
-            ) from error
-        if found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX:
-            raise UsageError(f"others may write to {parent}, where the state folder is", f"chmod go-w {parent}")
 
     # Reading and writing
 
@@ -227,6 +217,10 @@ def state_home() -> Path:
     """$XDG_STATE_HOME, or ~/.local/state where it is unset or not absolute (which XDG says to ignore)."""
     named = os.environ.get("XDG_STATE_HOME", "")
     return Path(named) if named.startswith("/") else Path.home() / ".local" / "state"
+
+
+def _not_alone(error: files.OthersMayWrite) -> UsageError:
+    return UsageError(f"the state folder holds keys: {error.strerror}", f"{error.remedy}, or {_ANOTHER}")
 
 
 def _refuse_unless_private(folder: Path) -> None:

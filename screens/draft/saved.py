@@ -40,8 +40,9 @@ class Unsaved:
         return state_home() / "kinstall" / ".unsaved" / f"{name}.yaml"
 
     def read(self) -> str:
-        """What was kept; empty where nothing was."""
+        """What was kept; empty where nothing was, or where others could have written it."""
         try:
+            files.check_owners(self.path)
             return files.read(self.path, _LARGEST).decode("utf-8")
         except (OSError, UnicodeDecodeError):
             return ""
@@ -49,7 +50,7 @@ class Unsaved:
     def keep(self, text: str) -> str:
         """Keep the text; returns a sentence where that is impossible: it must not stop anybody's work."""
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            files.make_folder(self.path.parent)
             files.write(self.path, text, 0o600)
         except OSError as error:
             return f"unsaved answers are not kept: {self.path}: {error.strerror}"
@@ -63,15 +64,16 @@ def remember_run(answers: Path) -> None:
     """Keep which answers file is being installed, so that a wizard without arguments can offer to go on."""
     place = _last()
     try:
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.make_folder(place.parent)
         files.write(place, f"{answers.expanduser().absolute()}\n", 0o600)
     except OSError:
         pass  # then it has to be named: no reason to keep anybody from a run
 
 
 def last_run() -> Path | None:
-    """The answers file that was installed last, None where it is not known or gone."""
+    """The answers file that was installed last, None where it is not known, gone, or could be somebody else's word."""
     try:
+        files.check_owners(_last())
         path = Path(files.read(_last(), _LARGEST).decode("utf-8").strip())
     except (OSError, UnicodeDecodeError):
         return None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import grp
 import os
 from pathlib import Path
 
 import pytest
 
 from kinstall import files
+from tests.unit.owners import OWNERS, prepared
 
 
 def test_content_and_mode(tmp_path: Path) -> None:
@@ -66,3 +68,53 @@ def test_what_never_ends_is_not_read(tmp_path: Path) -> None:
     ]
     with pytest.raises(FileNotFoundError):
         files.read(tmp_path / "none", 10)
+
+
+@pytest.mark.parametrize("case", OWNERS)
+def test_nobody_else_can_change_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
+    """Owner and mode of each folder from `/` on, links followed: the first that is wrong is named, with its owner and
+    mode, and nothing is made. What is in order is made, for its owner only."""
+    path, wrong = prepared(case, tmp_path, monkeypatch)
+    before = sorted(tmp_path.rglob("*"))
+    if not wrong:
+        files.make_folder(path)
+        assert path.is_dir() and (path in before or path.stat().st_mode & 0o777 == 0o700)
+        return
+    for act in (files.check_owners, files.make_folder):
+        with pytest.raises(files.OthersMayWrite) as refused:
+            act(path)
+        mode = (tmp_path / wrong).lstat().st_mode & 0o7777
+        assert f"{tmp_path / wrong} (owner " in refused.value.strerror and f"mode {mode:04o})" in refused.value.strerror
+        assert refused.value.remedy
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_group_of_ones_own_may_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """~/.local of Debian and Ubuntu: group-writable, but the group is the owner's alone. With one more member, or with
+    a number that no group has, it counts as others."""
+    members: list[str] = []
+
+    class Group:
+        gr_mem = members
+
+    owned = os.stat_result((0o040775, 1, 1, 2, 1000, 1000, 0, 0, 0, 0))
+    monkeypatch.setattr(grp, "getgrgid", lambda number: Group)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(files, "_way", lambda path: ([(Path("/"), owned)], True))
+    files.check_owners(tmp_path)
+    members.append("bob")
+    with pytest.raises(files.OthersMayWrite, match="others may write to / "):
+        files.check_owners(tmp_path)
+    monkeypatch.undo()
+    unknown = os.stat_result((0o040775, 1, 1, 2, 0, 4242, 0, 0, 0, 0))
+    monkeypatch.setattr(files, "_way", lambda path: ([(Path("/"), unknown)], True))
+    with pytest.raises(files.OthersMayWrite, match="mode 0775"):
+        files.check_owners(tmp_path)
+
+
+def test_links_without_an_end(tmp_path: Path) -> None:
+    """Links that lead to one another are an error in words, not a loop."""
+    (tmp_path / "one").symlink_to("two")
+    (tmp_path / "two").symlink_to("one")
+    with pytest.raises(OSError, match="symbolic links"):
+        files.check_owners(tmp_path / "one")

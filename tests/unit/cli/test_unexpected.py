@@ -59,6 +59,13 @@ def test_where_nothing_can_be_written_the_sentence_says_so(home: Path, monkeypat
     assert "no report could be written" in error.remedy and SECRET not in str(error)
 
 
+def test_nothing_is_written_where_others_could_change_it(home: Path, tmp_path: Path) -> None:
+    """A report says how the program runs, and a file there could be a link by tomorrow: the sentence says why."""
+    tmp_path.chmod(0o777)
+    error = crash_report.internal_error(ValueError(), "plan")
+    assert f"others may write to {tmp_path} " in error.remedy and not home.exists()
+
+
 def test_the_newest_ten_are_kept(home: Path) -> None:
     """A loop of crashes does not fill the state home."""
     for _ in range(12):

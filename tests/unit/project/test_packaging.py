@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.unit.owners import OWNERS, prepared
+
 HERE = Path(__file__).parents[3] / "packaging"
 BUILT = {
     "key": "k",
@@ -92,12 +94,16 @@ def test_a_first_start_is_told_and_a_later_one_is_not(
     assert capsys.readouterr().err == "" and os.environ["PEX_ROOT"] == str(root)
 
 
-def test_what_others_may_write_to_is_not_trusted(preamble: Any, tmp_path: Path) -> None:
-    """A folder open to everybody, unless only owners may remove things there, as in /tmp."""
-    for mode, trusted in ((0o700, True), (0o755, True), (0o777, False), (0o1777, True)):
-        tmp_path.chmod(mode)
-        assert preamble.kinstall_trusted(str(tmp_path)) is trusted, oct(mode)
-    tmp_path.chmod(0o700)
+@pytest.mark.parametrize("case", OWNERS)
+def test_what_others_may_write_to_is_not_used(
+    preamble: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, case: str
+) -> None:
+    """The same judgement as kinstall/files.py, on the same trees; what is refused leaves nothing behind."""
+    path, wrong = prepared(case, tmp_path, monkeypatch)
+    assert bool(preamble.kinstall_others(str(path))) is bool(wrong), preamble.kinstall_others(str(path))
+    before = sorted(tmp_path.rglob("*"))
+    assert bool(preamble.kinstall_refusal(str(path), 1)) is bool(wrong)
+    assert not wrong or sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,31 @@ def test_a_parent_that_others_may_write_to_is_refused(folder: StateFolder) -> No
     folder.prepare()
 
 
+def test_a_folder_far_above_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
+    """Up to `/`, also where everything is there already and a command only looks: named with owner, mode and remedy."""
+    folder = StateFolder(tmp_path / "home" / "state" / "kinstall" / "demo").prepare()
+    (tmp_path / "home").chmod(0o777)
+    for act in (folder.prepare, folder.check):
+        with pytest.raises(
+            UsageError, match=rf"others may write to {tmp_path}/home \(owner \S+, mode 0777\)"
+        ) as caught:
+            act()
+        assert f"chmod go-w {tmp_path}/home" in caught.value.remedy and "--state" in caught.value.remedy
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_home_under_sudo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sudo that keeps HOME leads into the caller's home: root's folder there is in order. Any other user's is not."""
+    (tmp_path / "home").mkdir()
+    os.chown(tmp_path / "home", 12345, 12345)
+    folder = StateFolder(tmp_path / "home" / "state" / "demo")
+    with pytest.raises(UsageError, match="belongs to another user"):
+        folder.prepare()
+    assert list((tmp_path / "home").iterdir()) == []
+    monkeypatch.setenv("SUDO_UID", "12345")
+    folder.prepare().check()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
 def test_another_users_folder_is_refused(folder: StateFolder) -> None:
     """As root, a folder that somebody else owns is not trusted."""
