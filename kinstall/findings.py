@@ -20,8 +20,10 @@ class Problem:
     line: int = 0
 
     def __str__(self) -> str:
-        where = f"line {self.line}, {self.path}" if self.line and self.path else self.path or f"line {self.line}"
-        return f"{where}: {self.message}" + (f"; {self.remedy}" if self.remedy else "")
+        line = f"line {self.line}" if self.line else ""
+        where = ", ".join(part for part in (line, self.path) if part)
+        said = f"{where}: {self.message}" if where else self.message
+        return f"{said}; {self.remedy}" if self.remedy else said
 
 
 class Severity(StrEnum):

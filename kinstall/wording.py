@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Collection
 from itertools import islice
@@ -16,6 +17,16 @@ def listed(names: Collection[str], most: int = 4) -> str:
     """`a, b, c, d and 3 more`: at most `most` names, and how many are left out."""
     rest = len(names) - most
     return ", ".join(islice(names, most)) + (f" and {rest} more" if rest > 0 else "")
+
+
+def nearest(name: str, names: Collection[str]) -> str:
+    """`did you mean verify?` where one of the names is much like this one, else an empty text."""
+    close = difflib.get_close_matches(name[:_LONGEST_NAME], names, n=1)
+    return f"did you mean {close[0]}?" if close else ""
+
+
+_LONGEST_NAME = 100
+"""What is longer is no slip of a finger, and comparing takes time that grows with the square of it."""
 
 
 def cut(text: str, width: int, more: str = "…") -> str:

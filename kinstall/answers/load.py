@@ -18,7 +18,7 @@ from kinstall.cluster import ClusterSpec
 from kinstall.errors import InvalidAnswers
 from kinstall.findings import Problem
 
-_START = "start from one of the files in examples/"
+_START = "kinstall example > FILE writes one to start from"
 
 
 MOST_PROBLEMS = 200

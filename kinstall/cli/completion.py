@@ -1,4 +1,4 @@
-"""Completion for shells, made from the declaration of the command line.
+"""`kinstall completion`: a script with which a shell completes commands, made from the declaration of the command line.
 
 `python -m kinstall.cli.completion FOLDER` writes the scripts and the manual page, for packages.
 """
@@ -11,18 +11,24 @@ from pathlib import Path
 
 import shtab
 
-from kinstall.cli.man_page import man_page
+from kinstall.cli.man import man_page
 from kinstall.cli.parser import command_line, commands_of
 
-SHELLS = {"bash": "kinstall.bash", "zsh": "_kinstall", "fish": "kinstall.fish"}
+FILES = {"bash": "kinstall.bash", "zsh": "_kinstall", "fish": "kinstall.fish"}
 """Shell → name of the file in which it looks for kinstall's completions."""
 
 _FILES = ("ANSWERS", "FILE")
 _FOLDERS = ("DIR",)
 
 
+def completion(chosen: argparse.Namespace) -> int:
+    """For a file where the shell looks, or for `source <(kinstall completion bash)`."""
+    print(completion_script(chosen.shell), end="")
+    return 0
+
+
 def completion_script(shell: str) -> str:
-    """What one of SHELLS has to source to complete commands, options, choices, files and folders."""
+    """What a shell of FILES has to source to complete commands, options, choices, files and folders."""
     parser = command_line()
     for each in (parser, *commands_of(parser).values()):
         _mark_paths(each)
@@ -40,7 +46,7 @@ def _mark_paths(parser: argparse.ArgumentParser) -> None:
 
 def write_all(folder: Path) -> None:
     """Write `kinstall.1` and a completion script per shell."""
-    for shell, name in SHELLS.items():
+    for shell, name in FILES.items():
         (folder / name).write_text(completion_script(shell), "utf-8")
     (folder / "kinstall.1").write_text(man_page(), "utf-8")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from shlex import quote
 
@@ -10,6 +11,7 @@ from kinstall.answers.load import load
 from kinstall.errors import UsageError
 from kinstall.operations.kubeconfig import merge_into
 from kinstall.state.folder import StateFolder
+from kinstall.terminal.tables import show_json
 
 
 def kubeconfig(chosen: argparse.Namespace) -> int:
@@ -20,9 +22,24 @@ def kubeconfig(chosen: argparse.Namespace) -> int:
     if content is None:
         raise UsageError(f"there is no {state.admin_conf} yet", f"kinstall replay {chosen.answers} writes it")
     if not chosen.merge:
+        if chosen.output == "json":
+            show_json({"kubeconfig": str(state.admin_conf)}, sys.stdout)
+            return 0
         print(f"export KUBECONFIG={quote(str(state.admin_conf))}")
         return 0
     written = merge_into(Path(chosen.file) if chosen.file else None, content)
+    if chosen.output == "json":
+        show_json(
+            {
+                "kubeconfig": str(written.path),
+                "context": written.context,
+                "current": written.current,
+                "changed": written.changed,
+                "backup": str(written.backup or ""),
+            },
+            sys.stdout,
+        )
+        return 0
     done = "merged into" if written.changed else "already in"
     print(f"{done} {written.path}, as context {written.context}")
     if written.backup:

@@ -7,6 +7,7 @@ import io
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import asdict
 from importlib import import_module
 
 from kinstall.cli.parser import command_line
@@ -79,7 +80,7 @@ def _say_error(chosen: argparse.Namespace, error: Exception) -> None:
     if getattr(chosen, "output", "text") == "json":
         from kinstall.terminal.tables import findings_json, show_json
 
-        problems = [str(problem) for problem in getattr(error, "problems", ())]
+        problems = [asdict(problem) for problem in getattr(error, "problems", ())]
         findings = findings_json(error.findings)["findings"] if isinstance(error, PreflightFailed) else []
         what, remedy = getattr(error, "what", str(error)), getattr(error, "remedy", "")
         data = {"error": type(error).__name__, "what": what, "remedy": remedy, "problems": problems}

@@ -10,10 +10,17 @@ from typing import Any, NoReturn
 
 from kinstall import __version__
 from kinstall.plan.phase_names import PHASES
+from kinstall.wording import nearest
 
 PARALLEL = 32
 
-EXIT_CODES = "0 done, 2 usage or invalid answers, 3 preflight, 4 a node failed, 5 cancelled, 6 verify"
+WATCHED = 0.12
+"""Seconds that each step of a rehearsal takes where somebody watches: three nodes take about 15 s."""
+
+EXAMPLES = ("minimal", "airgapped", "own-parts", "tarball", "tuned")
+SHELLS = ("bash", "zsh", "fish")
+
+EXIT_CODES = "0 done, 2 usage or invalid answers, 3 preflight, 4 a node failed, 5 cancelled, 6 verify, 70 a bug"
 
 _STATE = "state folder (default: ~/.local/state/kinstall/CLUSTER)"
 _ANSWERS = "the answers file (YAML)"
@@ -22,6 +29,17 @@ _ANSWERS = "the answers file (YAML)"
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}\n  see {self.prog} --help\n")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """argparse's own says `invalid choice` and lists them all; this asks for the one that was probably meant."""
+        if action.choices is None or value in action.choices:
+            return
+        names = [str(each) for each in action.choices]
+        hint = nearest(str(value), [*names, *self._option_string_actions])
+        if isinstance(action, argparse._SubParsersAction):
+            self.error(f"{value} is not a command; {hint or 'there are ' + ', '.join(names)}")
+        what = "/".join(action.option_strings) or action.metavar
+        self.error(f"{what} {value}: not one of {', '.join(names)}" + (f"; {hint}" if hint else ""))
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -48,7 +66,11 @@ def command_line() -> argparse.ArgumentParser:
     _routes(commands)
     _report(commands)
     _kubeconfig(commands)
+    _example(commands)
     _command(commands, "schema", "print the JSON Schema of the answers file", "kinstall schema > answers.schema.json")
+    _completion(commands)
+    _command(commands, "man", "print the manual page", "kinstall man > kinstall.1")
+    _help(commands)
     return parser
 
 
@@ -63,10 +85,8 @@ def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentP
 
 def _replay(commands: Any) -> None:
     about = "build the cluster, or bring it in line with the answers"
-    made = _on_nodes(_command(commands, "replay", about, "kinstall replay demo.yaml"))
-    made.add_argument(
-        "--until", metavar="PHASE", default="", choices=PHASES, help=f"stop after a phase: {', '.join(PHASES)}"
-    )
+    made = _on_nodes(_command(commands, "replay", about, "kinstall replay demo.yaml"), run=True)
+    _until(made)
     made.add_argument("--no-verify", action="store_true", help="skip the checks at the end")
     made.add_argument(
         "--recover-pki", action="store_true", help="read the keys of a running cluster back from its control plane"
@@ -92,7 +112,7 @@ def _verify(commands: Any) -> None:
 
 def _reset(commands: Any) -> None:
     about = "undo on the nodes exactly what was done there"
-    made = _on_nodes(_command(commands, "reset", about, "kinstall reset demo.yaml --yes demo"))
+    made = _on_nodes(_command(commands, "reset", about, "kinstall reset demo.yaml --yes demo"), run=True)
     made.add_argument("--yes", metavar="NAME", default="", help="confirm with the cluster's name, without a question")
     made.add_argument("--node", metavar="NODE", action="append", default=[], help="only this node (may be repeated)")
     made.add_argument("--forget-pki", action="store_true", help="remove the state folder too, with its keys")
@@ -123,18 +143,22 @@ def _rehearse(commands: Any) -> None:
         default=[],
         help="make this go wrong (may be repeated): unreachable, disk-full, wrong-checksum, slow-link",
     )
-    made.add_argument("--until", metavar="PHASE", default="", choices=PHASES, help="stop after a phase")
+    _until(made)
     made.add_argument(
-        "--pace", metavar="SECONDS", type=_seconds, default=0.0, help="how long each step takes (default: 0)"
+        "--pace",
+        metavar="SECONDS",
+        type=_seconds,
+        help=f"how long each step takes (default: {WATCHED} on a terminal, else 0)",
     )
     made.add_argument("--state", metavar="DIR", help="keep the simulated hosts there (default: they are discarded)")
-    _for_display(made)
+    _for_display(made, run=True)
 
 
 def _render(commands: Any) -> None:
     about = "write all files of all nodes to a folder"
     made = _with_answers(_command(commands, "render", about, "kinstall render demo.yaml out"))
     made.add_argument("folder", metavar="DIR", help="a new or empty folder")
+    _with_output(made)
 
 
 def _routes(commands: Any) -> None:
@@ -152,6 +176,7 @@ def _report(commands: Any) -> None:
     )
     made.add_argument("--state", metavar="DIR", help=_STATE)
     made.add_argument("--file", metavar="FILE", help="the page to write (default: report.html in the state folder)")
+    _with_output(made)
 
 
 def _kubeconfig(commands: Any) -> None:
@@ -160,6 +185,34 @@ def _kubeconfig(commands: Any) -> None:
     made.add_argument("--state", metavar="DIR", help=_STATE)
     made.add_argument("--merge", action="store_true", help="add its context to yours")
     made.add_argument("--file", metavar="FILE", help="merge into this file (default: $KUBECONFIG, else ~/.kube/config)")
+    _with_output(made)
+
+
+def _example(commands: Any) -> None:
+    about = "print an answers file to start from"
+    made = _command(commands, "example", about, "kinstall example > demo.yaml")
+    made.add_argument(
+        "name",
+        metavar="NAME",
+        nargs="?",
+        default="minimal",
+        choices=EXAMPLES,
+        help=f"{', '.join(EXAMPLES)} (default: minimal)",
+    )
+    made.add_argument("--list", action="store_true", help="print the names, and what each is for")
+
+
+def _completion(commands: Any) -> None:
+    about = "print a script with which your shell completes commands and options"
+    made = _command(
+        commands, "completion", about, "kinstall completion bash > ~/.local/share/bash-completion/completions/kinstall"
+    )
+    made.add_argument("shell", metavar="SHELL", choices=SHELLS, help=", ".join(SHELLS))
+
+
+def _help(commands: Any) -> None:
+    made = _command(commands, "help", "print this list, or the help of a command", "kinstall help replay")
+    made.add_argument("about", metavar="COMMAND", nargs="?", choices=[*commands.choices], help="one of the commands")
 
 
 # What several commands have
@@ -182,14 +235,20 @@ def _with_answers(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
     return made
 
 
-def _on_nodes(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
+def _on_nodes(made: argparse.ArgumentParser, *, run: bool = False) -> argparse.ArgumentParser:
     _with_answers(made)
     made.add_argument("--state", metavar="DIR", help=_STATE)
-    _for_display(made)
+    _for_display(made, run=run)
     return made
 
 
-def _for_display(made: argparse.ArgumentParser) -> None:
+def _until(made: argparse.ArgumentParser) -> None:
+    made.add_argument(
+        "--until", metavar="PHASE", default="", choices=PHASES, help=f"stop after a phase: {', '.join(PHASES)}"
+    )
+
+
+def _for_display(made: argparse.ArgumentParser, *, run: bool = False) -> None:
     made.add_argument(
         "--parallel",
         metavar="N",
@@ -197,11 +256,15 @@ def _for_display(made: argparse.ArgumentParser) -> None:
         default=PARALLEL,
         help="nodes at once (default: %(default)s)",
     )
-    _with_output(made)
+    if run:
+        made.add_argument("--quiet", action="store_true", help="print only warnings, what failed, and how it ended")
+        _with_output(made, "text, or JSON with an event per line")
+    else:
+        _with_output(made)
 
 
-def _with_output(made: argparse.ArgumentParser) -> None:
-    made.add_argument("--output", choices=("text", "json"), default="text", help="format of the results")
+def _with_output(made: argparse.ArgumentParser, what: str = "text, or one JSON document") -> None:
+    made.add_argument("--output", choices=("text", "json"), default="text", help=f"{what} (default: %(default)s)")
 
 
 def _seconds(text: str) -> float:

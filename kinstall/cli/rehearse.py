@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
 from kinstall.answers.load import load, parse
+from kinstall.cli.parser import WATCHED
 from kinstall.cli.show_run import run_shown
 from kinstall.cluster import ClusterSpec
 from kinstall.errors import UsageError
@@ -20,7 +20,6 @@ from kinstall.plan.phase_names import PHASES
 from kinstall.simulation import World, parse_fault, store
 from kinstall.state.folder import StateFolder
 from kinstall.terminal.tables import show_verify
-from kinstall.verify import CheckResult
 from kinstall.wording import count
 
 EXAMPLE = "example.yaml"
@@ -32,7 +31,9 @@ def rehearse(chosen: argparse.Namespace) -> int:
     faults = [parse_fault(text, [node.name for node in spec.nodes], PHASES) for text in chosen.fault]
     text = chosen.output == "text"
     with _state(chosen.state) as state:
-        world = World(faults=faults, pace=chosen.pace, parallel=chosen.parallel)
+        watched = text and sys.stdout.isatty() and not chosen.quiet
+        pace = chosen.pace if chosen.pace is not None else WATCHED if watched else 0.0
+        world = World(faults=faults, pace=pace, parallel=chosen.parallel)
         if chosen.state:
             world.disks = store.load(state.simulated)
         options = Options(
@@ -47,12 +48,12 @@ def rehearse(chosen: argparse.Namespace) -> int:
             print(f"Rehearsal: {_nodes(spec)}, simulated. No host is reached, nothing is fetched.")
             print(f"Each is {world.machine}.\n", flush=True)
         try:
-            checks, ended = run_shown(spec, options, chosen.output)
+            checks, ended = run_shown(spec, options, chosen.output, quiet=chosen.quiet)
         finally:
             if chosen.state:
                 store.save(state.simulated, world.disks)
         if checks and text:
-            show_verify(_by_check(checks), sys.stdout)
+            show_verify(checks, sys.stdout)
     if text:
         for fault in world.unmet:
             print(f"note: {fault} had no effect: nothing was done there that it applies to")
@@ -83,17 +84,6 @@ def _state(chosen: str | None) -> Iterator[StateFolder]:
     state.prepare()
     state.simulated.mkdir(mode=0o700, exist_ok=True)
     yield state
-
-
-def _by_check(checks: Sequence[CheckResult]) -> list[CheckResult]:
-    """One row for what says the same of several nodes."""
-    nodes: dict[CheckResult, list[str]] = {}
-    for check in checks:
-        nodes.setdefault(replace(check, node=""), []).append(check.node)
-    return [
-        replace(check, node=names[0] if len(names) == 1 else count(len(names), "node"))
-        for check, names in nodes.items()
-    ]
 
 
 def _nodes(spec: ClusterSpec) -> str:

@@ -17,7 +17,7 @@ def replay(chosen: argparse.Namespace) -> int:
     spec, options = loaded(chosen)
     options = replace(options, until=chosen.until, recover_pki=chosen.recover_pki, verify=not chosen.no_verify)
     text = chosen.output == "text"
-    checks, ended = run_shown(spec, options, chosen.output)
+    checks, ended = run_shown(spec, options, chosen.output, quiet=chosen.quiet)
     if checks and text:
         show_verify(checks, sys.stdout)
     if ended:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from kinstall.answers.load import load
 from kinstall.report import newest_state, write
 from kinstall.state.folder import StateFolder
+from kinstall.terminal.tables import show_json
 
 
 def report(chosen: argparse.Namespace) -> int:
@@ -19,5 +21,8 @@ def report(chosen: argparse.Namespace) -> int:
     else:
         state = newest_state()
     written = write(state, Path(chosen.file).expanduser() if chosen.file else None, chosen.answers or "")
-    print(written)
+    if chosen.output == "json":
+        show_json({"report": str(written)}, sys.stdout)
+    else:
+        print(written)
     return 0

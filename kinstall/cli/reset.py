@@ -26,7 +26,7 @@ def reset(chosen: argparse.Namespace) -> int:
     cancel = threading.Event()
     with (
         RunLog(options.state.runs, "reset") as log,
-        make_sink(chosen.output, sys.stdout, sys.stdout.isatty()) as shown,
+        make_sink(chosen.output, sys.stdout, sys.stdout.isatty(), quiet=chosen.quiet) as shown,
         interruptible(cancel),
     ):
         failures = reset_nodes(spec, options, nodes, options.secrets.redactor.sink(tee(log, shown)), cancel)

@@ -15,7 +15,9 @@ from kinstall.terminal import make_sink
 from kinstall.verify import CheckResult
 
 
-def run_shown(spec: ClusterSpec, options: Options, output: str) -> tuple[list[CheckResult], KinstallError | None]:
+def run_shown(
+    spec: ClusterSpec, options: Options, output: str, *, quiet: bool = False
+) -> tuple[list[CheckResult], KinstallError | None]:
     """Replay with the display of `output` (text or json); returns verify's results and the error that ended it, if any.
 
     When it returns, the display has given the terminal back: now the table, then what went wrong or how to go on.
@@ -24,7 +26,7 @@ def run_shown(spec: ClusterSpec, options: Options, output: str) -> tuple[list[Ch
     cancel = threading.Event()
     options.state.prepare()  # before the display begins: it may be refused
     on_check = options.secrets.redactor.sink(checks.append)
-    with make_sink(output, sys.stdout, sys.stdout.isatty()) as shown, interruptible(cancel):
+    with make_sink(output, sys.stdout, sys.stdout.isatty(), quiet=quiet) as shown, interruptible(cancel):
         ended = _caught(lambda: logged_replay(spec, options, shown, on_check, cancel))
     return checks, ended
 

@@ -16,8 +16,10 @@ from kinstall.terminal.stream import RunSink
 __all__ = ["RunSink", "make_sink"]
 
 
-def make_sink(output: str, stream: TextIO, is_terminal: bool) -> RunSink:
+def make_sink(output: str, stream: TextIO, is_terminal: bool, *, quiet: bool = False) -> RunSink:
     """The sink for `--output` (text or json): live if text goes to a terminal that can move its cursor.
+
+    `quiet` shows warnings, what failed and the end only.
 
     The sink is a context manager: it draws from `__enter__` on, and leaves the last state on the screen at `__exit__`.
     """
@@ -25,10 +27,10 @@ def make_sink(output: str, stream: TextIO, is_terminal: bool) -> RunSink:
         from kinstall.terminal.json_lines import JsonLines
 
         return JsonLines(stream)
-    if is_terminal and os.environ.get("TERM", "").lower() not in ("", "dumb", "unknown"):
+    if is_terminal and not quiet and os.environ.get("TERM", "").lower() not in ("", "dumb", "unknown"):
         from kinstall.terminal.display import LiveDisplay
 
         return LiveDisplay(stream)
     from kinstall.terminal.plain_lines import PlainLines
 
-    return PlainLines(stream)
+    return PlainLines(stream, quiet=quiet)

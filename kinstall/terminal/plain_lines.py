@@ -25,10 +25,20 @@ from kinstall.wording import count
 _SILENT = (Outcome.OK, Outcome.SKIPPED)
 
 
+def _matters(event: Event) -> bool:
+    """Whether the event is shown where only trouble and the end shall be."""
+    match event:
+        case StepFinished() | PhaseFinished():
+            return event.outcome in BAD
+        case _:
+            return isinstance(event, Notice | RunFinished)
+
+
 class PlainLines:
     """A sink that writes lines such as `   3.2 s  cp1  runtime  file /etc/x: changed`, elapsed time first."""
 
-    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic, *, quiet: bool = False) -> None:
+        self._quiet = quiet
         self._out = LineWriter(stream)
         self._clock = clock
         self._began = clock()
@@ -40,6 +50,8 @@ class PlainLines:
         return self._out.broken
 
     def __call__(self, event: Event) -> None:
+        if self._quiet and not _matters(event):
+            return
         text = self._text(event)
         if text:
             head, *rest = clean(text).split("\n")

@@ -140,10 +140,12 @@ def verify_json(results: Sequence[CheckResult]) -> dict[str, Any]:
 
 
 def show_verify(results: Sequence[CheckResult], stream: TextIO, output: str = "text") -> None:
-    """Every check with its outcome, in the order given."""
+    """Every check with its outcome, in the order given; a line for all that were skipped for the same reason."""
     if output == "json":
         return show_json(verify_json(results), stream)
     out = _Output(stream)
+    skipped = Counter(each.message for each in results if each.outcome is Outcome.SKIPPED)
+    alike = [message for message, times in skipped.items() if times > 1]
     rows = [
         (
             out.mark(OUTCOME_KINDS[each.outcome], each.outcome.value),
@@ -153,12 +155,17 @@ def show_verify(results: Sequence[CheckResult], stream: TextIO, output: str = "t
             Text(clean(each.message)),
         )
         for each in results
+        if each.outcome is not Outcome.SKIPPED or each.message not in alike
     ]
-    out.table(("", "NODE", "CHECK", "TIME", ""), rows)
-    good, bad, skipped = _verdicts(results)
-    also = f", {skipped} skipped" if skipped else ""
-    kind = "bad" if bad else "good" if good else "skip"
-    out.line(out.mark(kind, f"{good} of {len(results)} checks ok, {bad} failed{also}"))
+    if rows:
+        out.table(("", "NODE", "CHECK", "TIME", ""), rows)
+    for message in alike:
+        checks = {each.check for each in results if each.outcome is Outcome.SKIPPED and each.message == message}
+        out.line(out.mark("skip", f"{count(len(checks), 'check')} skipped: {clean(message)}"))
+    good, bad, left_out = _verdicts(results)
+    if good or bad:
+        also = f", {left_out} skipped" if left_out else ""
+        out.line(out.mark("bad" if bad else "good", f"{good} of {len(results)} checks ok, {bad} failed{also}"))
     return None
 
 

@@ -13,7 +13,7 @@ _HEAD = """\
 
 Every key that kinstall reads. `[]` stands for each element of a list, `NAME` for a key of your own choice. A key that
 is left out has its default; `kinstall plan --show-defaults` prints an answers file with all of them, `kinstall schema`
-the same as a JSON Schema, and [examples/](../examples/) has files to start from. "Since" is the first version of
+the same as a JSON Schema, and `kinstall example` prints a file to start from. "Since" is the first version of
 kinstall that reads the key; "guide" are rows of [what the custom-cluster guide asks for](coverage.md).
 """
 _COLUMNS = "| key | type | default | since | guide | |\n|---|---|---|---|---|---|\n"

@@ -1,4 +1,4 @@
-"""examples/NAME.yaml → path of a golden file → its text."""
+"""kinstall/answers/examples/NAME.yaml → path of a golden file → its text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.golden.masks import described_pki, readable
 from tests.golden.plan_text import plan_text
 
 FOLDER = Path(__file__).parent
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "kinstall/answers/examples"
 
 
 def names() -> list[str]:

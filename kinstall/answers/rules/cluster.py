@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 
 from kinstall.answers.rules import formats
@@ -11,6 +10,7 @@ from kinstall.cluster import ports, releases
 from kinstall.cluster.check_names import CHECK_NAMES
 from kinstall.cluster.subnets import host_range
 from kinstall.findings import Problem
+from kinstall.wording import nearest
 
 _MAX_DAYS = 36500
 _MOST_SUGGESTIONS = 100
@@ -84,8 +84,8 @@ def certificates(view: View) -> Iterator[Problem]:
 def ignored_checks(view: View) -> Iterator[Problem]:
     for index, name in enumerate(view.spec.preflight.ignore):
         if name not in CHECK_NAMES:
-            close = index < _MOST_SUGGESTIONS and difflib.get_close_matches(name, CHECK_NAMES, n=1)
-            remedy = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(CHECK_NAMES))}"
+            close = nearest(name, CHECK_NAMES) if index < _MOST_SUGGESTIONS else ""
+            remedy = close or f"there are {', '.join(sorted(CHECK_NAMES))}"
             yield Problem(f"preflight.ignore[{index}]", f"{name!r} is not the name of a check", remedy)
 
 

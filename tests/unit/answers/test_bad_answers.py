@@ -64,7 +64,7 @@ def test_empty_file(tmp_path: Path) -> None:
     """An empty file is told as such, with where to start."""
     path = tmp_path / "answers.yaml"
     path.touch()
-    assert "the file is empty; start from one of the files in examples/" in str(refused(path))
+    assert "the file is empty; kinstall example > FILE writes one to start from" in str(refused(path))
 
 
 def test_missing_file(tmp_path: Path) -> None:

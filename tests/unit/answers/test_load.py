@@ -12,7 +12,7 @@ from kinstall.cluster import ClusterSpec, ComponentOverrides, Components, Node, 
 from kinstall.errors import InvalidAnswers
 from kinstall.findings import Problem
 
-EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("*.yaml"))
+EXAMPLES = sorted((Path(__file__).parents[3] / "kinstall/answers/examples").glob("*.yaml"))
 NODES = (
     Node(name="cp1", address="10.90.0.11", role="control-plane"),
     Node(name="w1", address="10.90.0.12", role="worker"),

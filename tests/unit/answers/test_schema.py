@@ -13,7 +13,7 @@ from kinstall.answers.fields import keys_of, plain
 from kinstall.answers.schema import schema
 from kinstall.cluster import ClusterSpec, Node
 
-EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("*.yaml"))
+EXAMPLES = sorted((Path(__file__).parents[3] / "kinstall/answers/examples").glob("*.yaml"))
 _TYPES = {"string": str, "integer": int, "boolean": bool, "object": dict, "array": list, "null": type(None)}
 
 

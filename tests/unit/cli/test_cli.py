@@ -16,11 +16,14 @@ from pathlib import Path
 import pytest
 
 from kinstall import __version__
+from kinstall.answers import example
 from kinstall.cli import main
-from kinstall.cli.parser import command_line
+from kinstall.cli.completion import completion_script
+from kinstall.cli.man import man_page
+from kinstall.cli.parser import EXAMPLES, SHELLS, command_line
 
 ROOT = Path(__file__).parents[3]
-MINIMAL = str(ROOT / "examples" / "minimal.yaml")
+MINIMAL = str(ROOT / "kinstall/answers/examples" / "minimal.yaml")
 COMMANDS = (
     "replay",
     "plan",
@@ -33,7 +36,11 @@ COMMANDS = (
     "routes",
     "report",
     "kubeconfig",
+    "example",
     "schema",
+    "completion",
+    "man",
+    "help",
 )
 
 
@@ -94,6 +101,46 @@ def test_every_command_has_help_with_an_example(kinstall: Type) -> None:
     assert set(re.findall(r"^    (\w+)\b", shown, re.MULTILINE)) == set(COMMANDS) and "Exit codes:" in shown
 
 
+def test_help_is_a_command_too(kinstall: Type) -> None:
+    """As in git and kubectl: alone it lists the commands, with a name it explains that one."""
+    assert kinstall("help") == kinstall("--help")
+    assert kinstall("help", "replay") == kinstall("replay", "--help")
+
+
+def test_every_example_can_be_printed_and_used(home: Path, kinstall: Type) -> None:
+    """`kinstall example NAME > FILE` gives answers that kinstall takes; the list says what each is for."""
+    listed = kinstall("example", "--list").out.splitlines()
+    assert [line.split()[0] for line in listed] == list(EXAMPLES) == list(example.names())
+    assert all(len(line.split()) > 4 for line in listed)
+    for name in EXAMPLES:
+        (home / "answers.yaml").write_text(kinstall("example", name).out)
+        assert kinstall("plan", str(home / "answers.yaml"), "--show-defaults").code == 0
+    assert kinstall("example").out == kinstall("example", "minimal").out
+
+
+def test_the_shell_asks_for_its_own_script(kinstall: Type) -> None:
+    """The single file completes without a package: the same text that packages install."""
+    for shell in SHELLS:
+        assert kinstall("completion", shell) == Ended(0, completion_script(shell), "")
+    assert kinstall("man") == Ended(0, man_page(), "")
+
+
+def test_what_is_written_is_named_as_json(home: Path, kinstall: Type) -> None:
+    """render, report and kubeconfig say as JSON where their files are."""
+    rendered = json.loads(kinstall("render", MINIMAL, str(home / "out"), "--output", "json").out)
+    assert rendered["folder"] == str(home / "out") and (home / "out" / rendered["files"][0]).is_file()
+    kinstall("rehearse", MINIMAL, "--state", str(home / "state"))
+    told = json.loads(kinstall("report", MINIMAL, "--state", str(home / "state"), "--output", "json").out)
+    assert Path(told["report"]).read_text().startswith("<!DOCTYPE html>")
+    there = json.loads(kinstall("kubeconfig", MINIMAL, "--state", str(home / "state"), "--output", "json").out)
+    words = ("--merge", "--file", str(home / "config"), "--output", "json")
+    merged = json.loads(kinstall("kubeconfig", MINIMAL, "--state", str(home / "state"), *words).out)
+    assert Path(there["kubeconfig"]).is_file()
+    context = "kubernetes-admin@demo"
+    expected = {"kubeconfig": str(home / "config"), "context": context, "current": True, "changed": True, "backup": ""}
+    assert merged == expected
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_a_terminal_without_unicode_gets_help_too(encoding: str) -> None:
     """A character it cannot show is replaced."""
@@ -115,12 +162,15 @@ def test_the_version_is_the_packages(kinstall: Type) -> None:
         ((), "the wizard needs a terminal"),
         (("--answers", MINIMAL), "the wizard needs a terminal"),
         (("--answers", MINIMAL, "plan", MINIMAL), "belong to the wizard"),
-        (("install",), "invalid choice: 'install'"),
+        (("install",), "install is not a command; there are replay, "),
+        (("verfy", MINIMAL), "verfy is not a command; did you mean verify?"),
+        (("replay", MINIMAL, "--until", "imges"), "did you mean images?"),
+        (("example", "mini"), "did you mean minimal?"),
         (("replay",), "ANSWERS"),
-        (("replay", MINIMAL, "--until", "dinner"), "invalid choice: 'dinner'"),
+        (("replay", MINIMAL, "--until", "dinner"), "--until dinner: not one of prepare, download,"),
         (("replay", MINIMAL, "--parallel", "0"), "0 is not a whole number from 1 up"),
         (("plan", MINIMAL, "--parallel", "many"), "many is not a whole number from 1 up"),
-        (("plan", MINIMAL, "--output", "xml"), "invalid choice: 'xml'"),
+        (("plan", MINIMAL, "--output", "xml"), "--output xml: not one of text, json"),
         (("render", MINIMAL), "DIR"),
         (("trust", MINIMAL, "--fingerprint", "cp1"), "--fingerprint cp1 is not NODE=SHA256:…"),
         (("trust", MINIMAL, "--fingerprint", "cp1=MD5:aa"), "is not NODE=SHA256:…"),
@@ -148,7 +198,7 @@ def test_an_answers_file_that_cannot_be_used_is_a_sentence(home: Path, refused: 
 def test_an_answers_file_that_may_not_be_read(home: Path, refused: Refused) -> None:
     """Its mode is what the sentence is about."""
     path = home / "answers.yaml"
-    path.write_text((ROOT / "examples/minimal.yaml").read_text())
+    path.write_text((ROOT / "kinstall/answers/examples/minimal.yaml").read_text())
     path.chmod(0)
     if os.access(path, os.R_OK):
         pytest.skip("root may read everything")
@@ -160,7 +210,8 @@ def test_problems_come_as_json_where_json_was_asked_for(home: Path, refused: Ref
     (home / "bad.yaml").write_text("apiVersion: kinstall/v1\nnodez: []\n")
     text = refused("plan", str(home / "bad.yaml"), "--output", "json")
     data = json.loads(text)
-    assert data["error"] == "InvalidAnswers" and any("nodez" in problem for problem in data["problems"])
+    places = {(each["path"], each["line"]) for each in data["problems"]}
+    assert (data["error"], places >= {("nodez", 2)}) == ("InvalidAnswers", True)
 
 
 def test_defaults_are_shown_as_answers_that_are_valid(home: Path, kinstall: Type) -> None:
@@ -267,4 +318,6 @@ def test_routes_for_a_router(kinstall: Type, refused: Callable[..., str], tmp_pa
     (state / "nodes.json").write_text('{"gone": "10.244.1.0/24", "w1": "10.244.9.0/24"}')
     told = json.loads(kinstall(*words, "--output", "json").out)["routes"]
     assert [each["podCIDR"] for each in told] == ["10.244.0.0/24", "10.244.9.0/24", "10.244.2.0/24"]
-    assert "the cluster gives the nodes their ranges" in refused("routes", str(ROOT / "examples" / "own-parts.yaml"))
+    assert "the cluster gives the nodes their ranges" in refused(
+        "routes", str(ROOT / "kinstall/answers/examples" / "own-parts.yaml")
+    )

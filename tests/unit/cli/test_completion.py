@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kinstall.cli.completion import SHELLS, completion_script
-from kinstall.cli.man_page import man_page
+from kinstall.cli.completion import FILES, completion_script
+from kinstall.cli.man import man_page
 from kinstall.cli.parser import command_line, commands_of
 from kinstall.plan.phase_names import PHASES
 from tests.unit.cli.test_cli import COMMANDS
@@ -30,7 +30,7 @@ def test_bash_completes_commands_and_phases() -> None:
     assert (set(commands.split()) >= set(COMMANDS), phases.split(), ran.stderr) == (True, list(PHASES), "")
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("shell", FILES)
 def test_every_shell_knows_every_command_and_option(shell: str) -> None:
     """The script names them all, completes files and folders where they belong, and the shell finds no error in it."""
     script = completion_script(shell)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -66,8 +67,17 @@ def test_without_answers_an_example_is_played(rehearse: Type, home: Path) -> Non
     assert ended.code == 0 and "This was a rehearsal: no host was touched." in ended.out
     for phase in ("prepare", "download", "runtime", "images", "kubernetes", "control-plane", "network", "addons"):
         assert f"{phase}: changed in" in ended.out
-    assert "verify: skipped" in ended.out and "0 of 19 checks ok, 0 failed, 19 skipped" in ended.out
+    assert "verify: skipped" in ended.out and "19 checks skipped: rehearsal: only a real cluster shows it" in ended.out
     assert not (home / "state").exists()
+
+
+def test_quiet_says_only_how_it_ended_and_what_failed(rehearse: Type) -> None:
+    """For cron and CI: a good run is one line and the checks; of a bad one, the step that failed and its cause."""
+    good = rehearse("--quiet").out.splitlines()
+    assert [line for line in good if re.match(r" *\d+\.\d s ", line)] == [good[3]] and " done: " in good[3]
+    bad = rehearse("--quiet", "--fault", "w1:disk-full@images")
+    lines = [line for line in bad.out.splitlines() if re.match(r" *\d+\.\d s ", line)]
+    assert any("FAILED" in line and "w1" in line for line in lines) and len(lines) <= 4, bad.out
 
 
 def test_the_run_is_a_replays(rehearse: Type, home: Path) -> None:

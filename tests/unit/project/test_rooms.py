@@ -145,6 +145,7 @@ SAME = {
     "connectivity": "which node reaches which port, judged and shown",
     "coredns": "CoreDNS, its objects and the check of it",
     "errors": "what can go wrong, in all and on the way over SSH",
+    "example": "answers to start from, the files and the command",
     "exec": "a command run in a place, over SSH and in a pod",
     "fields": "how a field is declared, and how it is written",
     "gateway": "the gateway of mode http, its files and its steps",

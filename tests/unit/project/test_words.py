@@ -47,7 +47,7 @@ def texts() -> Iterator[tuple[str, str]]:
         for line, text in words_in_code(path):
             yield f"{path.relative_to(ROOT)}:{line}", text
     pages = [ROOT / "README.md", ROOT / "docs" / "answers.md"]
-    for path in [*pages, *(each for each in committed() if each.parent == ROOT / "examples")]:
+    for path in [*pages, *(each for each in committed() if each.parent == ROOT / "kinstall/answers/examples")]:
         for line, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             yield f"{path.relative_to(ROOT)}:{line}", text
 

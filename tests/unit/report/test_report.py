@@ -33,7 +33,7 @@ from kinstall.state.folder import StateFolder
 from kinstall.state.run_log import RunLog, tee
 from tests.unit.operations.world import SPEC, World
 
-EXAMPLE = Path(__file__).parents[3] / "examples" / "minimal.yaml"
+EXAMPLE = Path(__file__).parents[3] / "kinstall/answers/examples/minimal.yaml"
 BEGAN = datetime(2026, 11, 24, 2, 30, 5, tzinfo=UTC)
 COMMANDS = Commands("kubectl", "/state/admin.conf", "demo.yaml")
 CANARY = "hunter2-canary"

@@ -1,4 +1,4 @@
-"""The manual page, made from the declaration of the command line (man(7) macros)."""
+"""`kinstall man`: the manual page, made from the declaration of the command line (man(7) macros)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from collections.abc import Iterable, Iterator
 
 from kinstall import __version__
 from kinstall.cli.parser import EXIT_CODES, command_line, commands_of
+
+
+def man(chosen: argparse.Namespace) -> int:
+    """For `man -l -`, or for a file where man looks."""
+    print(man_page(), end="")
+    return 0
 
 
 def man_page() -> str:
