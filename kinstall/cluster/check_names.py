@@ -5,9 +5,9 @@ from __future__ import annotations
 CHECK_NAMES = (
     # Of each node.
     *("root", "architecture", "systemd", "kernel", "cgroup", "cpu", "memory", "swap", "disk", "file-systems"),
-    *("clock", "time-service", "tools", "nft", "modules", "sysctls", "inotify", "selinux"),
-    *("address", "neighbours", "default-route", "ranges", "ports", "resolver", "firewall", "forwarding", "proxies"),
-    *("cluster", "leftovers", "cni-config", "container-runtime"),
+    *("clock", "time-service", "tools", "nft", "modules", "sysctls", "boot-sysctls", "inotify", "selinux"),
+    *("address", "neighbours", "default-route", "ranges", "max-pods", "ports", "resolver", "endpoint"),
+    *("firewall", "forwarding", "proxies", "cluster", "leftovers", "cni-config", "container-runtime", "etcd"),
     # Of the nodes together.
     *("hostname", "machine-id", "mac", "product-uuid", "clock-skew", "nodes", "security"),
     # Of what is between them.

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from assets.pod_network import pod_network
-from kinstall.cluster import ClusterSpec, ports
+from kinstall.cluster import ClusterSpec, Node, ports
 from kinstall.facts.model import NodeFacts
 
 TCP, UDP = "tcp", "udp"
@@ -54,6 +54,13 @@ def required_connections(
         if source is not target and (chosen is None or source.name in chosen or target.name in chosen)
         for port, needed in pairs[source.is_control_plane, target.is_control_plane]
     )
+
+
+def inbound(spec: ClusterSpec, node: Node) -> tuple[Port, ...]:
+    """What other nodes reach on the node, but for services of type NodePort."""
+    others = {other.is_control_plane for other in spec.nodes if other.name != node.name} or {False}
+    every = {port for other in others for port, _ in _between(spec, other, node.is_control_plane, 0)}
+    return tuple(sorted(port for port in every if port.number))
 
 
 def _between(

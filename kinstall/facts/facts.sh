@@ -1,8 +1,8 @@
-# shellcheck shell=sh disable=SC2154 # mark is set before
+# shellcheck shell=sh disable=SC2154 # mark and endpoint are set before
 # Prints what preflight needs to know of a node. Changes nothing, starts few processes (each costs a millisecond or
 # more), and copes with whatever is missing: no line is better than a wrong one. kinstall/facts/parse.py reads the lines.
 # Set before: mark, what the lines between sections begin with. It is made for each run, so that no process name or path
-# of the node can look like one.
+# of the node can look like one. And endpoint: the name to look up under which nodes reach the API, or nothing.
 # In braces, so that a shell that reads the program from its standard input has read all of it first.
 {
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin
@@ -60,6 +60,16 @@ done
 
 [ -s /var/lib/kinstall/record ] && echo 'recorded yes'
 
+# Which etcd a control plane runs.
+sed -n 's/^[- ]*image: */etcd-image /p' /etc/kubernetes/manifests/etcd.yaml | head -n 1
+
+# Where the name of the API leads from here. A resolver that does not answer takes as long as it is given.
+if [ -n "$endpoint" ] && command -v getent >/dev/null && command -v timeout >/dev/null; then
+  found=$(timeout 10 getent ahosts "$endpoint")
+  echo "endpoint-lookup $?"
+  printf '%s\n' "$found" | head -n 200 | cut -d ' ' -f 1 | sort -u | sed -n 's/^\([0-9a-fA-F.:]\{1,45\}\)$/endpoint-address \1/p'
+fi
+
 # What an earlier or another cluster may have left.
 for path in /etc/kubernetes/*.conf /etc/kubernetes/manifests/* /etc/kubernetes/pki/* /var/lib/etcd/* \
   /var/lib/kubelet/* /etc/cni/net.d/* /etc/containerd/config.toml /etc/rancher/* /var/lib/rancher/* \
@@ -78,6 +88,34 @@ for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
   [ -n "$value" ] && echo "proxy $name=$value"
 done | sed "$hide"
 sed -n "/[Pp][Rr][Oo][Xx][Yy]=/{$hide;s/^\(export \)*/proxy /;p;}" /etc/environment
+# Other files that name one: which they are, and nothing of what is in them.
+grep -lsiE '^[^#;/]*(https?|all)_proxy=.?[a-z0-9]|^ *acquire::https?::proxy +"[a-z0-9]+:|^proxy *= *[a-z0-9]+:' \
+  /etc/systemd/system.conf /etc/systemd/system.conf.d/*.conf /usr/lib/systemd/system.conf.d/*.conf \
+  /etc/systemd/system/containerd.service.d/*.conf /etc/profile.d/*.sh /etc/apt/apt.conf /etc/apt/apt.conf.d/* \
+  /etc/dnf/dnf.conf /etc/yum.conf | head -n 100 | sed 's/^/proxy-file /'
+
+# Where the folders are that the node's daemons write to: behind all links, and as deep as they are there. A path with
+# characters that would need another way of writing in /proc/mounts is left out.
+set --
+for folder in /etc /etc/kubernetes /run /tmp /var/lib /var/lib/containerd /var/lib/kubelet /var/lib/etcd /var/lib/kinstall \
+  /usr/local/bin /opt /opt/cni/bin; do
+  here=$folder
+  below=
+  while [ -n "$here" ] && [ ! -d "$here" ]; do
+    if [ -L "$here" ]; then
+      echo "dangling $folder $here"
+      continue 2
+    fi
+    below=/${here##*/}$below
+    here=${here%/*}
+  done
+  cd -P "$here/" || continue
+  here=$PWD
+  case $here in *[!A-Za-z0-9/._@:+,=~-]*) continue ;; esac
+  echo "real $folder ${here%/}$below"
+  set -- "$@" "$here"
+done
+cd /
 
 # One process reads all small files; each of its lines is PATH:LINE.
 echo "$mark files"
@@ -85,13 +123,27 @@ grep -s '' /etc/machine-id /proc/sys/kernel/hostname /etc/os-release /proc/1/com
   /sys/devices/system/cpu/online /sys/fs/cgroup/cgroup.controllers /proc/cgroups /etc/resolv.conf \
   /run/systemd/resolve/resolv.conf /sys/class/dmi/id/product_uuid \
   /sys/fs/selinux/enforce /proc/sys/fs/inotify/max_user_instances \
-  /sys/module/apparmor/parameters/enabled /etc/ufw/ufw.conf /var/lib/kinstall/cluster.json
+  /sys/module/apparmor/parameters/enabled /sys/module/zfs/version /etc/ufw/ufw.conf /var/lib/kinstall/cluster.json
 grep -s '^MemTotal' /proc/meminfo /dev/null
 
-echo "$mark mounts"
-grep -E '^[^ ]+ (/|/(etc|var|usr|opt|run|tmp)(/(lib|local|cni|kubernetes)(/(bin|containerd|kubelet|etcd|kinstall))?)?|/proc/sys|/sys/fs/cgroup(/[^/ ]*)?) ' /proc/mounts
 echo "$mark space"
-df -Pk / /etc /run /var/lib /var/lib/containerd /var/lib/kubelet /var/lib/etcd /usr/local/bin /opt /opt/cni/bin
+df -Pk / "$@"
+echo "$mark mounts"
+grep -E '^[^ ]+ (/|/proc/sys|/sys/fs/cgroup(/[^/ ]*)?) ' /proc/mounts
+for here; do
+  shift
+  while [ -n "${here%/}" ]; do
+    set -- "$@" -e " $here "
+    here=${here%/*}
+  done
+done
+[ $# -eq 0 ] || grep -F "$@" /proc/mounts | head -n 1000
+# What sets the kernel's settings at boot: all files, then their lines about what kinstall sets.
+echo "$mark boot"
+set -- /etc/sysctl.d/*.conf /run/sysctl.d/*.conf /usr/local/lib/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf \
+  /lib/sysctl.d/*.conf
+printf '%s\n' "$@" | head -n 1000
+grep -sHnE '(bridge.nf.call.ip6?tables|ip_forward|all.forwarding)[ 	]*=' "$@" /etc/ufw/sysctl.conf | head -n 1000
 # Links are asked for by netlink: in a container /sys may show those of another network namespace.
 echo "$mark links"
 ip -o link show | head -n 5000

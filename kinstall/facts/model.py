@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 from kinstall.cluster.subnets import Interface, Range, parse_address
+from kinstall.facts.boot_sysctls import BootSysctl
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,12 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """A mounted file system: size and what root may still write, in bytes."""
+    """A mounted file system: size and what root may still write, in bytes. `device`: what is mounted, /dev/sda2."""
 
     path: str
     size: int
     free: int
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,8 @@ class NodeFacts:
     selinux_enforcing: bool
     recorded: bool  # whether kinstall's record of changes has entries
     cluster: Mapping[str, Any] | None  # /var/lib/kinstall/cluster.json
+    real_paths: Mapping[str, str] = field(default_factory=dict)  # folder → where it is behind links
+    boot_sysctls: tuple[BootSysctl, ...] = ()  # in the order in which they are set at boot
     lines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Key or path of a small file → its lines as printed. What a single check needs has no field of its own."""
 
@@ -129,10 +133,10 @@ class NodeFacts:
         found = re.match(r"(\d{1,9})\.(\d{1,9})", self.kernel)
         return (int(found[1]), int(found[2])) if found else (0, 0)
 
-    @property
-    def upstream_nameservers(self) -> tuple[str, ...]:
-        """Name servers that a pod can reach too: without those on the node's own loopback."""
-        return tuple(server for server in self.nameservers if not server.startswith("127.") and server != "::1")
+    def upstream_nameservers(self, ranges: Iterable[Range]) -> tuple[str, ...]:
+        """Name servers that a pod can reach too. `ranges`: those of pods and services."""
+        ranges = tuple(ranges)
+        return tuple(server for server in self.nameservers if not unreachable_for_pods(server, ranges))
 
     @property
     def ca_folders(self) -> tuple[str, ...]:
@@ -155,18 +159,39 @@ class NodeFacts:
         return max(fitting, key=lambda route: route.destination.prefixlen, default=None)
 
     def mount_of(self, path: str) -> Mount | None:
-        """The mount that a path is on, as far as the program listed it."""
+        """The mount that a folder is on, as far as the program listed it."""
+        path = self.real_paths.get(path, path)
         holding = [m for m in self.mounts if m.path == "/" or path == m.path or path.startswith(f"{m.path}/")]
         return max(reversed(holding), key=lambda mount: len(mount.path), default=None)
 
     def space_of(self, path: str) -> Space | None:
-        """The file system that a path is on, or will be on once it is made."""
+        """The file system that a folder is on, or will be on once it is made."""
+        path = self.real_paths.get(path, path)
         holding = [s for s in self.spaces if s.path == "/" or path == s.path or path.startswith(f"{s.path}/")]
         return max(holding, key=lambda space: len(space.path), default=None)
 
 
 _address = cache(parse_address)
 """Each of a thousand nodes is asked for its route to every other."""
+
+
+def unreachable_for_pods(server: str, ranges: Iterable[Range] = ()) -> str:
+    """Why a pod does not reach a name server that resolv.conf names, as the end of a sentence; empty where it may.
+
+    `ranges`: those of pods and services, where only the cluster itself answers.
+    """
+    try:
+        address = _address(server)
+    except ValueError:
+        return "it is not an address"
+    if address.is_loopback or address.is_unspecified:
+        return "in a pod that is the pod itself"
+    if address.is_link_local and address.version == 6:
+        return "only the node's own link knows it"
+    if any(address in network for network in ranges):
+        return "it is inside the cluster's own ranges"
+    return ""
+
 
 CA_FOLDERS = (
     "/etc/ssl/certs",

@@ -15,8 +15,9 @@ from importlib.resources import files
 from itertools import pairwise
 from typing import Any
 
-from kinstall.cluster.subnets import ANYWHERE, Interface, parse_address, parse_interface, parse_range
+from kinstall.cluster.subnets import ANYWHERE, Interface, is_address, parse_address, parse_interface, parse_range
 from kinstall.errors import EXIT_PREFLIGHT, KinstallError
+from kinstall.facts.boot_sysctls import boot_sysctls
 from kinstall.facts.model import Link, Listener, Mount, NodeFacts, Route, Space, SystemdUnit
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -38,9 +39,17 @@ MOST_BYTES, MOST_LINES, SECONDS = 4 << 20, 50_000, 120.0
 """A thousand pods' links and routes are a tenth of it."""
 
 
-def facts_program(token: str) -> str:
-    """The sh program to run as root; it reads nothing from its standard input. `token`: [0-9a-f]+, new for each run."""
-    return f"mark='{_mark(token)}'\n{_program()}"
+def facts_program(token: str, endpoint: str = "") -> str:
+    """The sh program to run as root; it reads nothing from its standard input.
+
+    `token`: [0-9a-f]+, new for each run. `endpoint`: the name to look up under which nodes reach the API, if it is one.
+    """
+    name = endpoint if _NAME.fullmatch(endpoint) and not is_address(endpoint) else ""
+    return f"mark='{_mark(token)}'\nendpoint='{name}'\n{_program()}"
+
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+"""A DNS name, and no word that a shell or a program could take for something else."""
 
 
 @cache
@@ -79,6 +88,7 @@ def parse(lines: Iterable[str], token: str = "") -> NodeFacts:
     resolv_conf = RESOLVED_CONF if resolved and resolved.active and RESOLVED_CONF in small else "/etc/resolv.conf"
     cgroup_version, controllers = cgroups(small)
     names, drops = chains(section("chains"))
+    ufw = "ENABLED=yes" in small.get("/etc/ufw/ufw.conf", ())
     return NodeFacts(
         clock=number(one("clock")),
         uid=int(number(one("uid"), -1)),
@@ -117,10 +127,12 @@ def parse(lines: Iterable[str], token: str = "") -> NodeFacts:
         proxies=dict(assignment(text) for text in plain.get("proxy", []) if "=" in text),
         nameservers=tuple(nameservers(small.get(resolv_conf, ()))),
         resolv_conf=resolv_conf,
-        ufw="ENABLED=yes" in small.get("/etc/ufw/ufw.conf", ()),
+        ufw=ufw,
         selinux_enforcing=first(small, "/sys/fs/selinux/enforce") == "1",
         recorded=one("recorded") == "yes",
         cluster=cluster(small.get("/var/lib/kinstall/cluster.json", ())),
+        real_paths=dict(pair(text) for text in plain.get("real", [])),
+        boot_sysctls=boot_sysctls(section("boot"), ufw=ufw),
         lines={key: tuple(texts) for key, texts in {**plain, **small}.items()},
     )
 
@@ -275,7 +287,7 @@ def spaces(lines: Iterable[str]) -> Iterator[Space]:
     for words in (line.split() for line in lines):
         if len(words) >= 6 and _SIZE.fullmatch(words[1]) and _SIZE.fullmatch(words[3]) and words[5] not in listed:
             listed.add(words[5])
-            yield Space(words[5], int(words[1]) * 1024, int(words[3]) * 1024)
+            yield Space(words[5], int(words[1]) * 1024, int(words[3]) * 1024, words[0])
 
 
 _SIZE = re.compile(r"\d{1,18}", re.ASCII)

@@ -71,7 +71,7 @@ class SshSession:
         channel = self.channels[host.name]
         channel.execute("exit 0\n")  # the connection's making shall not count as the clock's being off
         sent = time.time()
-        channel.execute(facts_program(token), on_line=output.add, timeout=60)
+        channel.execute(facts_program(token, self.spec.endpoint_host), on_line=output.add, timeout=60)
         return NodeReply(parse(output.lines, token), (sent, time.time()))
 
     def sources(self, archs: Iterable[str]) -> Sources:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from assets.credentials.issue import ca_fingerprint
+from kinstall.cluster import ClusterSpec
 from kinstall.cluster.pod_ranges import assign_pod_cidrs
 from kinstall.engine.events import Sink
 from kinstall.engine.run import NodeSurvey, for_each, survey_node
@@ -83,7 +84,7 @@ def _inputs(session: Session, options: Options, preflight: PreflightResult, pki:
         pod_cidrs=assign_pod_cidrs(spec, kept),
         mirrors=sources.mirrors,
         profiles={
-            node.name: _profile(replies[node.name], node.internal_ip, digests, sources)
+            node.name: _profile(spec, replies[node.name], node.internal_ip, digests, sources)
             for node in spec.nodes
             if node.name in replies  # the others are left alone
         },
@@ -92,7 +93,9 @@ def _inputs(session: Session, options: Options, preflight: PreflightResult, pki:
     )
 
 
-def _profile(reply: NodeReply, address: str, digests: Mapping[str, Mapping[str, str]], sources: Sources) -> NodeProfile:
+def _profile(
+    spec: ClusterSpec, reply: NodeReply, address: str, digests: Mapping[str, Mapping[str, str]], sources: Sources
+) -> NodeProfile:
     facts = reply.facts
     arch = facts.architecture
     own = facts.interface_of(address)
@@ -102,6 +105,6 @@ def _profile(reply: NodeReply, address: str, digests: Mapping[str, Mapping[str, 
         archives=sources.archives.get(arch, {}),
         mtu=own[0].mtu if own else 0,
         resolv_conf=facts.resolv_conf,
-        has_resolver=bool(facts.upstream_nameservers),
+        has_resolver=bool(facts.upstream_nameservers((*spec.networking.pods, *spec.networking.services))),
         ca_folders=facts.ca_folders,
     )

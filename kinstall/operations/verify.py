@@ -54,5 +54,6 @@ def verify_only(
     with closing(options.session(spec)) as session:
         replies = ask(session)
         refuse_errors(replies.findings)
-        has_resolver = all(each.facts.upstream_nameservers for each in replies.nodes.values())
+        ranges = (*spec.networking.pods, *spec.networking.services)
+        has_resolver = all(each.facts.upstream_nameservers(ranges) for each in replies.nodes.values())
         return session.verify(spec, on_check, cancel or threading.Event(), full=True, has_resolver=has_resolver)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
+from assets import paths
 from assets.pod_network import pod_network
 from kinstall.cluster import ClusterSpec, Node
 from kinstall.cluster.subnets import (
@@ -26,6 +28,7 @@ from kinstall.preflight.checks.software import TOOLS
 from kinstall.simulation.host import Disk
 
 GIB = 1 << 30
+_ETCD = paths.manifest("etcd")
 _USUAL = 24
 """The prefix length of a subnet where the nodes' addresses do not ask for another one."""
 
@@ -110,7 +113,13 @@ def bare_facts(
         selinux_enforcing=False,
         recorded=bool(disk.record),
         cluster=json.loads(identity) if identity else None,
+        lines={"etcd-image": tuple(_images(disk.contents.get(_ETCD, b"")))},
     )
+
+
+def _images(manifest: bytes) -> Iterable[str]:
+    """As the program on a real node reads it."""
+    return re.findall(r"^[- ]*image: *(.+)$", manifest.decode(), re.MULTILINE)
 
 
 def _routes(spec: ClusterSpec, node: Node, device: str, subnet: Range | None) -> Iterable[Route]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kinstall.cluster.check_names import CHECK_NAMES
 from kinstall.preflight.check import Check, ClusterView, NodeView
-from kinstall.preflight.checks import cluster_wide, connectivity, machine, network, software
+from kinstall.preflight.checks import cluster_wide, connectivity, machine, network, outside, software, storage
 
 
 def _position(each: Check[NodeView]) -> int:
@@ -12,7 +12,7 @@ def _position(each: Check[NodeView]) -> int:
 
 
 NODE_CHECKS: tuple[Check[NodeView], ...] = tuple(
-    sorted((*machine.CHECKS, *software.CHECKS, *network.CHECKS), key=_position)
+    sorted((*machine.CHECKS, *storage.CHECKS, *software.CHECKS, *network.CHECKS, *outside.CHECKS), key=_position)
 )
 CLUSTER_CHECKS: tuple[Check[ClusterView], ...] = cluster_wide.CHECKS
 PEER_CHECKS: tuple[Check[ClusterView], ...] = connectivity.CHECKS

@@ -1,14 +1,16 @@
-"""The machine itself: rights, kernel, cgroups, processors, memory, swap, modules, disks, clock."""
+"""The machine itself: rights, kernel, cgroups, processors, memory, swap, modules, kernel settings, clock."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from posixpath import basename
 
+from assets import paths
+from assets.node import kernel as kernel_settings
+from assets.pod_network import pod_network
+from kinstall.facts.boot_sysctls import BootSysctl
 from kinstall.findings import Finding, Severity
 from kinstall.preflight.check import NodeView, check, error, ok, warning
-
-MIB = 1024 * 1024
-GIB = 1024 * MIB
 
 # What kubeadm asks of a control plane (its preflight's NumCPU and Mem checks).
 CONTROL_PLANE_CPUS = 2
@@ -187,6 +189,7 @@ def modules(view: NodeView) -> Iterator[Finding]:
     wanted = ["overlay", "bridge", "br_netfilter", "nf_conntrack", "veth"]
     if view.spec.networking.proxy_mode == "nftables":
         wanted.append("nf_tables")
+    wanted += pod_network(view.spec).modules
     missing = [name for name in wanted if facts.modules.get(name) == "missing"]
     blocked = [name for name in wanted if facts.modules.get(name) == "blocked"]
     if missing and facts.module_tree == "other":
@@ -234,6 +237,32 @@ def sysctls(view: NodeView) -> Iterator[Finding]:
         yield ok("kernel settings can be written")
 
 
+_WITHOUT = {
+    "net/ipv4/ip_forward": "from then on no packet of a pod leaves its node",
+    "net/bridge/bridge-nf-call-iptables": "from then on services whose pods are on the same node time out",
+}
+
+
+@check("boot-sysctls", Severity.ERROR, "Do the kernel settings that kinstall makes outlast a reboot?")
+def boot_sysctls(view: NodeView) -> Iterator[Finding]:
+    """Files are read in the order of their names, and kinstall's is not the last."""
+    wanted = {key.replace(".", "/"): value for key, value in kernel_settings.SYSCTLS.items()}
+    own, last = basename(paths.SYSCTL_FILE), dict[str, BootSysctl]()
+    for each in view.facts.boot_sysctls:
+        if each.key in wanted and basename(each.path) > own:
+            last[each.key] = each
+    undone = [each for each in last.values() if each.value != wanted[each.key]]
+    for each in undone:
+        effect = _WITHOUT.get(each.key, "")
+        yield (warning if view.own else error)(
+            f"{each.path}, line {each.line}, sets {each.key.replace('/', '.')} to {each.value or 'nothing'} at every "
+            f"boot, after {paths.SYSCTL_FILE}" + (f"; {effect}" if effect else ""),
+            f"remove that line, or set it to {wanted[each.key]} there",
+        )
+    if not undone:
+        yield ok(f"nothing at boot takes back what {paths.SYSCTL_FILE} sets")
+
+
 @check("inotify", Severity.WARNING, "May pods and daemons watch enough files?")
 def inotify(view: NodeView) -> Iterator[Finding]:
     limit = view.facts.value("/proc/sys/fs/inotify/max_user_instances")
@@ -244,77 +273,6 @@ def inotify(view: NodeView) -> Iterator[Finding]:
         )
     else:
         yield ok(f"{limit or 'an unknown number of'} inotify instances")
-
-
-@check("disk", Severity.ERROR, "Is there enough free space where the node's daemons write?")
-def disk(view: NodeView) -> Iterator[Finding]:
-    clean = True
-    wanted = [("/var/lib/containerd", 2 * GIB, 4 * GIB), ("/var/lib/kubelet", GIB, 2 * GIB)]
-    if view.node.is_control_plane:
-        wanted.append(("/var/lib/etcd", GIB, 2 * GIB))
-    wanted += [("/usr/local/bin", GIB // 2, GIB // 2), ("/opt/cni/bin", 128 * MIB, 128 * MIB)]
-    wanted += [("/etc/kubernetes", 8 * MIB, 8 * MIB), ("/run", 8 * MIB, 8 * MIB)]
-    reported: set[str] = set()
-    for path, least, good in wanted:
-        space = view.facts.space_of(path)
-        if space is None or space.free >= good or space.path in reported:
-            continue
-        clean = False
-        reported.add(space.path)
-        message = f"{_size(space.free)} free for {path} (on {space.path})"
-        remedy = f"make room there, or mount a larger file system on {path}"
-        # On a node that is installed what needs the room is already there.
-        if space.free < least and not view.own:
-            yield error(f"{message}; it needs {_size(least)}, better {_size(good)}", remedy)
-        else:
-            yield warning(f"{message}; {_size(good)} would be good", remedy)
-    for path, percent in (("/var/lib/containerd", 15), ("/var/lib/kubelet", 10)):
-        space = view.facts.space_of(path)
-        if space and space.size and space.path not in reported and space.free * 100 < space.size * percent:
-            clean = False
-            reported.add(space.path)
-            yield warning(
-                f"{space.free * 100 // space.size} % of {space.path} are free; below {percent} % the kubelet reports "
-                "DiskPressure and evicts pods",
-                "make room there",
-            )
-    if clean:
-        space = view.facts.space_of("/var/lib/containerd")
-        yield ok(f"{_size(space.free)} free for /var/lib/containerd" if space else "the free space is not known")
-
-
-def _size(octets: int) -> str:
-    return f"{octets / GIB:.1f} GiB" if octets >= GIB else f"{octets // MIB} MiB"
-
-
-@check("file-systems", Severity.ERROR, "Can system folders be written to, and images be unpacked?")
-def file_systems(view: NodeView) -> Iterator[Finding]:
-    facts, bad = view.facts, False
-    for path in ("/etc", "/var/lib", "/usr/local/bin", "/opt", "/run"):
-        mount = facts.mount_of(path)
-        if mount and "ro" in mount.options:
-            bad = True
-            yield error(
-                f"{path} is read-only ({mount.type} on {mount.path})",
-                "remount it writable; distributions without a writable system are not supported",
-            )
-    for path in ("/usr/local/bin", "/opt/cni/bin", "/var/lib/containerd"):
-        mount = facts.mount_of(path)
-        if mount and "noexec" in mount.options:
-            bad = True
-            yield error(
-                f"programs cannot be started from {path}: {mount.path} is mounted noexec",
-                f"remove noexec from its line in /etc/fstab and run `mount -o remount,exec {mount.path}`",
-            )
-    mount = facts.mount_of("/var/lib/containerd")
-    if mount and mount.type in ("overlay", "aufs", "nfs", "nfs4", "cifs", "vfat", "fuse", "9p"):
-        bad = True
-        yield error(
-            f"/var/lib/containerd is on {mount.type}, where container images cannot be unpacked",
-            "mount a local ext4 or xfs there",
-        )
-    if not bad:
-        yield ok("system folders are writable, and that of the containers is local")
 
 
 CHECKS = (
@@ -330,6 +288,5 @@ CHECKS = (
     modules,
     sysctls,
     inotify,
-    disk,
-    file_systems,
+    boot_sysctls,
 )

@@ -1,4 +1,4 @@
-"""The node's place in the network: its address, its neighbours, ports, ranges, resolver and firewalls."""
+"""The node's place in the network: its address, its neighbours, ports, ranges and firewalls."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from assets.control_plane.static_pods import COMPONENTS
 from assets.node import DAEMONS
 from assets.pod_network import pod_network
 from kinstall.cluster import ports as numbers
+from kinstall.cluster.pod_ranges import pods_in_node_range
 from kinstall.cluster.subnets import within
+from kinstall.connectivity.required import TCP, UDP, inbound
 from kinstall.findings import Finding, Severity
 from kinstall.preflight.check import NodeView, check, error, ok, warning
 
@@ -157,40 +159,39 @@ def ranges(view: NodeView) -> Iterator[Finding]:
         yield ok("no address and no route is in the pods' and services' ranges")
 
 
-@check("resolver", Severity.WARNING, "Does the node have a name server that pods can reach?")
-def resolver(view: NodeView) -> Iterator[Finding]:
-    facts = view.facts
-    if facts.upstream_nameservers:
-        yield ok(f"{', '.join(facts.upstream_nameservers)} (from {facts.resolv_conf})")
-        return
-    if facts.nameservers:
-        message = (
-            f"{facts.resolv_conf} names only {', '.join(facts.nameservers)}, which in a pod is the pod itself; CoreDNS "
-            "would ask itself in a loop and is not set up to forward"
-        )
-    else:
-        message = f"{facts.resolv_conf} names no name server, so CoreDNS is not set up to forward"
-    yield warning(
-        f"{message}: pods resolve names of the cluster only",
-        "name a server that pods can reach in /etc/resolv.conf, if names outside of the cluster are to be resolved",
-    )
-
-
 @check("firewall", Severity.WARNING, "Does a firewall drop incoming packets?")
 def firewall(view: NodeView) -> Iterator[Finding]:
-    facts = view.facts
-    active = ["firewalld"] if facts.active("firewalld.service") else []
-    active += ["ufw"] if facts.ufw else []
-    wanted = ", ".join(map(str, sorted(ports_of(view))))
-    if active:
-        yield warning(
-            f"{' and '.join(active)} {'is' if len(active) == 1 else 'are'} active and may drop the cluster's traffic",
-            f"let the nodes reach one another on TCP {wanted} and 30000-32767, and the pod range pass; or disable it",
+    """Nothing is changed about it. Whether it drops something is what the check `peers` finds out."""
+    facts, pods = view.facts, view.spec.networking.pod_subnet
+    tcp = [port.number for port in inbound(view.spec, view.node) if port.protocol == TCP]
+    udp = [port.number for port in inbound(view.spec, view.node) if port.protocol == UDP]
+    span = f"{numbers.NODE_PORTS[0]}-{numbers.NODE_PORTS[-1]}"
+    wanted = f"TCP {', '.join(map(str, tcp))} and {span}" + "".join(f", UDP {port}" for port in udp)
+    shown = "; `kinstall preflight` shows under peers which of them it drops"
+    if facts.active("firewalld.service"):
+        ports = " ".join(
+            [f"--add-port={port}/tcp" for port in (*tcp, span)] + [f"--add-port={port}/udp" for port in udp]
         )
-    elif dropping := [where for hook, where in facts.drop_policies if hook == "input"]:
+        yield warning(
+            "firewalld is active and may drop the cluster's traffic",
+            f"let the nodes reach one another on {wanted}, and the pod range pass (`firewall-cmd --permanent {ports}`, "
+            f"`firewall-cmd --permanent --zone=trusted --add-source={pods}`, `firewall-cmd --reload`); or disable it"
+            + shown,
+        )
+    if facts.ufw:
+        allowed = [f"`ufw allow {','.join(map(str, tcp))},{span.replace('-', ':')}/tcp`"]
+        allowed += [f"`ufw allow {port}/udp`" for port in udp]
+        yield warning(
+            "ufw is active and may drop the cluster's traffic",
+            f"let the nodes reach one another on {wanted}, and the pod range pass ({', '.join(allowed)}, "
+            f"`ufw allow from {pods}`, `ufw route allow from {pods}`); or disable it{shown}",
+        )
+    if facts.ufw or facts.active("firewalld.service"):
+        return
+    if dropping := [where for hook, where in facts.drop_policies if hook == "input"]:
         yield warning(
             f"incoming packets are dropped by default ({dropping[0]})",
-            f"accept TCP {wanted} and 30000-32767 from the nodes, and the pod range",
+            f"accept {wanted} from the nodes, and the pod range{shown}",
         )
     else:
         yield ok("nothing drops incoming packets by default")
@@ -209,35 +210,28 @@ def forwarding(view: NodeView) -> Iterator[Finding]:
         yield ok("nothing drops forwarded packets by default")
 
 
-@check("proxies", Severity.WARNING, "Do logins use a proxy, and would it get the cluster's own traffic?")
-def proxies(view: NodeView) -> Iterator[Finding]:
-    settings = {name.lower(): value for name, value in view.facts.proxies.items() if value}
-    used = [value for name, value in settings.items() if name in ("http_proxy", "https_proxy")]
-    if not used:
-        yield ok("no proxy is set")
+@check("max-pods", Severity.WARNING, "Does the node's pod range hold as many pods as its kubelet takes?")
+def max_pods(view: NodeView) -> Iterator[Finding]:
+    """A number in the answers that is too large is refused with them; this is about the kubelet's own."""
+    networking = view.spec.networking
+    arguments = [each.extra_args for _, each in view.spec.components_of(view.node).kubelet.layers]
+    given = next((each["max-pods"] for each in reversed(arguments) if "max-pods" in each), None)
+    most = str(view.kubelet("maxPods", KUBELET_PODS) if given is None else given)
+    if not networking.plans_ranges:
+        yield ok("the pod network gives pods their addresses")
         return
-    exempt = settings.get("no_proxy", "")
-    net = view.spec.networking
-    wanted = [
-        *dict.fromkeys(n.internal_ip for n in view.spec.nodes),
-        net.pod_subnet,
-        net.service_subnet,
-        f".{net.dns_domain}",
-    ]
-    # A range is not taken apart: one in no_proxy is trusted to be right.
-    taken_whole = "/" in exempt and view.node.internal_ip in exempt
-    missing = [] if taken_whole else [w for w in wanted if w not in exempt.split(",")]
-    message = f"logins use the proxy {used[0]}"
-    if missing:
+    room, size = pods_in_node_range(networking), networking.node_cidr_mask_size
+    if most.isascii() and most.isdecimal() and len(most) < 10 and int(most) > room:
         yield warning(
-            f"{message}, also for {', '.join(missing[:4])}{' …' if len(missing) > 4 else ''}",
-            f"add them to no_proxy in /etc/environment: no_proxy={','.join(wanted)}",
+            f"the kubelet takes {most} pods, and a node's range of /{size} holds {room}: those beyond it stay in "
+            "ContainerCreating",
+            f"set components.kubelet.config.maxPods: {room}, or in a new cluster a smaller nodeCIDRMaskSize",
         )
     else:
-        yield warning(
-            f"{message}; containerd's unit does not read it, so images are fetched without it",
-            "use a registry mirror that the nodes reach (images.mirrors)",
-        )
+        yield ok(f"a node's range of /{size} holds {room} pods, and the kubelet takes {most}")
 
 
-CHECKS = (address, neighbours, default_route, ranges, ports, resolver, firewall, forwarding, proxies)
+KUBELET_PODS = 110
+"""The kubelet's own maxPods."""
+
+CHECKS = (address, neighbours, default_route, ranges, ports, firewall, forwarding, max_pods)

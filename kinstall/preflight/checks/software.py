@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kinstall.cluster.etcd_versions import etcd_upgrade
 from kinstall.cluster.immutable import FORMAT, newer_format
+from kinstall.cluster.release_files import image_refs
 from kinstall.findings import Finding, Severity
 from kinstall.preflight.check import NodeView, check, error, ok, warning
 from kinstall.wording import listed
@@ -243,4 +245,15 @@ def container_runtime(view: NodeView) -> Iterator[Finding]:
         yield ok("no other container runtime")
 
 
-CHECKS = (systemd, tools, nft, selinux, cluster, leftovers, cni_config, container_runtime)
+@check("etcd", Severity.ERROR, "Can the etcd of the answers take over from the one that runs?")
+def etcd(view: NodeView) -> Iterator[Finding]:
+    runs, wanted = view.facts.value("etcd-image").strip("\"'"), image_refs(view.spec).etcd
+    if not view.own or not view.node.is_control_plane or not runs:
+        yield ok("no etcd of this cluster runs here yet")
+    elif complaint := etcd_upgrade(runs, wanted):
+        yield error(*complaint)
+    else:
+        yield ok("etcd stays" if runs == wanted else "etcd's image can be exchanged")
+
+
+CHECKS = (systemd, tools, nft, selinux, cluster, leftovers, cni_config, container_runtime, etcd)

@@ -124,7 +124,7 @@ def test_small_files(busy: NodeFacts) -> None:
     assert busy.swaps == ("/swap.img", "/dev/zram0")
     assert (busy.cgroup_version, "memory" in busy.controllers) == (2, True)
     assert busy.resolv_conf == "/run/systemd/resolve/resolv.conf"
-    assert busy.nameservers == busy.upstream_nameservers == ("192.168.7.1", "192.168.7.2")
+    assert busy.nameservers == busy.upstream_nameservers(()) == ("192.168.7.1", "192.168.7.2")
     assert busy.cluster == {"cluster": "demo", "node": "w7", "controlPlaneEndpoint": "10.0.0.1:6443"}
     assert busy.product_uuid == "4c4c4544-0031-3610-8050-b4c04f4e5a32"
     assert (busy.ufw, busy.recorded, busy.architecture) == (True, True, "arm64")
@@ -144,7 +144,7 @@ def test_mounts_and_space(busy: NodeFacts) -> None:
     """A path's mount and free space are those of the longest prefix; a read-only /proc/sys cannot be written."""
     mount = busy.mount_of("/var/lib/containerd")
     assert mount is not None and (mount.path, mount.type, "noexec" in mount.options) == ("/var", "xfs", True)
-    assert busy.space_of("/var/lib/etcd") == Space("/var", 4 << 30, 1 << 30)
+    assert busy.space_of("/var/lib/etcd") == Space("/var", 4 << 30, 1 << 30, "/dev/sda3")
     assert busy.sysctls == {"net/ipv4/ip_forward": False, "net/netfilter/nf_conntrack_max": False}
 
 
@@ -153,7 +153,7 @@ def test_loopback_name_server_is_no_upstream() -> None:
     lines = (RECORDED / "debian12.txt").read_text().splitlines()
     lines.insert(lines.index("== files") + 1, "/etc/resolv.conf:nameserver 127.0.0.1")
     facts = parse(lines)
-    assert (facts.nameservers, facts.upstream_nameservers) == (("127.0.0.1",), ())
+    assert (facts.nameservers, facts.upstream_nameservers(())) == (("127.0.0.1",), ())
 
 
 @pytest.mark.parametrize("cut", [0, 1, 5, 40, -1])

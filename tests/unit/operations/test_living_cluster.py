@@ -177,3 +177,25 @@ def test_keys_are_read_back_on_consent(world: World) -> None:
     (world.folder / "state").rename(world.folder / "lost")
     world.replay(recover_pki=True)
     assert (world.folder / "state/pki/ca.key").read_bytes() == (world.folder / "lost/pki/ca.key").read_bytes()
+
+
+@pytest.mark.parametrize("plan", [False, True])
+def test_etcd_passes_3_6_11_before_3_7(world: World, plan: bool) -> None:
+    """A replay and a plan that would put 3.7 on a living 3.6.8 are refused with exit code 3 and the way; the way leads
+    there; and back to 3.6 there is none."""
+    old = replace(SPEC, kubernetes_version="1.36.3", images=replace(SPEC.images, etcd="3.6.8-0"))
+    world.replay(old)
+    new = replace(SPEC, kubernetes_version="1.37.2")
+    applied = {name: list(node.applied) for name, node in world.nodes.items()}
+    with pytest.raises(PreflightFailed) as refused:
+        plan_only(new, world.options()) if plan else world.replay(new)
+    (finding,) = [each for each in refused.value.findings if each.severity == "error"]
+    assert (finding.node, finding.check) == ("cp1", "etcd") and refused.value.exit_code == 3
+    assert "etcd 3.6.8 runs here, and 3.7.1 takes over from 3.6.11 or later only" in finding.message
+    assert finding.remedy == "set images.etcd: 3.6.14-0 and run replay; then remove it and run replay again"
+    assert {name: node.applied for name, node in world.nodes.items()} == applied
+    world.replay(replace(new, images=replace(SPEC.images, etcd="3.6.14-0")))
+    world.replay(new)
+    with pytest.raises(PreflightFailed) as back:
+        world.replay(replace(new, images=replace(SPEC.images, etcd="3.6.14-0")))
+    assert any("etcd 3.7.1 runs here and cannot go back to 3.6.14" in each.message for each in back.value.findings)
