@@ -17,4 +17,5 @@ lock() { # NAME SOURCE OPTION …
 lock requirements.txt pyproject.toml
 lock requirements-dev.txt pyproject.toml --extra dev
 lock requirements-bench.txt packaging/peers.in
+lock requirements-ansible.txt packaging/ansible.in
 lock requirements-pyz.txt packaging/pyz.in

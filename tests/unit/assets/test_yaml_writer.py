@@ -2,7 +2,6 @@
 
 import json
 import random
-import shutil
 import subprocess
 from typing import Any
 
@@ -151,8 +150,7 @@ def test_what_cannot_be_mistaken_has_no_quotes(text: str) -> None:
     assert document({"key": text}) == f"key: {text}\n"
 
 
-@pytest.mark.skipif(not shutil.which("kubectl"), reason="needs kubectl: the reader that counts is Go's")
-def test_kubectl_reads_the_same_texts() -> None:
+def test_kubectl_reads_the_same_texts(kubectl: str) -> None:
     """As values and as keys of an object, among them all that looks like something else to YAML 1.1 or 1.2."""
     texts = list(dict.fromkeys([*LOOKALIKES, *made_up(4000)]))
     data = {f"v{number}": text for number, text in enumerate(texts)}
@@ -160,7 +158,7 @@ def test_kubectl_reads_the_same_texts() -> None:
     metadata = {"name": "a", "annotations": {"first": "x"}}
     content = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data, "lists": lists}
     ran = subprocess.run(
-        ["kubectl", "label", "--local", "-f", "-", "a=b", "-o", "json"],
+        [kubectl, "label", "--local", "-f", "-", "a=b", "-o", "json"],
         input=document(content).encode(),
         capture_output=True,
         check=False,

@@ -6,7 +6,6 @@ import itertools
 import json
 import os
 import random
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,9 @@ import pytest
 
 from kinstall import inventory
 from kinstall.inventory import Imported, read_ansible_ini, read_ansible_json, read_ansible_yaml
+from tests.unit import references
 
-REFERENCE = shutil.which("ansible-inventory")
+REFERENCE = references.ansible_inventory()
 
 
 def by_name(found: Imported) -> dict[str, dict[str, Any]]:
@@ -219,7 +219,7 @@ def corpus(chance: random.Random) -> dict[str, str]:
     return files
 
 
-@pytest.mark.skipif(REFERENCE is None, reason="ansible-inventory is not installed")
+@pytest.mark.skipif(REFERENCE is None, reason="no ansible-inventory: packaging/tools.sh installs it")
 @pytest.mark.parametrize("seed", range(8))
 def test_ansible_gives_hosts_the_same_variables(tmp_path: Path, seed: int) -> None:
     """User, port and address of every host of a random inventory are those that `ansible-inventory --list` says."""
