@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kinstall.findings import Finding, Problem
+from kinstall.wording import cut
 
 EXIT_USAGE = 2
 EXIT_PREFLIGHT = 3
@@ -58,9 +59,10 @@ class NewerFormat(KinstallError):
 
     def __init__(self, what: str, kept: object, known: int) -> None:
         super().__init__(
-            f"{what} is of format {kept}, and this kinstall reads up to format {known}",
+            f"{what} is of format {cut(str(kept), 40)}, and this kinstall reads up to format {known}",
             "use the kinstall that wrote it, or a newer one",
         )
+        self.subject, self.kept, self.known = what, kept, known
 
 
 class TransportError(KinstallError):
@@ -78,6 +80,14 @@ class Unreachable(TransportError):
     """No connection, or it broke."""
 
     retryable = True
+
+
+class UnreadableAnswer(TransportError):
+    """A node's answer has another form than that of the program that it was asked to run."""
+
+    def __init__(self, node: str) -> None:
+        what = "its answer is not that of the program that it was asked to run"
+        super().__init__(node, what, "look at what its login shell prints, and who has access to it; then try again")
 
 
 class NodeBusy(TransportError):

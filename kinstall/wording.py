@@ -7,6 +7,9 @@ import re
 from collections.abc import Collection
 from itertools import islice
 
+LONGEST_WORDS = 300
+"""Characters of a machine's own words that a sentence repeats."""
+
 
 def count(number: int, noun: str, nouns: str = "") -> str:
     """`1 node`, `3 nodes`; `nouns` where the plural is not the noun with an s."""

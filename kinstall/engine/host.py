@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,23 @@ from kinstall.engine.record import Entry, Kind, undo_order
 from kinstall.engine.shell_functions import EXIT_BUSY, EXIT_STOPPED, LOCK_SECONDS, SEPARATOR
 from kinstall.engine.steps import Download, Image, Step, Unit
 from kinstall.engine.undo_program import undo_program
-from kinstall.errors import NodeBusy, Unreachable
+from kinstall.errors import NewerFormat, NodeBusy, Unreachable, UnreadableAnswer
+from kinstall.transport.budget import Budget, Lines
 from kinstall.transport.channel import Channel
+
+SILENCE = 120.0
+"""Seconds without a line until a node that was asked something counts as lost; a program that waits for a lock prints
+one every second."""
+
+ANSWER_BYTES, ANSWER_LINES, ANSWER_SECONDS = 64 << 20, 500_000, LOCK_SECONDS + 300.0
+"""What a node may print when it is asked what it has: files of a diff and the record are a hundredth of it."""
+
+WORK_SILENCE = 900.0
+"""The same while it works: to stop a node's pods and to remove their files may take minutes without a word."""
+
+WORK_BYTES, WORK_LINES, WORK_SECONDS = 32 << 20, 200_000, 6 * 3600.0
+"""What the programs of one phase may print; an honest one prints some lines for each step that fails. The time is that
+of images over a slow line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +102,26 @@ class ShellHost:
         waits: Callable[[str], None] = lambda reason: None,
         take: bool = True,
     ) -> Observation:
-        lines: list[str] = []
+        output, told = self._answer(), False
 
         def on_line(line: str) -> None:
-            lines.append(line)
-            if run and line == f"{SEPARATOR}busy":
+            nonlocal told
+            output.add(line)
+            if run and line == f"{SEPARATOR}busy" and not told:
+                told = True
                 waits("a program of an earlier run still works there; it ends at its next step")
 
-        status = self.channel.execute(script.observe_program(steps, run, take), on_line=on_line)
+        status = self.channel.execute(script.observe_program(steps, run, take), on_line=on_line, timeout=SILENCE)
         if status in (EXIT_STOPPED, EXIT_BUSY):
             raise _busy(self.name, status)
-        seen = script.parse_observation(steps, lines)
+        try:
+            seen = script.parse_observation(steps, output.lines)
+        except NewerFormat as error:
+            raise NewerFormat(f"{self.name}: {error.subject}", error.kept, error.known) from None
+        except (ValueError, IndexError):
+            raise UnreadableAnswer(self.name) from None
         if seen is None:
-            raise Unreachable(self.name, f"it did not answer to the end (exit {status})", _last(lines))
+            raise Unreachable(self.name, f"it did not answer to the end (exit {status})", _last(output.lines))
         return seen
 
     def apply(self, work: Work, listener: Listener) -> bool:
@@ -137,8 +160,8 @@ class ShellHost:
         return self._follow(undo_program(entries, run), (), listener, len(entries))
 
     def _follow(self, program: str, payload: Iterable[bytes], listener: Listener, count: int) -> bool:
-        relay = _Relay(listener)
-        status = self.channel.execute(program, payload, on_line=relay.line)
+        relay = _Relay(self.name, listener, count)
+        status = self.channel.execute(program, payload, on_line=relay.line, timeout=WORK_SILENCE)
         if status == EXIT_BUSY:
             raise _busy(self.name, status)
         if status == EXIT_STOPPED or relay.stopped:
@@ -153,24 +176,29 @@ class ShellHost:
     def read(self, paths: Sequence[str]) -> dict[str, bytes]:
         words = " ".join(quote(path) for path in paths)
         program = f'for f in {words}; do [ -f "$f" ] || continue; printf \'\\036%s\\n\' "$f"; base64 <"$f"; done\n'
+        output = self._answer()
+        self.channel.execute(program, on_line=output.add, timeout=SILENCE)
         found: dict[str, list[str]] = {}
         current: list[str] = []
-
-        def on_line(line: str) -> None:
-            nonlocal current
+        for line in output.lines:
             if line.startswith(SEPARATOR):
                 current = found.setdefault(line[1:], [])
             else:
                 current.append(line)
-
-        self.channel.execute(program, on_line=on_line)
-        return {path: base64.b64decode("".join(lines)) for path, lines in found.items()}
+        try:
+            return {path: base64.b64decode("".join(found[path])) for path in paths if path in found}
+        except ValueError:
+            raise UnreadableAnswer(self.name) from None
 
     def stop(self, run: str) -> None:
-        self.channel.execute(script.stop_program(run))
+        self.channel.execute(script.stop_program(run), on_line=self._answer().add, timeout=SILENCE)
 
     def close(self) -> None:
         self.channel.close()
+
+    def _answer(self) -> Lines:
+        # A line of the record that lost its end would never be undone.
+        return Lines(self.name, ANSWER_BYTES, ANSWER_LINES, ANSWER_SECONDS, longest=0)
 
 
 def recorded(seen: Observation) -> tuple[Entry, ...]:
@@ -198,33 +226,51 @@ def _last(lines: Sequence[str]) -> str:
 
 
 class _Relay:
-    """Turns a program's lines into a listener's calls."""
+    """Turns a program's lines into a listener's calls. What it says of steps that it does not have is not believed."""
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, node: str, listener: Listener, count: int) -> None:
+        self.node = node
         self.listener = listener
+        self.count = count
         self.current = 0
         self.done = self.failed = self.stopped = False
+        self._budget = Budget(node, WORK_BYTES, WORK_LINES, WORK_SECONDS)
 
     def line(self, line: str) -> None:
+        """Raises UnreadableAnswer and TooMuchOutput, which end the program."""
+        self._budget.spend(line)
         if not line.startswith(SEPARATOR):
             self.listener.said(self.current, line)
             return
-        word, *values = line[1:].split("\t")
-        match word:
-            case "begin":
-                self.current = int(values[0])
+        match line[1:].split("\t"):
+            case ["begin", index]:
+                self.current = self._step(index)
                 self.listener.began(self.current)
-            case "out":
-                self.listener.said(int(values[0]), "\t".join(values[1:]))
-            case "end":
-                status = int(values[1])
-                self.failed = self.failed or status != 0
-                self.listener.ended(int(values[0]), status)
-            case "busy":
+            case ["out", index, *words]:
+                self.listener.said(self._step(index), "\t".join(words))
+            case ["end", index, status]:
+                self.failed = self.failed or status != "0"
+                self.listener.ended(self._step(index), self._number(status))
+            case ["busy"]:
                 self.listener.waits("a program of an earlier run still works there; it ends at its next step")
-            case "fatal":
-                self.listener.said(self.current, values[0])
-            case "stopped":
+            case ["fatal", why]:
+                self.listener.said(self.current, why)
+            case ["stopped"]:
                 self.stopped = True
-            case "done":
+            case ["done"]:
                 self.done = True
+            case ["beat"]:
+                pass
+            case _:
+                raise UnreadableAnswer(self.node)
+
+    def _step(self, index: str) -> int:
+        number = self._number(index)
+        if number >= self.count:
+            raise UnreadableAnswer(self.node)
+        return number
+
+    def _number(self, text: str) -> int:
+        if not re.fullmatch("[0-9]{1,6}", text):
+            raise UnreadableAnswer(self.node)
+        return int(text)

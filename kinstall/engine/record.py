@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 
 from kinstall.errors import NewerFormat
@@ -85,9 +85,19 @@ def _entry(line: str) -> Entry | None:
         return None
     try:
         known = {**data, "kind": Kind(data["kind"]), "was": Was(data.get("was", Was.ABSENT))}
-        return Entry(**known)
+        entry = Entry(**known)
     except (ValueError, TypeError, KeyError):
-        raise NewerFormat("the node's record", f"later than {FORMAT}", FORMAT) from None
+        entry = None
+    if entry is None or not _typed(entry):
+        raise NewerFormat("the node's record", f"later than {FORMAT}", FORMAT)
+    return entry
+
+
+def _typed(entry: Entry) -> bool:
+    """Whether each field holds what its type says: anybody who has the node can write there what they like."""
+    flags = {"tree", "enabled", "active"}
+    kinds = {each.name: bool if each.name in flags else str for each in fields(Entry)}
+    return all(isinstance(getattr(entry, name), kind) for name, kind in kinds.items())
 
 
 def undo_order(entries: Sequence[Entry]) -> tuple[Entry, ...]:

@@ -17,6 +17,10 @@ from kinstall.operations.options import Options, new_run
 from kinstall.operations.session import Session
 from kinstall.plan.living_cluster import LivingCluster, leader
 from kinstall.state.folder import StateFolder
+from kinstall.transport.budget import Lines
+
+_MOST_BYTES, _MOST_LINES, _SECONDS = 1 << 20, 10_000, 120.0
+"""What kubectl may print as it deletes Nodes, and how long it may take."""
 
 UNDO = "undo"
 PHASES = (UNDO,)
@@ -59,7 +63,9 @@ def _remove_node_objects(session: Session, nodes: Sequence[str]) -> None:
     front = leader(session.spec, LivingCluster(), leaving=nodes)
     if front is not None:
         names = " ".join(map(quote, nodes))
-        session.channels[front.name].execute(f"{ADMIN} delete node --ignore-not-found --timeout=30s {names}\n")
+        program = f"{ADMIN} delete node --ignore-not-found --timeout=30s {names}\n"
+        output = Lines(front.name, _MOST_BYTES, _MOST_LINES, _SECONDS)
+        session.channels[front.name].execute(program, on_line=output.add, timeout=_SECONDS)
 
 
 def _run_finished(undone: UndoResult, nodes: int, seconds: float) -> RunFinished:

@@ -29,6 +29,9 @@ from kinstall.transport.ssh.connect import Connector
 from kinstall.transport.target import SshTarget
 from kinstall.verify import CheckResult
 
+_SILENCE = 60.0
+"""Seconds without a line until a node that is asked for its facts counts as lost."""
+
 SETTLES = 20.0
 """Seconds: the kubelet reports static pods at most every ten, so a cluster that has just started looks unready."""
 
@@ -69,9 +72,10 @@ class SshSession:
     def ask_one(self, host: Host) -> NodeReply:
         token, output = secrets.token_hex(8), Lines(host.name, MOST_BYTES, MOST_LINES, SECONDS)
         channel = self.channels[host.name]
-        channel.execute("exit 0\n")  # the connection's making shall not count as the clock's being off
+        # The connection's making shall not count as the clock's being off.
+        channel.execute("exit 0\n", on_line=output.add, timeout=_SILENCE)
         sent = time.time()
-        channel.execute(facts_program(token, self.spec.endpoint_host), on_line=output.add, timeout=60)
+        channel.execute(facts_program(token, self.spec.endpoint_host), on_line=output.add, timeout=_SILENCE)
         return NodeReply(parse(output.lines, token), (sent, time.time()))
 
     def sources(self, archs: Iterable[str]) -> Sources:

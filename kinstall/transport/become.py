@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from kinstall.wording import LONGEST_WORDS, cut
+
 STARTED = "+"
 INCOMPLETE = "-"
 ENDED = "="
@@ -122,7 +124,8 @@ def explain(said: str, user: str) -> tuple[str, str]:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     if not lines:
         return f"the login of {user} ended before anything could be run", f"see what `ssh {user}@HOST true` says"
+    words = cut(" / ".join(lines[-3:]), LONGEST_WORDS)
     return (
-        f"the login of {user} ended before anything could be run; it said: {' / '.join(lines[-3:])}",
+        f"the login of {user} ended before anything could be run; it said: {words}",
         f"{user} needs a login shell that runs commands",
     )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from kinstall.transport.become import ENDED, STARTED
 
 _PREAMBLE = 4096
 _LONGEST = 1 << 20
+_NO_STATUS = 255
+"""Of a program whose node does not say how it ended."""
 
 
 class Output:
@@ -68,7 +71,8 @@ class Output:
         if before:
             self._emit(before)
         if word.startswith(ENDED.encode()):
-            self.status = int(word[1:].strip() or b"1")
+            number = word[1:].strip() or b"1"
+            self.status = int(number) if re.fullmatch(rb"[0-9]{1,3}", number) else _NO_STATUS
         else:
             self.incomplete = True
 

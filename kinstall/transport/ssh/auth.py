@@ -29,6 +29,7 @@ from kinstall import files
 from kinstall.errors import AuthenticationFailed
 from kinstall.secrets import Secrets
 from kinstall.transport.target import SshTarget
+from kinstall.wording import LONGEST_WORDS, cut
 
 _LARGEST_KEY = 1 << 20
 
@@ -231,7 +232,7 @@ def _accepts(transport: Transport, target: SshTarget) -> str:
         if transport.is_active():
             transport.auth_none(target.user)
     except BadAuthenticationType as error:
-        return f"the host takes: {', '.join(error.allowed_types)}"
+        return f"the host takes: {cut(', '.join(error.allowed_types), LONGEST_WORDS)}"
     except (SSHException, EOFError, OSError):
         pass
     return "the host's sshd log says why it refused"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 
 from paramiko import ChannelException, SSHException
@@ -19,6 +20,8 @@ from kinstall.transport.ssh.exec import Command, Silence
 from kinstall.transport.target import SshTarget
 
 _SUDO_SECONDS = 60.0
+_START_SECONDS = 120.0
+"""Until the program begins, whatever the login shell prints before."""
 _LOST = (SSHException, EOFError, OSError)
 
 
@@ -54,7 +57,8 @@ class SshChannel:
         try:
             with Command(link.transport, become.command(how, become.bootstrap(length, mark))) as running:
                 running.send(_input(first + head, payload))
-                running.read(output.feed, lambda: output.ended, timeout)
+                late = _after(_START_SECONDS)
+                running.read(output.feed, lambda: output.ended or (not output.started and late()), timeout)
                 output.close()
                 if output.status is None:
                     return self._without_an_end(link, output, running)
@@ -120,11 +124,12 @@ class SshChannel:
 
         try:
             with Command(link.transport, become.probe(mark, tty)) as asking:
-                asking.read(feed, lambda: reply is not None, _SUDO_SECONDS)
+                late = _after(2 * _SUDO_SECONDS)
+                asking.read(feed, lambda: reply is not None or late(), _SUDO_SECONDS)
                 if reply == become.ASKS and (self.target.sudo_password or self.target.password):
                     reply = None
                     asking.send([self._sudo_password()])
-                    asking.read(feed, lambda: reply == become.ACCEPTED, _SUDO_SECONDS)
+                    asking.read(feed, lambda: reply == become.ACCEPTED or late(), _SUDO_SECONDS)
         except Silence:
             raise Unreachable(
                 self.node, f"sudo does not answer within {_SUDO_SECONDS:g} s", "try `sudo true` on the host"
@@ -163,6 +168,12 @@ class SshChannel:
 def _input(head: bytes, payload: Iterable[bytes]) -> Iterator[bytes]:
     yield head
     yield from payload
+
+
+def _after(seconds: float) -> Callable[[], bool]:
+    """Whether so much time has passed since now."""
+    until = time.monotonic() + seconds
+    return lambda: time.monotonic() > until
 
 
 def _new_mark() -> str:

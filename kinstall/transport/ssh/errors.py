@@ -10,6 +10,7 @@ from paramiko.ssh_exception import IncompatiblePeer
 
 from kinstall.errors import Unreachable
 from kinstall.transport.target import SshTarget
+from kinstall.wording import LONGEST_WORDS, cut
 
 _NO_ROUTE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN)
 
@@ -36,7 +37,7 @@ def not_connected(node: str, target: SshTarget, error: OSError) -> Unreachable:
 
 def no_handshake(node: str, target: SshTarget, error: Exception, greeting: str) -> Unreachable:
     """Connected, but no key exchange. `greeting` is the server's version string ("" where none came)."""
-    where, text = target.where, str(error)
+    where, text, greeting = target.where, cut(str(error), LONGEST_WORDS), cut(greeting, LONGEST_WORDS)
     if isinstance(error, IncompatiblePeer):
         return _final(
             node,
@@ -44,7 +45,7 @@ def no_handshake(node: str, target: SshTarget, error: Exception, greeting: str) 
             "kinstall does without SHA-1 signatures (ssh-rsa), DSA, CBC ciphers and group 1: allow an ed25519 or "
             "rsa-sha2 host key, curve25519 or ECDH, and AES in GCM or CTR mode in the host's sshd_config",
         )
-    if "Indecipherable" in text or "Invalid SSH banner" in text:
+    if "Indecipherable" in text or "Invalid SSH banner" in text or "greets without end" in text:
         return _final(node, f"{where} answers, but does not speak SSH", "correct ssh.port")
     if not greeting and ("banner" in text or isinstance(error, EOFError)):
         if "imeout" in text or "timed out" in text:
@@ -69,7 +70,7 @@ def broken(node: str, target: SshTarget, error: Exception | None) -> Unreachable
     if isinstance(error, ConnectionResetError):
         why = ": reset by the host"
     elif isinstance(error, SSHException) and str(error):
-        why = f": {error}"
+        why = f": {cut(str(error), LONGEST_WORDS)}"
     return Unreachable(
         node, f"the connection to {target.where} broke{why}", "check the host and the network; running again continues"
     )

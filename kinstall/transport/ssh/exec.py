@@ -33,12 +33,17 @@ class Command:
         self._sender: threading.Thread | None = None
         self._failure: BaseException | None = None
         self._active = time.monotonic()
+        # paramiko waits for the answer as long as the connection lives.
+        given_up = threading.Timer(_OPEN_SECONDS, self._channel.close)
+        given_up.start()
         try:
             self._channel.settimeout(_TICK)
             self._channel.exec_command(command)
         except BaseException:
             self._channel.close()
             raise
+        finally:
+            given_up.cancel()
 
     def __enter__(self) -> Command:
         return self

@@ -10,15 +10,19 @@ import logging
 import socket
 import time
 from collections.abc import Callable
+from typing import Any, ClassVar
 
 import paramiko
 from paramiko import SSHException
+from paramiko.common import MSG_CHANNEL_DATA, MSG_CHANNEL_EXTENDED_DATA
+from paramiko.packet import Packetizer
 from paramiko.ssh_exception import IncompatiblePeer
 
 from kinstall.errors import Unreachable
 from kinstall.transport.host_keys import HostKey, same_fingerprint
 from kinstall.transport.ssh import errors
 from kinstall.transport.target import SshTarget
+from kinstall.wording import LONGEST_WORDS, cut
 
 # curve25519 first: a key exchange with group 16 takes eight times as long.
 _KEX = (
@@ -47,9 +51,53 @@ logging.getLogger("paramiko").addHandler(logging.NullHandler())
 logging.getLogger("paramiko").propagate = False
 
 
+_LONGEST_GREETING = 1 << 16
+"""Bytes before a host's version, and of it."""
+
+_LARGEST_PACKET = 1 << 18
+"""Bytes, as OpenSSH has it (PACKET_MAX_SIZE); larger ones are damaged, or made to fill the memory."""
+
+_ROOM = 4 << 20
+"""Bytes: twice what a peer is allowed to send ahead (paramiko's window)."""
+
+
+# paramiko waits for packets and lines of any length, and keeps whatever comes beyond the window: before its key is
+# checked anybody is the peer. Private, and noticed by tests/unit/attacks.
+class _BoundedPackets(Packetizer):
+    _greeted = 0
+
+    def read_all(self, n: int, check_rekey: bool = False) -> bytes:
+        if n > _LARGEST_PACKET + 64:
+            raise SSHException("it sends a packet that is larger than SSH allows")
+        return super().read_all(n, check_rekey)
+
+    def _read_timeout(self, timeout: float) -> bytes:
+        data: bytes = super()._read_timeout(timeout)  # type: ignore[misc]
+        self._greeted += len(data)
+        if self._greeted > _LONGEST_GREETING:
+            raise SSHException(": it greets without end")
+        return data
+
+
+def _fed(feed: Callable[[paramiko.Channel, paramiko.Message], None]) -> Callable[[Any, Any], None]:
+    """paramiko's handler of a channel's data, for a peer that keeps to its window."""
+
+    def handle(channel: paramiko.Channel, message: paramiko.Message) -> None:
+        if len(channel.in_buffer) > _ROOM or len(channel.in_stderr_buffer) > _ROOM:
+            raise SSHException("it sends more than it was given room for")
+        feed(channel, message)
+
+    return handle
+
+
 class SshTransport(paramiko.Transport):
     """paramiko's transport that asks for plain host keys only and keeps what the host says as it hangs up."""
 
+    _channel_handler_table: ClassVar[dict[int, Callable[[Any, Any], None]]] = {
+        **paramiko.Transport._channel_handler_table,  # type: ignore[attr-defined]
+        MSG_CHANNEL_DATA: _fed(paramiko.Channel._feed),  # type: ignore[attr-defined]
+        MSG_CHANNEL_EXTENDED_DATA: _fed(paramiko.Channel._feed_extended),  # type: ignore[attr-defined]
+    }
     last_words = ""
     host_key_algorithms: tuple[str, ...] = ()
 
@@ -61,7 +109,7 @@ class SshTransport(paramiko.Transport):
     # Private, and the only place where the host's words are: tests/unit/transport/test_paramiko.py notices a change.
     def _parse_disconnect(self, message: paramiko.Message) -> None:
         message.get_int()
-        self.last_words = message.get_text().strip()
+        self.last_words = cut(message.get_text().strip(), LONGEST_WORDS)
 
 
 def open_socket(node: str, target: SshTarget, deadline: float) -> socket.socket:
@@ -98,7 +146,7 @@ def key_exchange(
     Raises:
         Unreachable
     """
-    transport = SshTransport(sock)
+    transport = SshTransport(sock, packetizer_class=_BoundedPackets)
     options = transport.get_security_options()
     options.kex = tuple(kex for kex in _KEX if kex in options.kex)
     options.ciphers = _CIPHERS

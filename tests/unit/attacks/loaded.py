@@ -1,0 +1,4 @@
+"""What the processes of `child` have imported before they are forked."""
+
+import tests.unit.attacks.child
+import tests.unit.attacks.mixed  # noqa: F401
