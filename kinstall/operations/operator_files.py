@@ -51,9 +51,25 @@ def read(spec: ClusterSpec, pki: Path, now: datetime) -> OperatorFiles:
         if pair := _authority(f"security.ownCA.{name}", own, now, None if copied else ends, problems):
             authorities[signer] = pair
     problems += _shared(authorities)
+    _refuse(problems)
+    return OperatorFiles(own_network=network, authorities=authorities)
+
+
+def own_network(spec: ClusterSpec) -> manifest.Manifest | None:
+    """The pod network's manifest alone, None where the answers name none.
+
+    Raises:
+        InvalidAnswers: it cannot be used
+    """
+    problems: list[Problem] = []
+    found = _own_network(spec.networking.pod_network_manifest, problems)
+    _refuse(problems)
+    return found
+
+
+def _refuse(problems: list[Problem]) -> None:
     if problems:
         raise InvalidAnswers("files that the answers name cannot be used", problems)
-    return OperatorFiles(own_network=network, authorities=authorities)
 
 
 def _own_network(path: str, problems: list[Problem]) -> manifest.Manifest | None:

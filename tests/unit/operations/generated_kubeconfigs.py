@@ -6,7 +6,23 @@ import json
 import random
 from typing import Any
 
-_TEXTS = ("08", "1e3", "685e28", "0o17", "0x1F", "y", "no", "null", "~", "1:30", "2024-01-01", ".5", "1_000", "on", "-")
+_TEXTS: tuple[str, ...] = (
+    "08",
+    "1e3",
+    "685e28",
+    "0o17",
+    "0x1F",
+    "y",
+    "no",
+    "null",
+    "~",
+    "1:30",
+    "2024-01-01",
+    ".5",
+    "1_000",
+    "on",
+    "-",
+)
 _TEXTS += (
     "plain",
     "with blank",

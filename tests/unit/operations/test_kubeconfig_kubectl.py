@@ -32,7 +32,7 @@ def config(kubectl: str, paths: list[Path], *words: str) -> str:
 
 def seen(kubectl: str, paths: list[Path]) -> dict[str, Any]:
     """The whole of it, the lists as name → entry."""
-    data = json.loads(config(kubectl, paths, "view", "--raw", "-o", "json"))
+    data: dict[str, Any] = json.loads(config(kubectl, paths, "view", "--raw", "-o", "json"))
     return data | {key: {each["name"]: each for each in data.get(key) or ()} for key in _LISTS}
 
 
