@@ -21,6 +21,7 @@ from textual.worker import WorkerFailed
 
 from kinstall.errors import InvalidAnswers, KinstallError, UsageError
 from screens.background import Background
+from screens.begin.screen import BeginScreen
 from screens.dialogs import interrupted_run
 from screens.dialogs.all_answers import AllAnswers
 from screens.dialogs.questions import AskPath, Page, Question
@@ -70,13 +71,17 @@ class WizardApp(App[int]):
         Binding("ctrl+q", "quit", "Quit", priority=True),
     ]
 
-    def __init__(self, draft: Draft, services: Services, *, unsaved: Unsaved | None = None) -> None:
+    def __init__(
+        self, draft: Draft, services: Services, *, unsaved: Unsaved | None = None, begin: bool = False
+    ) -> None:
+        """`begin`: start on the page that comes before the steps."""
         super().__init__(ansi_color=True)  # from the start: NO_COLOR then means the terminal's own two colours
         self.theme = "ansi-dark"
         self.draft, self.services = draft, services
         self.background = Background()
         self.about: FieldRow | None = None
         self._unsaved = unsaved or Unsaved(draft.path)
+        self._begin = begin
         self.today = date.today
         self.typed: dict[str, str] = {}
         """What was typed for questions of the answers (`prompt:`), until the wizard ends."""
@@ -133,6 +138,9 @@ class WizardApp(App[int]):
         self.set_interval(_DRAIN_SECONDS, self.background.drain)
         self.set_interval(_KEEP_SECONDS, self.keep)
         self.set_timer(_START_SECONDS, gc.enable)  # until then nothing is garbage: see kinstall/cli/wizard.py
+        if self._begin:
+            await self.push_screen(BeginScreen())
+            return
         problem = next(iter(self.draft.problems), None) if self.draft.path else None
         await self.push_screen(NAMES[0])
         if problem:
@@ -140,10 +148,43 @@ class WizardApp(App[int]):
         if not self._offer_unsaved():
             self.run_worker(interrupted_run.offer(self), group="continue")
 
+    @property
+    def kept(self) -> str:
+        """Unsaved answers of an earlier session; empty where there are none."""
+        kept = self._unsaved.read()
+        return "" if kept == self.draft.text() else kept
+
+    async def enter(self, step: str, action: str = "") -> None:
+        """Go from the first page to a step, and do one of its actions there."""
+        if not isinstance(self.screen, StepScreen):
+            await self.push_screen(step)
+        if action:
+            await self.screen.run_action(action)
+
+    async def open_answers(self, draft: Draft, unfinished: str = "") -> None:
+        """Edit these answers from now on, or go on with the run of theirs that did not finish."""
+        if self.run_of_nodes.under_way:
+            self.notify("a run is under way: it ends first, or is stopped on Install", severity="warning")
+            return
+        self.keep()
+        self.draft.become(draft)
+        del self.run_of_nodes  # the next one is of another cluster
+        self._unsaved, self._kept = Unsaved(draft.path), ""
+        problem = next(iter(self.draft.problems), None)
+        if unfinished and not problem:
+            self.run_of_nodes.before = unfinished  # Install looks itself, but a moment later
+            await self.enter("install")
+            return
+        await self.enter(NAMES[0])
+        if problem:
+            await self.jump(problem.path)
+        if draft.path:
+            self._offer_unsaved()
+
     def _offer_unsaved(self) -> bool:
         """Offer unfinished answers; whether there are any."""
-        kept = self._unsaved.read()
-        if not kept or kept == self.draft.text():
+        kept = self.kept
+        if not kept:
             return False
         what = self.draft.path or "a new cluster"
         self.push_screen(
@@ -204,8 +245,12 @@ class WizardApp(App[int]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """At either end the footer shows no key that leads nowhere."""
         ways = {"next": 1, "back": -1}
+        if isinstance(self.screen, BeginScreen):
+            return action not in (*ways, "everything", "save")
+        if action not in ways:
+            return True
         steps = [screen.STEP for screen in self.screen_stack if isinstance(screen, StepScreen)]
-        return action not in ways or not steps or neighbour(steps[-1], ways[action]) != steps[-1]
+        return not steps or neighbour(steps[-1], ways[action]) != steps[-1] or (action == "back" and self._begin)
 
     def action_next(self) -> None:
         if isinstance(self.screen, StepScreen):
@@ -217,7 +262,11 @@ class WizardApp(App[int]):
                 await self.action_go(neighbour(self.screen.STEP, 1))
 
     async def action_back(self) -> None:
-        if isinstance(self.screen, StepScreen):
+        if not isinstance(self.screen, StepScreen):
+            return
+        if self._begin and NAMES[0] == self.screen.STEP:
+            await self.pop_screen()
+        else:
             await self.action_go(neighbour(self.screen.STEP, -1))
 
     async def action_go(self, name: str) -> None:
@@ -237,6 +286,8 @@ class WizardApp(App[int]):
 
     def action_explain(self) -> None:
         """The longer help of the field that has the focus."""
+        if isinstance(self.screen, BeginScreen):
+            self.screen.action_explain()
         if isinstance(self.screen, StepScreen):
             self.push_screen(Page(*self.screen.page_of_help(self.about)))
 
@@ -303,7 +354,7 @@ class WizardApp(App[int]):
         self.run_worker(self._quit(), exclusive=True, group="quit")
 
     async def _quit(self) -> None:
-        question = self.step.quit_question()
+        question = "" if isinstance(self.screen, BeginScreen) else self.step.quit_question()
         if question:
             chosen = await self.push_screen_wait(Question(question, [("stay", "Stay"), ("leave", "Leave")]))
             if chosen != "leave":

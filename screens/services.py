@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kinstall.sources.availability import Availability
     from kinstall.state.folder import StateFolder
     from kinstall.verify import CheckResult
+    from screens.begin.clusters import KnownCluster
 
 Emit = Callable[[Any], None]
 Prompt = Callable[[str], str]
@@ -57,6 +58,9 @@ class Services(Protocol):
 
     def verify(self, spec: ClusterSpec, emit: Emit, stop: threading.Event, prompt: Prompt) -> Sequence[CheckResult]:
         """Whether a cluster works; `emit` gets the results as they come."""
+
+    def clusters(self) -> Sequence[KnownCluster]:
+        """The clusters with a state folder on this machine, and how the last run of each ended."""
 
     def last_run(self, spec: ClusterSpec, answers: Path | None) -> tuple[Run, Commands]:
         """The cluster's last run, read from its log, and the commands to continue with."""
@@ -142,6 +146,11 @@ class RealServices:
         options = self._options(spec, prompt)
         with redacted(options):
             return options.secrets.redactor.event(verify_only(spec, options, options.secrets.redactor.sink(emit), stop))
+
+    def clusters(self) -> Sequence[KnownCluster]:
+        from screens.begin.clusters import known_clusters
+
+        return known_clusters()
 
     def last_run(self, spec: ClusterSpec, answers: Path | None) -> tuple[Run, Commands]:
         from kinstall.report import commands_for, last_run

@@ -27,7 +27,8 @@ def wizard(chosen: argparse.Namespace) -> int:
     from screens.services import RealServices
 
     draft = Draft.load(Path(chosen.wizard_answers).expanduser()) if chosen.wizard_answers else Draft.new()
-    return run(WizardApp(draft, RealServices(chosen.wizard_state, chosen.parallel)))
+    services = RealServices(chosen.wizard_state, chosen.parallel)
+    return run(WizardApp(draft, services, begin=not chosen.wizard_answers))
 
 
 def run(app: WizardApp) -> int:

@@ -77,5 +77,8 @@ def _event(data: dict[str, Any]) -> Event:
     for key in ("seconds", "changed", "ok", "failed", "total"):
         if not isinstance(values.get(key, 0), (int, float)):
             raise TypeError(key)
+    nodes = values.get("nodes", {})
+    if not isinstance(nodes, dict) or not all(isinstance(role, str) for role in nodes.values()):
+        raise TypeError("nodes")
     event: Event = kind(**values)
     return event

@@ -51,8 +51,7 @@ async def offer(wizard: Wizard) -> None:
     )
     if chosen == "go-on":
         if draft is not wizard.draft:
-            wizard.draft.replace(draft)
-            wizard.draft.saved_as(path)
+            wizard.draft.become(draft)
         wizard.run_of_nodes.before = sentence  # Install looks itself, but a moment later
         await wizard.action_go("install")
 

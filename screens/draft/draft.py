@@ -64,6 +64,13 @@ class Draft:
         """
         return cls.parse(load.text_of(path), path)
 
+    @classmethod
+    def unsaved(cls, other: Draft) -> Draft:
+        """The answers of another draft as new ones, in no file yet."""
+        draft = cls.new()
+        draft.replace(other)
+        return draft
+
     # Reading it
 
     @property
@@ -158,6 +165,15 @@ class Draft:
         self._data, self._texts, self._of_text = other._data, other._texts, other._of_text
         self.comments, self.unread = self.comments or other.comments, ""
         self._changed(())
+
+    def become(self, other: Draft) -> None:
+        """Take over everything of `other`, its file too: another file is edited from now on."""
+        self._saved, self.path, self._data = deepcopy(other._saved), other.path, other._data
+        self._texts, self._of_text = other._texts, other._of_text
+        self.comments, self.unread = other.comments, other.unread
+        self._examined = None
+        for callback in tuple(self.on_change):
+            callback()
 
     def _changed(self, path: Path) -> None:
         place = written(path)

@@ -60,21 +60,30 @@ class Unsaved:
         self.path.unlink(missing_ok=True)
 
 
-def remember_run(answers: Path) -> None:
-    """Keep which answers file is being installed, so that a wizard without arguments can offer to go on."""
-    place = _last()
+def remember_run(answers: Path, cluster: str) -> None:
+    """Keep which answers file this cluster is installed from, so that the wizard can open it again."""
     try:
-        files.make_folder(place.parent)
-        files.write(place, f"{answers.expanduser().absolute()}\n", 0o600)
+        for place in (_last(), _of_cluster(cluster)):
+            files.make_folder(place.parent)
+            files.write(place, f"{answers.expanduser().absolute()}\n", 0o600)
     except OSError:
         pass  # then it has to be named: no reason to keep anybody from a run
 
 
 def last_run() -> Path | None:
     """The answers file that was installed last, None where it is not known, gone, or could be somebody else's word."""
+    return _path_in(_last())
+
+
+def answers_of(cluster: str) -> Path | None:
+    """As last_run(), of one cluster."""
+    return _path_in(_of_cluster(cluster))
+
+
+def _path_in(place: Path) -> Path | None:
     try:
-        files.check_owners(_last())
-        path = Path(files.read(_last(), _LARGEST).decode("utf-8").strip())
+        files.check_owners(place)
+        path = Path(files.read(place, _LARGEST).decode("utf-8").strip())
     except (OSError, UnicodeDecodeError):
         return None
     return path if path.is_absolute() and path.is_file() else None
@@ -82,3 +91,8 @@ def last_run() -> Path | None:
 
 def _last() -> Path:
     return state_home() / "kinstall" / ".unsaved" / "last-run"
+
+
+def _of_cluster(name: str) -> Path:
+    """`name` is a cluster's, so it can name a file."""
+    return state_home() / "kinstall" / ".unsaved" / "answers-of" / name

@@ -127,7 +127,7 @@ class InstallScreen(StepScreen):
         prompt = await prompt_for(app, spec)
         if prompt is None:
             return
-        remember_run(path)
+        remember_run(path, self.draft.spec.cluster_name)
         self.run_.begin(path, spec, monotonic())
 
         def replay(emit: Any, stop: threading.Event) -> Report:

@@ -21,7 +21,7 @@ def test_what_is_kept_comes_back(tmp_path: Path) -> None:
     answers = tmp_path / "demo.yaml"
     answers.touch()
     assert Unsaved(answers).keep("clusterName: demo\n") == ""
-    saved.remember_run(answers)
+    saved.remember_run(answers, "demo")
     assert Unsaved(answers).read() == "clusterName: demo\n" and saved.last_run() == answers
     assert Unsaved(answers).path.parent.stat().st_mode & 0o777 == 0o700
 
@@ -32,7 +32,7 @@ def test_nothing_is_kept_or_read_where_others_may_write(tmp_path: Path, home: Pa
     answers = tmp_path / "demo.yaml"
     answers.touch()
     Unsaved(answers).keep("nodes: []\n")
-    saved.remember_run(answers)
+    saved.remember_run(answers, "demo")
     home.chmod(0o777)
     assert Unsaved(answers).read() == "" and saved.last_run() is None
     before = Unsaved(answers).path.read_text()
