@@ -110,7 +110,7 @@ class _Terminal:
 def _first_screen(repository: Path) -> float:
     with tempfile.TemporaryDirectory() as home:
         terminal = _Terminal(["-m", "kinstall"], repository, home)
-        seconds = terminal.until(b"Service subnet")
+        seconds = terminal.until(b"Open an answers file")
         terminal.press(b"\x11")
         terminal.end()
         return seconds

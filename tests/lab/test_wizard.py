@@ -25,8 +25,8 @@ def test_keys_alone_lead_from_an_empty_state_to_three_ready_nodes(
     lab: Lab, bare_hosts: Callable[[int], list[Host]], tmp_path: Path
 ) -> None:
     """Keys and two pastes: the site's settings, and three machines. In the middle of the run the wizard is killed
-    (SIGKILL); opened again, it offers to go on, and does. The cluster is verified, its context merged, and replaying
-    the answers that the wizard wrote changes nothing."""
+    (SIGKILL); opened again, its first page names the run, and goes on with it. The cluster is verified, its context
+    merged, and replaying the answers that the wizard wrote changes nothing."""
     ensure_packages()
     hosts = bare_hosts(3)
     file = tmp_path / "demo.yaml"
@@ -44,9 +44,9 @@ def test_keys_alone_lead_from_an_empty_state_to_three_ready_nodes(
         terminal.wait_for(r"\[ended 137\]", seconds=20)
 
     with wizard.open_wizard(tmp_path, size=(120, 40)) as terminal:
-        terminal.wait_for("was interrupted", seconds=30)
+        terminal.wait_for("demo .* interrupted .* Enter goes on", seconds=30)
         see("offer", terminal)
-        terminal.press("Enter")
+        terminal.press("Down", "Down", "Down", "Enter", pause=0.3)
         terminal.wait_for(r"\^N continues: the run of demo .* was interrupted")
         terminal.press("C-n")
         shown = terminal.wait_for(r"done: .*\^N continues|✗", seconds=420)

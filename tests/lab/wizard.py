@@ -40,6 +40,9 @@ def fill_in(
     terminal: Terminal, described: dict[str, Any], hosts: Sequence[Host], name: str, see: See = lambda name, on: None
 ) -> None:
     """From the first screen to Review, with keys only."""
+    terminal.wait_for("Paste machines")
+    see("begin", terminal)
+    terminal.press("Down", "Enter", pause=0.5)
     terminal.wait_for("Cluster name")
     terminal.press("F2")
     terminal.wait_for("All answers")
