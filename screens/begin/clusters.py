@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kinstall.engine.events import Outcome
 from kinstall.errors import KinstallError
 from kinstall.state.folder import StateFolder, state_home
 from kinstall.wording import count
-from screens.dialogs.interrupted_run import interruption
 from screens.draft import saved
 
 if TYPE_CHECKING:
@@ -46,6 +46,22 @@ def known_clusters(now: datetime | None = None) -> Sequence[KnownCluster]:
     folders.sort(key=lambda each: each.stat().st_mtime, reverse=True)
     found = (_known(StateFolder(folder), now or datetime.now(UTC)) for folder in folders[:_MOST])
     return [each for each in found if each is not None]
+
+
+def interruption(run: Run) -> str:
+    """How the last replay fell short, as a sentence; empty if the cluster is up (or the last run was a reset)."""
+    started, finished = run.started, run.finished
+    if started is None or started.command != "replay":
+        return ""
+    when = f"{run.began:%Y-%m-%d %H:%M} UTC" if run.began else "an unknown time"
+    head = f"the run of {started.cluster} started {when}"
+    if finished is None:
+        return f"{head} was interrupted (or is still running elsewhere)"
+    if finished.outcome is Outcome.CANCELLED:
+        return f"{head} was stopped"
+    if finished.failed or run.progress().failures:
+        return f"{head} failed"
+    return ""
 
 
 def _known(state: StateFolder, now: datetime) -> KnownCluster | None:

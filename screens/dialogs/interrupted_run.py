@@ -3,33 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from kinstall.engine.events import Outcome
 from kinstall.errors import KinstallError
+from screens.begin.clusters import interruption
 from screens.dialogs.questions import Question
 from screens.draft import saved
 from screens.draft.draft import Draft
 from screens.step.wizard import Wizard
-
-if TYPE_CHECKING:
-    from kinstall.report import Run
-
-
-def interruption(run: Run) -> str:
-    """How the last replay fell short, as a sentence; empty if the cluster is up (or the last run was a reset)."""
-    started, finished = run.started, run.finished
-    if started is None or started.command != "replay":
-        return ""
-    when = f"{run.began:%Y-%m-%d %H:%M} UTC" if run.began else "an unknown time"
-    head = f"the run of {started.cluster} started {when}"
-    if finished is None:
-        return f"{head} was interrupted (or is still running elsewhere)"
-    if finished.outcome is Outcome.CANCELLED:
-        return f"{head} was stopped"
-    if finished.failed or run.progress().failures:
-        return f"{head} failed"
-    return ""
 
 
 async def offer(wizard: Wizard) -> None:
