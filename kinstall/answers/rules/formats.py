@@ -24,6 +24,7 @@ _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@\\-]{0,63}")
 _URL = re.compile(r"[!#-;=?-\[\]_a-z~]*")
 """The characters of RFC 3986. Others (quotes, backslashes) would mean something in the files that hold a URL."""
+_IPV4_OR_NAME = "IPv6 is not supported yet: write an IPv4 address or a name"
 _LONGEST_QUESTION = 100
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
@@ -77,8 +78,10 @@ def node_address(text: str) -> Complaint | None:
     """An IPv4 address that a machine can have."""
     if "/" in text:
         return f"{text!r} is a range", "write the address alone, without a prefix length"
+    if text.startswith("[") or text.count(":") > 1:
+        return f"{text!r} is an IPv6 address", "IPv6 is not supported yet: write the machine's IPv4 address"
     if ":" in text:
-        return f"{text!r} is not an IPv4 address", "IPv6 is not supported yet; a port goes in ssh.port"
+        return f"{text!r} is not an IPv4 address", "write the address alone; a port goes in ssh.port"
     network = host_range(text)
     if not network:
         return f"{text!r} is not a valid IPv4 address", "write the address under which the other nodes reach this one"
@@ -100,7 +103,7 @@ def host_port(text: str, *, port_optional: bool = False) -> Complaint | None:
     if "://" in text:
         return "a URL is not allowed here", "write host:port"
     if text.startswith("[") or text.count(":") > 1:
-        return f"{text!r} is an IPv6 address", "IPv6 is not supported yet"
+        return f"{text!r} is an IPv6 address", _IPV4_OR_NAME
     host, colon, number = text.partition(":")
     wrong = node_address(host) if _DIGITS_AND_DOTS.fullmatch(host) else dns_name(host)
     if wrong:
@@ -118,6 +121,8 @@ def san(text: str) -> Complaint | None:
         return None
     if ":" not in text and not _DIGITS_AND_DOTS.fullmatch(text) and not dns_name(text.removeprefix("*.")):
         return None
+    if is_address(text.removeprefix("[").removesuffix("]")):
+        return f"{text!r} has brackets, which a certificate's address does not have", "remove them"
     return f"{text!r} is neither a DNS name nor an IP address", "write one of them, without scheme and port"
 
 
@@ -137,6 +142,8 @@ def url(text: str) -> Complaint | None:
         return "the address does not begin with https:// or http://", "write https://host/path"
     if credentials:
         return "the address contains credentials", "remove them: an answers file holds no secrets"
+    if ":" in host:
+        return "the address has an IPv6 host", _IPV4_OR_NAME
     if not host or (not _DIGITS_AND_DOTS.fullmatch(host) and dns_name(host)):
         return "the address has no valid host", "write https://host/path"
     if "?" in text or "#" in text:
@@ -256,6 +263,8 @@ def image(text: str) -> Complaint | None:
     """An image's tag alone, or a full reference with one. A reference is never repeated: credentials may be in it."""
     if "/" not in text:
         return tag(text)
+    if text.startswith("["):
+        return "the image's registry is an IPv6 address", _IPV4_OR_NAME
     name, _, last = text.rpartition(":")
     if "/" in last or repository(name) or tag(last):
         return "this is not an image with a tag", "write the tag alone, or host/path:tag"
@@ -269,6 +278,8 @@ def repository(text: str) -> Complaint | None:
     if "://" in text:
         return "the prefix has a scheme", "write host/path alone; images.mirrors can say http://"
     host, *path = text.split("/")
+    if host.startswith("["):
+        return "the registry is an IPv6 address", _IPV4_OR_NAME
     if registry(host) or not all(_REPOSITORY_PART.fullmatch(part) for part in path):
         return (
             "this is not a valid prefix of image names",
@@ -279,6 +290,8 @@ def repository(text: str) -> Complaint | None:
 
 def registry(text: str) -> Complaint | None:
     """`host[:port]` of a registry."""
+    if text.startswith("["):
+        return f"{text!r} is an IPv6 address", _IPV4_OR_NAME
     if text != "localhost" and host_port(text, port_optional=True):
         return f"{text!r} is not a registry's host", "write it as in image names: registry.k8s.io, or host:port"
     return None
