@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from assets.pod_network.pools import Pool, pools
 from assets.pod_network.shape import PodNetwork
 
 POD_NETWORK = PodNetwork(keeper=None, direct=False, links=None)
@@ -45,7 +46,8 @@ class Thing:
 class Manifest:
     """`content` as the operator wrote it. `host_paths`: folders and files of the nodes that its pods mount.
 
-    `containers`: names of the containers of its workloads. `secret`: whether it holds a Secret.
+    `containers`: names of the containers of its workloads. `secret`: whether it holds a Secret. `pools`: what pods'
+    addresses come from.
     """
 
     content: bytes
@@ -53,6 +55,7 @@ class Manifest:
     host_paths: tuple[str, ...] = ()
     containers: tuple[str, ...] = ()
     secret: bool = False
+    pools: tuple[Pool, ...] = ()
 
     @property
     def workloads(self) -> tuple[Thing, ...]:
@@ -82,6 +85,7 @@ def read(content: bytes) -> Manifest:
         host_paths=tuple(dict.fromkeys(path for each in templates for path in _host_paths(each))),
         containers=tuple(dict.fromkeys(name for each in templates for name in _containers(each))),
         secret=any(each["kind"] == "Secret" for each in objects),
+        pools=pools(objects),
     )
 
 

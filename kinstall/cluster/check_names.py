@@ -9,7 +9,7 @@ CHECK_NAMES = (
     *("address", "neighbours", "default-route", "ranges", "max-pods", "ports", "resolver", "endpoint"),
     *("firewall", "forwarding", "proxies", "cluster", "leftovers", "cni-config", "container-runtime", "etcd"),
     # Of the nodes together.
-    *("hostname", "machine-id", "mac", "product-uuid", "clock-skew", "nodes", "security"),
+    *("hostname", "machine-id", "mac", "product-uuid", "clock-skew", "nodes", "security", "pod-network"),
     # Of what is between them.
     "peers",
 )

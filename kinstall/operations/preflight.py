@@ -61,7 +61,7 @@ def preflight(
         InvalidAnswers: a file that the answers name cannot be used
     """
     spec = session.spec
-    operator_files.read(spec, state.pki, datetime.now(UTC))
+    own_files = operator_files.read(spec, state.pki, datetime.now(UTC))
     fingerprint = known_fingerprint(state)
 
     def on_reply(node: str, reply: NodeReply | Finding) -> None:
@@ -77,7 +77,7 @@ def preflight(
     own = own_records(spec, replies, fingerprint)
     compared = [
         *check_records(spec, own, state.read_nodes()),
-        *check_cluster(spec, facts, {name: each.clock for name, each in replies.items()}),
+        *check_cluster(spec, facts, {name: each.clock for name, each in replies.items()}, own_files.own_network),
         # Not to be ignored: without what is missing there no plan can be made.
         *session.sources(each.facts.architecture for each in replies.values()).findings,
     ]

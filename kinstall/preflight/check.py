@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
+from assets.pod_network.manifest import Manifest
 from kinstall.cluster import ClusterSpec, Node
 from kinstall.connectivity.results import Matrix
 from kinstall.facts.model import NodeFacts
@@ -53,12 +54,14 @@ class NodeView:
 
 @dataclass(frozen=True, slots=True)
 class ClusterView:
-    """The nodes together. `facts` and `clocks` have node names as keys; `matrix`: which node reaches which."""
+    """The nodes together. `facts` and `clocks` have node names as keys; `matrix`: which node reaches which; `manifest`:
+    of a third-party pod network."""
 
     spec: ClusterSpec
     facts: Mapping[str, NodeFacts] = field(default_factory=dict)
     clocks: Mapping[str, Clock] = field(default_factory=dict)
     matrix: Matrix = field(default_factory=Matrix)
+    manifest: Manifest | None = None
 
 
 View = TypeVar("View", NodeView, ClusterView)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from assets.pod_network.manifest import Manifest
 from kinstall.cluster import ClusterSpec, Node
 from kinstall.connectivity.results import Matrix
 from kinstall.facts.model import NodeFacts
@@ -40,9 +41,11 @@ def check_cluster(
     spec: ClusterSpec,
     facts: Mapping[str, NodeFacts],
     clocks: Mapping[str, tuple[float, float]] | None = None,
+    manifest: Manifest | None = None,
 ) -> list[Finding]:
-    """What shows only when the nodes are compared. `facts` and `clocks` (as `clock` above) have node names as keys."""
-    view = ClusterView(spec, facts, clocks or {})
+    """What shows only when the nodes are compared. `facts` and `clocks` (as `clock` above) have node names as keys;
+    `manifest`: of a third-party pod network."""
+    view = ClusterView(spec, facts, clocks or {}, manifest=manifest)
     return relaxed(spec, (finding for check in CLUSTER_CHECKS for finding in check.findings(view)))
 
 

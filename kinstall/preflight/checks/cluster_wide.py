@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
+from assets.pod_network.pools import CALICO_DEFAULT
+from kinstall.cluster.subnets import parse_range, within
 from kinstall.facts.model import NodeFacts
 from kinstall.findings import Finding, Severity
 from kinstall.preflight.check import Check, ClusterView, check, error, ok, warning
@@ -107,4 +109,34 @@ def security(view: ClusterView) -> Iterator[Finding]:
         )
 
 
-CHECKS = (hostname, machine_id, mac, product_uuid, clock_skew, nodes, security)
+@check("pod-network", Severity.WARNING, "Does the third-party pod network give pods addresses of podSubnet?")
+def pod_network(view: ClusterView) -> Iterator[Finding]:
+    """kube-proxy and the controller manager take podSubnet for the pods' addresses."""
+    if view.manifest is None:
+        return
+    subnet, clean = view.spec.networking.pod_subnet, True
+    for pool in view.manifest.pools:
+        try:
+            outside = not any(
+                within(parse_range(pool.cidr or CALICO_DEFAULT), each) for each in view.spec.networking.pods
+            )
+        except ValueError:
+            continue  # the network will say so
+        if not outside:
+            continue
+        clean = False
+        if pool.cidr:
+            message = f"{pool.setting} in the manifest is {pool.cidr}, outside podSubnet {subnet}"
+            remedy = f"write {subnet} there, or in a new cluster networking.podSubnet: {pool.cidr}"
+        else:
+            message = (
+                f"the manifest does not set {pool.setting}: Calico looks for kubeadm's ConfigMap kubeadm-config, which "
+                f"this cluster does not have, and takes {CALICO_DEFAULT} instead of podSubnet {subnet}"
+            )
+            remedy = f"set {pool.setting} to {subnet} in the manifest"
+        yield warning(message, remedy)
+    if clean:
+        yield ok("the manifest names no other range than podSubnet")
+
+
+CHECKS = (hostname, machine_id, mac, product_uuid, clock_skew, nodes, security, pod_network)

@@ -1,5 +1,6 @@
 """The operator's own pod network: what is read out of a manifest, and what is no manifest."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -111,3 +112,56 @@ def test_ranges_are_planned_or_allocated_and_never_both(name: str) -> None:
     command = [str(flag) for flag in CONTROLLER_MANAGER.flags(replace(SPEC, networking=networking), SPEC.nodes[0])]
     assert (f"--allocate-node-cidrs={'false' if networking.plans_ranges else 'true'}") in command
     assert ("--node-cidr-mask-size=25" in command) != networking.plans_ranges
+
+
+def calico(*env: dict[str, str], more: str = "") -> bytes:
+    container = {"name": "calico-node", "env": list(env)}
+    pods = {"template": {"spec": {"initContainers": [{"name": "install-cni"}], "containers": [container]}}}
+    daemons = {"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "calico-node"}, "spec": pods}
+    return f"{json.dumps(daemons)}\n---\n{more}".encode()
+
+
+POOL = "{apiVersion: crd.projectcalico.org/v1, kind: IPPool, metadata: {name: p}, spec: {cidr: 10.9.0.0/16}}"
+FLANNEL = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: kube-flannel-cfg}
+data:
+  net-conf.json: |
+    {"Network": "10.244.0.0/16", "Backend": {"Type": "vxlan"}}
+"""
+CILIUM = "{apiVersion: v1, kind: ConfigMap, metadata: {name: cilium-config}, data: {ipam: %s, %s: 10.0.0.0/8}}"
+INSTALLATION = "{apiVersion: operator.tigera.io/v1, kind: Installation, metadata: {name: default}, spec: {%s}}"
+SETTING = "CALICO_IPV4POOL_CIDR of calico-node"
+OPERATOR = "spec.calicoNetwork.ipPools of the Installation"
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (MANIFEST, []),
+        (calico(), [(SETTING, "")]),
+        (calico({"name": "IP", "value": "autodetect"}), [(SETTING, "")]),
+        (calico({"name": "CALICO_IPV4POOL_CIDR", "value": "10.244.0.0/16"}), [(SETTING, "10.244.0.0/16")]),
+        (calico({"name": "NO_DEFAULT_POOLS", "value": "true"}), []),
+        (calico({"name": "CALICO_NETWORKING_BACKEND", "value": "none"}), []),
+        (calico(more=POOL), [("IPPool p", "10.9.0.0/16")]),
+        (FLANNEL.encode(), [("Network in net-conf.json", "10.244.0.0/16")]),
+        (FLANNEL.replace("}}", "").encode(), []),
+        (
+            (CILIUM % ("cluster-pool", "cluster-pool-ipv4-cidr")).encode(),
+            [("cluster-pool-ipv4-cidr of ConfigMap cilium-config", "10.0.0.0/8")],
+        ),
+        ((CILIUM % ("kubernetes", "cluster-pool-ipv4-cidr")).encode(), []),
+        ((INSTALLATION % "").encode(), [(OPERATOR, "")]),
+        (
+            (INSTALLATION % "calicoNetwork: {ipPools: [{cidr: 10.8.0.0/16}, {cidr: 'fd00::/48'}, 7]}").encode(),
+            [(OPERATOR, "10.8.0.0/16")],
+        ),
+        ((INSTALLATION % "calicoNetwork: {ipPools: 7}").encode(), []),
+        (calico({"name": "CALICO_IPV4POOL_CIDR", "valueFrom": "x"}), []),
+    ],
+)
+def test_where_pods_get_their_addresses(content: bytes, found: list[tuple[str, str]]) -> None:
+    """Calico's three ways, flannel, Cilium; "" where Calico looks for a range itself; odd values are passed over."""
+    assert [(each.setting, each.cidr) for each in read(content).pools] == found

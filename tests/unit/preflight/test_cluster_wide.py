@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from kinstall.cluster import CONTROL_PLANE, WORKER, ClusterSpec, Node, Preflight
+from assets.pod_network.manifest import Manifest
+from assets.pod_network.pools import Pool
+from kinstall.cluster import CONTROL_PLANE, WORKER, ClusterSpec, Networking, Node, Preflight
 from kinstall.cluster.check_names import CHECK_NAMES
 from kinstall.facts.model import NodeFacts
 from kinstall.facts.parse import parse
@@ -124,3 +126,31 @@ def test_every_check_has_one_name_that_answers_may_hold() -> None:
     names = [c.name for c in NODE_CHECKS] + [c.name for c in CLUSTER_CHECKS] + [c.name for c in PEER_CHECKS]
     assert names == list(CHECK_NAMES)
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("setting", "cidr", "subnet", "words"),
+    [
+        ("", "", "10.244.0.0/16", ""),
+        ("Network", "10.244.0.0/16", "10.244.0.0/16", ""),
+        ("Network", "10.244.128.0/17", "10.244.0.0/16", ""),
+        (
+            "Network",
+            "10.244.0.0/16",
+            "10.200.0.0/16",
+            "Network in the manifest is 10.244.0.0/16, outside podSubnet 10.200",
+        ),
+        ("Network", "10.0.0.0/8", "10.244.0.0/16", "outside podSubnet 10.244.0.0/16; write 10.244.0.0/16 there"),
+        ("X", "", "10.244.0.0/16", "kubeadm-config, which this cluster does not have, and takes 192.168.0.0/16"),
+        ("X", "", "10.244.0.0/16", "set X to 10.244.0.0/16 in the manifest"),
+        ("X", "", "192.168.0.0/16", ""),
+        ("X", "999.0.0.0/8", "192.168.0.0/16", ""),
+    ],
+)
+def test_ranges_of_a_third_party_network(setting: str, cidr: str, subnet: str, words: str) -> None:
+    """A range of its own instead of podSubnet is named with what to set; the answers' is none."""
+    spec = replace(SPEC, networking=Networking(pod_subnet=subnet, pod_network="manifest"))
+    manifest = Manifest(b"", (), pools=(Pool(setting, cidr),) if setting else ())
+    (told,) = [each for each in check_cluster(spec, FACTS, ASKED, manifest) if each.check == "pod-network"]
+    assert told.severity is (Severity.WARNING if words else Severity.OK)
+    assert words in f"{told.message}; {told.remedy}"
