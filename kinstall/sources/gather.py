@@ -5,17 +5,18 @@ image archives that it sends. Whatever is not available becomes a finding.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from assets.inputs import MirrorAccess
 from kinstall import files
 from kinstall.cluster import ClusterSpec
-from kinstall.cluster.release_files import ARCHITECTURES
+from kinstall.cluster.release_files import ARCHITECTURES, image_refs
 from kinstall.errors import UsageError
 from kinstall.findings import Finding, Severity
 from kinstall.secrets import Secrets
-from kinstall.sources import from_disk
+from kinstall.sources import from_disk, http
 from kinstall.sources.model import CHECK, Sources
+from kinstall.wording import listed
 
 _LARGEST_PEM = 1 << 20
 
@@ -33,7 +34,21 @@ def gather(spec: ClusterSpec, archs: Iterable[str], secrets: Secrets) -> Sources
     if not sources.findings and (sources.mirrors or sources.paths):
         message = "all files and logins that this machine provides are available and correct"
         sources.findings.append(Finding("", CHECK, Severity.OK, message))
+    sources.findings.extend(_proxy(spec))
     return sources
+
+
+def _proxy(spec: ClusterSpec) -> Iterator[Finding]:
+    """What this machine reaches through a proxy only, nodes hardly reach without one."""
+    if spec.images.source != "registry":
+        return
+    registries = dict.fromkeys(image.partition("/")[0] for image in image_refs(spec).all())
+    if through := http.proxied(each for each in registries if each not in spec.images.mirrors):
+        message = f"this machine reaches {listed(through)} through a proxy; the nodes' containerd has none"
+        remedy = (
+            "use a registry mirror that the nodes reach (images.mirrors), unless they reach the registries directly"
+        )
+        yield Finding("", "proxies", Severity.WARNING, message, remedy)
 
 
 def _add_mirror(spec: ClusterSpec, registry: str, secrets: Secrets, sources: Sources) -> None:

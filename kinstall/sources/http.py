@@ -9,7 +9,7 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -80,6 +80,14 @@ def chunks(url: str, limit: int) -> Iterator[bytes]:
 def host(url: str) -> str:
     """The host of an address with its port, without a user and a password."""
     return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def proxied(hosts: Iterable[str]) -> tuple[str, ...]:
+    """Those hosts (with a port, perhaps) that this machine's environment says to reach through a proxy."""
+    settings = urllib.request.getproxies_environment()
+    if not settings.get("https") and not settings.get("all"):
+        return ()
+    return tuple(each for each in hosts if not urllib.request.proxy_bypass(each))
 
 
 def challenge(header: str) -> tuple[str, dict[str, str]]:

@@ -381,3 +381,23 @@ def test_no_kubectl_without_a_word(tmp_path: Path) -> None:
     kubectl = next(file for file in release_files(spec, "amd64") if file.name == "kubectl")
     with pytest.raises(UsageError, match="no checksum for"):
         operators_file(spec, kubectl)
+
+
+def test_a_proxy_of_this_machine_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The registries that it is for, nothing of its address; not those of mirrors, of no_proxy, and of archives."""
+    for name in ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+    def told(images: dict[str, Any]) -> list[str]:
+        found = gather(spec_of(images), ["amd64"], Secrets()).findings
+        return [each.message for each in found if each.check == "proxies"]
+
+    assert told({}) == []
+    monkeypatch.setenv("https_proxy", "http://ann:canary@proxy.example:3128")
+    (message,) = told({})
+    assert message == "this machine reaches registry.k8s.io through a proxy; the nodes' containerd has none"
+    assert told({"mirrors": {"registry.k8s.io": Mirror(endpoint="https://mirror.example")}}) == []
+    assert "harbor.example:5000" in told({"image_repository": "harbor.example:5000/k8s"})[0]
+    monkeypatch.setenv("no_proxy", ".example,10.0.0.0/8")
+    assert told({"image_repository": "harbor.example:5000/k8s"}) == []
+    assert told({"source": "archives"}) == []
