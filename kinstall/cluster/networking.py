@@ -33,8 +33,9 @@ class Networking:
     )
     dns_domain: str = answer("the cluster's DNS domain", guide=(40,), default="cluster.local")
     pod_network: str = answer(
-        "how pods on different nodes reach one another",
+        "how pods on different nodes reach one another; routed and overlay enforce no NetworkPolicy",
         guide=(4, 5),
+        more="For policies take manifest, with a network that enforces them (Calico, Cilium …).",
         choices=("routed", "overlay", "manifest"),
         default="routed",
     )
