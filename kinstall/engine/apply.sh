@@ -62,10 +62,13 @@ step_directory() { # INDEX PATH MODE OWNER
   step_ended "$1" 0
 }
 
+# make_way PATH: a folder cannot be replaced as a file can. A link to one goes alone.
+make_way() { [ ! -d "$1" ] || if [ -h "$1" ]; then rm -f -- "$1"; else remove_tree "$1"; fi; }
+
 step_file() { # INDEX PATH [BACKUP]
   step_begins "$1"
   [ -z "$3" ] || keep_original "$2" "$3" || step_failed 1
-  { [ ! -d "$2" ] || rm -rf -- "$2"; } && mv -f -- "$(waiting_path "$2")" "$2" || step_failed 1
+  make_way "$2" && mv -f -- "$(waiting_path "$2")" "$2" || step_failed 1
   step_ended "$1" 0
 }
 

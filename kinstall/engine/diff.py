@@ -67,7 +67,7 @@ def pending(steps: Sequence[Step], seen: Observation, providers: Sequence[Step] 
 def _pending(step: Step, seen: Observation, providers: Sequence[Step], changed: set[str]) -> Pending | None:
     match step:
         case Directory():
-            return _directory(step, seen.paths.get(step.path))
+            return _directory(step, seen)
         case File():
             return _file(step, seen.paths.get(step.path))
         case Download():
@@ -92,10 +92,13 @@ def _image(step: Image, seen: Observation) -> Pending | None:
     )
 
 
-def _directory(step: Directory, state: PathState | None) -> Pending | None:
+def _directory(step: Directory, seen: Observation) -> Pending | None:
+    state = seen.paths.get(step.path)
     if state is None:
         return Pending(step, Action.CREATE)
     detail = _mode_and_owner(step, state)
+    if not detail and step.tree and state.empty and (Kind.DIRECTORY, step.path) not in {e.key for e in seen.record}:
+        detail = "what comes into it is not this cluster's yet"  # only what is recorded is emptied again
     return Pending(step, Action.CHANGE, detail) if detail else None
 
 

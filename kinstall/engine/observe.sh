@@ -26,10 +26,16 @@ observe_paths() { say paths; stat -c '%a|%U:%G|%F|%s:%Y:%Z|%n' -- "$@" 2>/dev/nu
 observe_folders() { say paths; stat -L -c '%a|%U:%G|%F|%s:%Y:%Z|%n' -- "$@" 2>/dev/null; }
 observe_digests() { say digests; sha256sum -- "$@" 2>/dev/null; }
 
+# A file system of its own has its lost+found, and is empty all the same.
 observe_empty() {
   for folder do
     empty=1
-    for entry in "$folder"/* "$folder"/.[!.]*; do [ -e "$entry" ] && { empty=; break; }; done
+    for entry in "$folder"/* "$folder"/.[!.]* "$folder"/..?*; do
+      exists "$entry" || continue
+      [ "$entry" = "$folder/lost+found" ] &&
+        [ "$(stat -L -c %d -- "$folder")" != "$(stat -L -c %d -- "$folder/..")" ] && continue
+      empty=; break
+    done
     [ -z "$empty" ] || say empty "$folder"
   done
 }

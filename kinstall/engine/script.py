@@ -182,7 +182,7 @@ def apply_program(
     """
     files = [(i, p.step) for i, p in enumerate(todo) if isinstance(p.step, File)]
     unpacks = sent or bool(files) or any(isinstance(p.step, Script) and p.step.files for p in todo)
-    parts = [_head(run), functions("apply")]
+    parts = [_head(run), functions("remove") if files else "", functions("apply")]
     store = _image_store(p.step for p in todo)
     if store:
         parts.append(_image_functions(store))

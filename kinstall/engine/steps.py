@@ -127,7 +127,7 @@ class Unit:
     """A systemd unit that is enabled and active, and was started after its inputs got their present content.
 
     `inputs` are paths of files and downloads of the same plan and node: when one changes, the unit restarts.
-    `undo` is sh code that runs after the unit was stopped, when its start is undone.
+    `undo` is sh code that runs after the unit was stopped, when its start is undone; it may call what is in remove.sh.
     """
 
     name: str
@@ -143,7 +143,7 @@ class Unit:
 class Script:
     """sh code that brings about what `check` (sh code, exit 0 when there is nothing to do) tests.
 
-    Without a `check` it is done once. `undo` is kept on the node when the script first runs. `inputs` are paths of
+    Without a `check` it is done once. `undo` (see Unit) is kept on the node when the script first runs. `inputs` are paths of
     files of the same plan and node: when one changes, the script runs again. `files` (name, content) exist only while
     it runs, 0600 in the folder $FILES: the way for what a script needs and the node must not keep. `removes`: paths
     that a script which takes something away removes, for whoever cannot run its check. `patience`: seconds for which

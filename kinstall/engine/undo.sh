@@ -36,11 +36,20 @@ disable_unit() { systemctl --no-reload disable -q "$1" 2>/dev/null || :; }
 # restart_unit NAME MARK: its files were put back by the entries before this one only when it is undone first.
 restart_unit() { rm -f "$STATE/marks/$2"; systemctl restart "$1" || :; }
 
-# kinstall's own folders go only when all was undone.
+# remove_own FOLDER: one of kinstall's own, which may be a link or a mount point that was there before.
+remove_own() {
+  [ -d "$1" ] || return 0
+  remove_content "$1" || return
+  [ -h "$1" ] || is_mount_point "$1" || rmdir -- "$1"
+}
+
+# finish INDEX: kinstall's own folders go only when all was undone. It is heard of as a step where they cannot.
 finish() {
   systemctl daemon-reload
   systemctl reset-failed 2>/dev/null
-  [ $failed != 0 ] || rm -rf "$STATE" "$RUNDIR"
+  [ $failed != 0 ] || words=$( { remove_own "$STATE" && remove_own "$RUNDIR"; } 2>&1) || {
+    say begin "$1"; printf '%s\n' "$words"; step_ended "$1" 1
+  }
   say 'done'
   exit $failed
 }

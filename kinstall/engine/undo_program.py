@@ -14,12 +14,12 @@ def undo_program(entries: Sequence[Entry], run: str) -> str:
     """A program that undoes `entries`, in the given order (see `record.undo_order`).
 
     The node must be the run's already. One entry that fails does not keep the others from being undone; kinstall's own
-    folder goes only when all succeeded.
+    folder goes only when all succeeded, and is named as one step more where it cannot go.
     """
     parts = [HEAD, f"RUN={quote(run)}\n", functions("remove"), functions("undo"), "take_lock\n"]
     for index, entry in enumerate(entries):
         parts.append(f"step_begins {index}; (\n{_undo(entry)}\n) </dev/null 9>&- 2>&1; step_ended {index} $?\n")
-    parts.append("finish\n")
+    parts.append(f"finish {len(entries)}\n")
     return "".join(parts)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from kinstall.engine.diff import STATE
 from kinstall.engine.events import (
     Notice,
     Outcome,
@@ -18,6 +19,7 @@ from kinstall.engine.events import (
     StepStarted,
 )
 from kinstall.engine.host import Host, recorded
+from kinstall.engine.record import Entry
 from kinstall.engine.run import for_each, stopping
 from kinstall.errors import KinstallError, NodeBusy
 
@@ -31,9 +33,18 @@ class UndoResult:
 
 
 def undo_all(
-    hosts: Mapping[str, Host], sink: Sink, *, run: str, cancel: threading.Event | None = None, parallel: int = 32
+    hosts: Mapping[str, Host],
+    sink: Sink,
+    *,
+    run: str,
+    cancel: threading.Event | None = None,
+    parallel: int = 32,
+    renewed: Callable[[Entry], Entry] = lambda entry: entry,
 ) -> UndoResult:
-    """Undo on each node what its record says, the last first. `cancel` ends it at the next step of each node."""
+    """Undo on each node what its record says, the last first. `cancel` ends it at the next step of each node.
+
+    `renewed` makes of an entry what is undone in its place: an earlier version wrote it.
+    """
     cancel, ended = cancel or threading.Event(), UndoResult()
 
     def one(host: Host) -> None:
@@ -48,9 +59,10 @@ def undo_all(
                 raise
             ended.stopped.add(host.name)
             return
-        entries = recorded(seen)
+        entries = tuple(map(renewed, recorded(seen)))
         sink(PhaseStarted(host.name, "undo", len(entries), len(entries)))
-        listener = _UndoEvents(host.name, [f"{e.kind} {e.subject}" for e in entries], sink)
+        names = [*(f"{entry.kind} {entry.subject}" for entry in entries), f"directory {STATE}"]
+        listener = _UndoEvents(host.name, names, sink)
         if host.undo(entries, run, listener):
             outcome = Outcome.CHANGED
         elif cancel.is_set() and not listener.failure:
