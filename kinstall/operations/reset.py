@@ -15,6 +15,7 @@ from kinstall.engine.undo_run import UndoResult, undo_all
 from kinstall.errors import Cancelled, UsageError
 from kinstall.operations.options import Options, new_run
 from kinstall.operations.session import Session
+from kinstall.plan import cleanup
 from kinstall.plan.living_cluster import LivingCluster, leader
 from kinstall.state.folder import StateFolder
 from kinstall.transport.budget import Lines
@@ -49,7 +50,7 @@ def reset(
         sink(RunStarted(run, "reset", spec.cluster_name, PHASES, roles, 0))
         _remove_node_objects(session, nodes)
         targets = {name: host for name, host in session.hosts.items() if name in nodes}
-        undone = undo_all(targets, sink, run=run, cancel=cancel, parallel=options.parallel)
+        undone = undo_all(targets, sink, run=run, cancel=cancel, parallel=options.parallel, renewed=cleanup.renewed)
         sink(_run_finished(undone, len(targets), time.monotonic() - started))
     _forget(options.state, set(nodes) - undone.failures.keys() - undone.stopped)
     if undone.stopped and not undone.failures:

@@ -33,7 +33,7 @@ def prepared(spec: ClusterSpec, manifest: Manifest | None) -> tuple[Step, ...]:
     """On every node, before anything of the network is there."""
     look = cleanup.look_before_network(manifest.host_paths if manifest else ())
     undo = cleanup.network_gone(spec.networking.pod_subnet)
-    return (Script("what the pod network finds", check=look.check, run=look.run, undo=undo),)
+    return (Script(cleanup.NETWORK, check=look.check, run=look.run, undo=undo),)
 
 
 def objects(manifest: Manifest | None) -> tuple[Step, ...]:

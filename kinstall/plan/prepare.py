@@ -34,7 +34,7 @@ def steps(inputs: Inputs, node: Node, files: Files) -> tuple[Step, ...]:
         *as_files(files[catalog.NETWORK]),
         # Recorded first, so it is undone last: after everything that might still write sysctls or chains.
         Script(
-            "what was there before",
+            cleanup.BEFORE,
             check="",
             run=cleanup.save((*kernel.SYSCTLS, *kernel.SELF_WRITTEN_SYSCTLS)),
             undo=cleanup.RESTORE,

@@ -4,9 +4,11 @@
 # manifest mounts which came since, and chains of the networks that are known by name. Tables of nftables, `ip rule`s
 # and eBPF programs stay: nothing in them says where they come from.
 #
+# What was noted before is forgotten only when all of it was taken away.
+#
 # Set before: SAVED, CNI_FOLDERS, PODS.
 [ -e "$SAVED/links" ] || exit 0
-in_use=
+left=0
 ip -4 -o address show to "$PODS" 2>/dev/null | while read -r _ name _; do
   if grep -qxF -- "$name" "$SAVED/links"; then continue; fi
   # A pod's link goes with its network namespace, which may take a while.
@@ -17,27 +19,21 @@ ip -4 -o address show to "$PODS" 2>/dev/null | while read -r _ name _; do
 done
 ip -4 route flush root "$PODS" 2>/dev/null || :
 drop_chains 'FLANNEL-|cali-|CILIUM_'
+
+# remove_new PATH: what was not there before. A link goes alone.
+remove_new() { if [ -h "$1" ]; then rm -f -- "$1"; else remove_tree "$1"; fi; }
+
 for folder in $CNI_FOLDERS; do
   grep -qxF "$folder" "$SAVED/seen" || continue
   for file in "$folder"/* "$folder"/.[!.]*; do
     [ -e "$file" ] || [ -h "$file" ] || continue
-    grep -qxF -- "$file" "$SAVED/cni" || rm -rf --one-file-system -- "$file"
+    grep -qxF -- "$file" "$SAVED/cni" || remove_new "$file" || left=1
   done
 done
 while read -r what path; do
   case $what in
-  tree)
-    unmount_within "$path"
-    [ -z "$real" ] || unmount_matching "$real"
-    # A bind mount of the same file system looks like a folder to rm: where one is left, all of it stays.
-    if [ -n "$real" ] && [ -n "$(mounts_matching "$real")$(mounts_matching "$real/*")" ]; then
-      echo "$path is in use and cannot be unmounted: it is left with all that is in it"
-      in_use=1
-    else
-      rm -rf --one-file-system -- "$path"
-    fi
-    ;;
+  tree) remove_new "$path" || left=1 ;;
   folder) rmdir -- "$path" 2>/dev/null || : ;;
   esac
 done <"$SAVED/absent"
-[ -z "$in_use" ]
+[ $left = 0 ] && rm -f "$SAVED/links" "$SAVED/cni" "$SAVED/seen" "$SAVED/absent"

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # Puts back what save.sh remembered. The kubelet's and the plugins' chains go, and so do the tables that only they had
-# filled.
+# filled. Of what was saved goes what was put back; notes of a pod network (network_look.sh) are not among it.
 #
 # Set before: SAVED, ONLINE_UNITS.
 drop_chains 'KUBE-|CNI-'
@@ -15,10 +15,13 @@ if [ -e "$SAVED/tables" ]; then
     [ -n "$rules" ] || nft delete $table || :
   done
 fi
+left=0
 if [ -e "$SAVED/sysctls" ]; then
   while IFS='=' read -r key value; do
     file=/proc/sys/$(printf %s "$key" | tr . /)
-    [ "$(cat "$file" 2>/dev/null)" = "$value" ] || printf '%s\n' "$value" >"$file" 2>/dev/null || :
+    # One whose module is gone has no value.
+    [ -e "$file" ] && [ "$(cat "$file")" != "$value" ] || continue
+    printf '%s\n' "$value" 2>/dev/null >"$file" || { echo "$key was $value and cannot be set to it"; left=1; }
   done <"$SAVED/sysctls"
 fi
 if [ -e "$SAVED/waiting" ]; then
@@ -26,4 +29,6 @@ if [ -e "$SAVED/waiting" ]; then
     ! systemctl is-active -q "$unit" || grep -qx "$unit" "$SAVED/waiting" || systemctl stop "$unit" || :
   done
 fi
-rm -rf "$SAVED"
+[ $left = 0 ] || exit 1
+rm -f "$SAVED/sysctls" "$SAVED/tables" "$SAVED/waiting" "$SAVED/new"
+[ ! -d "$SAVED" ] || rmdir "$SAVED" 2>/dev/null || :

@@ -32,6 +32,7 @@ USED_TABLE = (
     "table ip mangle {\n\tchain FORWARD {\n\t\ttype filter hook forward priority mangle; policy accept;\n"
     '\t\tiifname "eth0" counter packets 0 bytes 0 drop\n\t}\n}\n'
 )
+HEAD = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n" + functions("remove")
 RULES = """\
 *nat
 :KUBE-SERVICES - [0:0]
@@ -66,10 +67,9 @@ def tables(node: LocalNode) -> list[str]:
 
 
 def run(node: LocalNode, code: str) -> None:
-    """As a step's code is run: with the node's PATH, and `set -e`."""
+    """As a step's code is run: with the node's PATH, what an undo begins with, and `set -e`."""
     lines: list[str] = []
-    head = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nset -e\n"
-    assert node.execute(head + code, on_line=lines.append) == 0, lines
+    assert node.execute(f"{HEAD}set -e\n{code}", on_line=lines.append) == 0, lines
 
 
 def sysctl(node: LocalNode, name: str, value: str = "") -> str:
@@ -164,7 +164,7 @@ def test_pods_volumes_are_unmounted_the_inner_first(node: LocalNode) -> None:
     for place in inside:
         node.path(place).mkdir(parents=True)
         node.inside("mount", "-t", "tmpfs", "none", place)
-    run(node, functions("unmount", "kinstall.plan.cleanup") + "unmount_matching '/var/lib/kubelet/*'\n")
+    run(node, "unmount_within /var/lib/kubelet\n")
     lines: list[str] = []
     node.execute("cat /proc/self/mounts", on_line=lines.append)
     mounted = [line.split()[1] for line in lines]
@@ -175,7 +175,7 @@ def test_pods_volumes_are_found_behind_a_link(node: LocalNode) -> None:
     """The kubelet's folder is a link to another disk: the kernel's list has the real paths."""
     run(node, "mkdir -p '/mnt/a disk/pods/v'; ln -s '/mnt/a disk' /var/lib/kubelet")
     run(node, "mount -t tmpfs none '/mnt/a disk/pods/v'")
-    run(node, functions("unmount", "kinstall.plan.cleanup") + "unmount_within /var/lib/kubelet\n")
+    run(node, "unmount_within /var/lib/kubelet\n")
     assert not [line for line in listed(node, "cat /proc/self/mounts") if "pods/v" in line]
 
 
@@ -237,7 +237,9 @@ def test_what_a_third_party_network_left_goes(node: LocalNode, folders: None) ->
 
 
 def test_what_a_network_mounted_and_still_uses_stays(node: LocalNode, folders: None) -> None:
-    """A path of the manifest with a mount that is in use: all of it is left and named, and the undo fails."""
+    """A mount in a path of the manifest that is in use: it is left and named, and the undo fails. What was noted is not
+    forgotten with the rest that is put back: once the mount is free, the next reset takes it away."""
+    run(node, cleanup.save(()))
     run(node, "mkdir /mnt/data; echo 1 >/mnt/data/file")
     run(node, cleanup.look_before_network(AGENT).run)
     run(node, "mkdir -p /run/agent/data; mount --bind /mnt/data /run/agent/data")
@@ -245,10 +247,48 @@ def test_what_a_network_mounted_and_still_uses_stays(node: LocalNode, folders: N
     lines: list[str] = []
     with subprocess.Popen(enter, stdout=subprocess.PIPE) as busy:
         assert busy.stdout is not None and busy.stdout.readline() == b"\n"
-        assert node.execute(cleanup.network_gone(PODS), on_line=lines.append) != 0
+        assert node.execute(HEAD + cleanup.network_gone(PODS), on_line=lines.append) != 0
+        run(node, cleanup.RESTORE)
         busy.kill()
-    assert lines == ["/run/agent is in use and cannot be unmounted: it is left with all that is in it"]
+    assert lines == ["/run/agent/data is in use and cannot be unmounted: it is left with all that is in it"]
     assert node.read("/run/agent/data/file") == node.read("/mnt/data/file") == "1\n"
+    run(node, cleanup.network_gone(PODS))
+    run(node, cleanup.RESTORE)
+    assert not node.path("/run/agent").exists() and not node.path(cleanup.SAVED).exists()
+    assert node.read("/mnt/data/file") == "1\n"
+
+
+def test_a_link_that_a_network_made_goes_alone(node: LocalNode, folders: None) -> None:
+    """A path of the manifest, and an entry of the CNI's folders, that are links now: what they lead to stays."""
+    run(node, "mkdir -p /mnt/net.d /mnt/bin /mnt/data; echo 1 >/mnt/data/file")
+    run(node, cleanup.look_before_network(AGENT).run)
+    run(node, "ln -s /mnt/data /run/agent; ln -s /mnt/data /mnt/bin/link")
+    run(node, cleanup.network_gone(PODS))
+    assert listed(node, "ls -A /mnt/bin /run/agent 2>/dev/null") == ["/mnt/bin:"]
+    assert node.read("/mnt/data/file") == "1\n"
+
+
+def test_a_mount_that_a_network_made_is_not_emptied(node: LocalNode, folders: None) -> None:
+    """A path of the manifest that is a mount point now, as a network's own bpf file system is."""
+    run(node, "mkdir /mnt/data; echo 1 >/mnt/data/file")
+    run(node, cleanup.look_before_network(AGENT).run)
+    run(node, "mkdir /run/agent; mount --bind /mnt/data /run/agent")
+    run(node, cleanup.network_gone(PODS))
+    assert not node.path("/run/agent").exists() and node.read("/mnt/data/file") == "1\n"
+
+
+def test_a_setting_that_cannot_be_put_back_is_kept_in_mind(node: LocalNode) -> None:
+    """It is named, and what was saved stays until it can be."""
+    sysctl(node, FORWARD, "0")
+    run(node, cleanup.save((FORWARD,)))
+    sysctl(node, FORWARD, "1")
+    lines: list[str] = []
+    run(node, "mount --bind /proc/sys/net /proc/sys/net; mount -o remount,bind,ro /proc/sys/net")
+    assert node.execute(HEAD + cleanup.RESTORE, on_line=lines.append) != 0
+    assert lines == [f"{FORWARD} was 0 and cannot be set to it"]
+    run(node, "umount /proc/sys/net")
+    run(node, cleanup.RESTORE)
+    assert sysctl(node, FORWARD) == "0" and not node.path(cleanup.SAVED).exists()
 
 
 def test_a_changed_manifest_is_looked_at_before_it_comes(node: LocalNode, folders: None) -> None:
