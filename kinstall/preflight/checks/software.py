@@ -155,7 +155,8 @@ def leftovers(view: NodeView) -> Iterator[Finding]:
     if view.own:
         yield ok("what is there is this cluster's own")
         return
-    state = [path for path in facts.paths if path.startswith(STATE)]
+    # A disk of its own has ext4's lost+found.
+    state = [path for path in facts.paths if path.startswith(STATE) and not path.endswith("/lost+found")]
     links = [link.name for link in facts.links if link.name.startswith(LINKS)]
     chains = sorted(name for name in facts.chains if name.startswith("KUBE-") or name.endswith(" kube-proxy"))
     if state:
