@@ -143,11 +143,11 @@ class Unit:
 class Script:
     """sh code that brings about what `check` (sh code, exit 0 when there is nothing to do) tests.
 
-    Without a `check` it is done once. `undo` (see Unit) is kept on the node when the script first runs. `inputs` are paths of
-    files of the same plan and node: when one changes, the script runs again. `files` (name, content) exist only while
-    it runs, 0600 in the folder $FILES: the way for what a script needs and the node must not keep. `removes`: paths
-    that a script which takes something away removes, for whoever cannot run its check. `patience`: seconds for which
-    code that fails is run again, where what it talks to may just be restarting.
+    Without a `check` it is done once. `undo` (see Unit) is kept on the node when the script first runs. `inputs` are
+    paths of files of the same plan and node: when one changes, the script runs again. `files` (name, content) exist
+    only while it runs, 0600 in the folder $FILES: the way for what a script needs and the node must not keep.
+    `removes`: paths that a script which takes something away removes, for whoever cannot run its check. `patience`:
+    seconds for which code that fails is run again, where what it talks to may just be restarting.
     """
 
     name: str
