@@ -36,6 +36,19 @@ MEANT = (
 """Findings that are meant, in code that nodes keep a copy of: code, the line's pattern, why."""
 
 
+REMOVES = re.compile(r"\brm\s+(-\S+\s+)*-\S*[rR]|\bumount\s+[-\"'/$]|\bfind\b.*-delete\b")
+"""Takes away more than a file, or a mount."""
+
+OWN = (
+    (r'^trap .rm -rf "\$RUNDIR"/files\.\* "\$STATE/sent" "\$stored". EXIT$', "what was sent to this program"),
+    (r'^rm -rf "\$RUNDIR"/files\.\*$', "scripts' private files of a run that was killed, in memory"),
+    (r'^obtain .* && rm -rf -- "\$folder" && mkdir -- "\$folder" &&$', "the unpacked part of an interrupted download"),
+    (r'^rm -rf -- "\$archive" "\$folder" && set_mark', "what this function unpacked"),
+    (r"^trap .rm -rf .*\$work\W*. EXIT$", "a folder of mktemp's, in memory"),
+)
+"""Lines that remove folders which the same program made, under names of its own: in no way another's → whose."""
+
+
 def findings(
     texts: Mapping[str, str], dialect: str = "sh", leave_out: Iterable[int] = (), judged: Container[str] = ()
 ) -> list[str]:
@@ -81,6 +94,28 @@ def test_shellcheck_reads_every_program() -> None:
     assert len(different) > 50
     texts = dict(named.split("\n", 1) for named in different.values())
     assert findings(texts, leave_out=PUT_TOGETHER, judged=judged) == []
+
+
+def removing(text: str) -> list[str]:
+    """Lines of a program that remove folders or mounts, but for remove.sh and what is a program's own."""
+    lines = (line.strip() for line in text.replace(functions("remove"), "").splitlines())
+    wrong = (line for line in lines if REMOVES.search(line) and not line.startswith("#"))
+    return [line for line in wrong if not any(re.search(pattern, line) for pattern, _ in OWN)]
+
+
+def test_folders_and_mounts_are_taken_away_in_one_place() -> None:
+    """No program removes a folder or unmounts but through the functions of remove.sh, which go through no mount."""
+    texts = {str(path.relative_to(ROOT)): path.read_text() for path in files()}
+    ours = {name: text for name, text in texts.items() if name.startswith(("kinstall/", "assets/"))}
+    assert REMOVES.search(ours.pop("kinstall/engine/remove.sh"))
+    found = {name: lines for name, text in {**ours, **programs()}.items() if (lines := removing(text))}
+    assert found == {}
+
+
+def test_a_removal_is_found() -> None:
+    """By any spelling; a single file, an empty folder and a word that only begins so are nothing to worry about."""
+    wrong = ["rm -rf x", "rm -f -r x", "rm --one-file-system -Rf x", 'x && umount -l "$m"', "find x -delete"]
+    assert removing("\n".join(["rm -f -- x", "rmdir x", "mount umount ip", *wrong])) == wrong
 
 
 def test_shellcheck_finds_what_is_wrong() -> None:
