@@ -157,7 +157,8 @@ class ShellHost:
         return {sha256: self.depot(source, sha256) for sha256, source in wanted.items()}
 
     def undo(self, entries: Sequence[Entry], run: str, listener: Listener) -> bool:
-        return self._follow(undo_program(entries, run), (), listener, len(entries))
+        # kinstall's own folders are one step more.
+        return self._follow(undo_program(entries, run), (), listener, len(entries) + 1)
 
     def _follow(self, program: str, payload: Iterable[bytes], listener: Listener, count: int) -> bool:
         relay = _Relay(self.name, listener, count)
