@@ -115,7 +115,9 @@ def _reset(commands: Any) -> None:
     made = _on_nodes(_command(commands, "reset", about, "kinstall reset demo.yaml --yes demo"), run=True)
     made.add_argument("--yes", metavar="NAME", default="", help="confirm with the cluster's name, without a question")
     made.add_argument("--node", metavar="NODE", action="append", default=[], help="only this node (may be repeated)")
-    made.add_argument("--forget-pki", action="store_true", help="remove the state folder too, with its keys")
+    made.add_argument(
+        "--forget-pki", action="store_true", help="remove what is kept in the state folder too, with the keys"
+    )
 
 
 def _trust(commands: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 import threading
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from kinstall.errors import EXIT_NODE_FAILED, UsageError
 from kinstall.operations.reset import reset as reset_nodes
 from kinstall.state.run_log import RunLog, tee
 from kinstall.terminal import make_sink
+from kinstall.wording import listed
 
 
 def reset(chosen: argparse.Namespace) -> int:
@@ -32,8 +32,9 @@ def reset(chosen: argparse.Namespace) -> int:
         failures = reset_nodes(spec, options, nodes, options.secrets.redactor.sink(tee(log, shown)), cancel)
     for message in failures.values():
         print(f"kinstall: {message}", file=sys.stderr)
-    if chosen.forget_pki and not failures and not chosen.node:
-        shutil.rmtree(options.state.path)
+    forgets = chosen.forget_pki and not failures and not chosen.node
+    if forgets and (others := options.state.forget()):
+        print(f"kinstall: {options.state.path} stays: {listed(others)} in it is not kinstall's", file=sys.stderr)
     return EXIT_NODE_FAILED if failures else 0
 
 

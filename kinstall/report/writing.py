@@ -85,8 +85,8 @@ def write(state: StateFolder, path: Path | None = None, named: str = "") -> Path
     run = last_run(state)
     content = page(run, spec_of_run(state), commands_for(state, named)).encode("utf-8", "backslashreplace")
     if path is None:
-        state.write(state.path / "report.html", content)
-        return state.path / "report.html"
+        state.write(state.report, content)
+        return state.report
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(content)  # such as a pipe

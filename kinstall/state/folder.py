@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -97,6 +98,11 @@ class StateFolder:
         """Folder of simulated hosts: only a rehearsal's state has it."""
         return self.path / "simulated"
 
+    @property
+    def report(self) -> Path:
+        """The last replay's report."""
+        return self.path / "report.html"
+
     # Making and checking
 
     def exists(self) -> bool:
@@ -139,6 +145,29 @@ class StateFolder:
         if kept != str(FORMAT):
             raise NewerFormat(f"the state folder {self.path}", kept, FORMAT)
         return self
+
+    def forget(self) -> tuple[str, ...]:
+        """Remove what kinstall keeps in the folder, and the folder itself; returns the names of what is in it besides,
+        for which it stays: --state may name any private folder. A link goes alone.
+
+        Raises:
+            UsageError: something cannot be removed
+        """
+        kept = (self.answers, self.known_hosts, self.admin_conf, self.super_admin_conf, self.nodes, self.format)
+        try:
+            for path in (*kept, self.verified, self.report):
+                path.unlink(missing_ok=True)
+            for folder in (self.pki, self.runs, self.bin):
+                if folder.is_symlink():
+                    folder.unlink()
+                elif folder.exists():
+                    shutil.rmtree(folder)
+            others = tuple(sorted(path.name for path in self.path.iterdir()))
+            if not others:
+                self.path.rmdir()
+        except OSError as error:
+            raise UsageError(f"{error.filename} cannot be removed: {error.strerror}", "remove it") from error
+        return others
 
     # Reading and writing
 

@@ -178,3 +178,32 @@ def test_damaged_pod_ranges_are_a_sentence(folder: StateFolder, damaged: str) ->
     folder.prepare().nodes.write_text(damaged)
     with pytest.raises(UsageError, match="is damaged"):
         folder.read_nodes()
+
+
+def test_forgetting_leaves_what_is_not_ours(folder: StateFolder, tmp_path: Path) -> None:
+    """Keys, logs, kubectl and answers go; --state may have named a folder with the operator's own files: they stay, and
+    what a link leads to; once nothing else is in it the folder goes, too."""
+    folder.prepare()
+    for path in (folder.answers, folder.pki / "ca.key", folder.runs / "1.jsonl", folder.bin / "kubectl", folder.report):
+        folder.write(path, b"x")
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "file").write_bytes(b"x")
+    folder.runs.rename(own / "runs")
+    folder.runs.symlink_to(own / "runs")
+    for name in ("notes", "photos"):
+        (folder.path / name).symlink_to(own)
+    assert folder.forget() == ("notes", "photos")
+    assert sorted(path.name for path in folder.path.iterdir()) == ["notes", "photos"]
+    assert sorted(path.name for path in own.rglob("*")) == ["1.jsonl", "file", "runs"]
+    for name in ("notes", "photos"):
+        (folder.path / name).unlink()
+    assert folder.forget() == () and not folder.path.exists()
+
+
+def test_what_cannot_be_forgotten_is_named(folder: StateFolder) -> None:
+    """A folder in a file's place: a sentence."""
+    folder.prepare()
+    folder.answers.mkdir()
+    with pytest.raises(UsageError, match=r"answers\.yaml cannot be removed: "):
+        folder.forget()
