@@ -49,7 +49,7 @@ def new_authority(common_name: str, key_type: str, now: datetime, days: int) -> 
 
 def issue(request: LeafRequest, ca: KeyPair, key_type: str, now: datetime, days: int) -> KeyPair:
     """A new key and certificate for `request`; it ends with its authority at the latest."""
-    issuer = x509.load_pem_x509_certificate(ca.certificate_pem)
+    issuer = _certificate(ca.certificate_pem)
     key = _new_key(key_type)
     until = min(now + timedelta(days=days), issuer.not_valid_after_utc)
     subject = _name(request.common_name, request.organization)
@@ -76,11 +76,11 @@ def _authority_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifi
 def needs_renewal(pair: KeyPair, request: LeafRequest, ca: KeyPair, key_type: str, now: datetime) -> str:
     """Why a leaf cannot stay, or "": it stays while authority, names and type fit and a third of its life is left."""
     try:
-        certificate = x509.load_pem_x509_certificate(pair.certificate_pem)
+        certificate = _certificate(pair.certificate_pem)
         key = load_key(pair.key_pem)
     except ValueError:
         return "it cannot be read"
-    issuer = x509.load_pem_x509_certificate(ca.certificate_pem)
+    issuer = _certificate(ca.certificate_pem)
     try:
         certificate.verify_directly_issued_by(issuer)
     except (InvalidSignature, ValueError, TypeError):
@@ -105,35 +105,35 @@ def needs_renewal(pair: KeyPair, request: LeafRequest, ca: KeyPair, key_type: st
 
 def expires(pem: bytes) -> datetime:
     """When a certificate ends (UTC). ValueError where `pem` holds none."""
-    return x509.load_pem_x509_certificate(pem).not_valid_after_utc
+    return _certificate(pem).not_valid_after_utc
 
 
 def belongs_together(pair: KeyPair) -> bool:
     """Whether certificate and key are a pair. ValueError where one of them cannot be read."""
-    certificate = x509.load_pem_x509_certificate(pair.certificate_pem)
+    certificate = _certificate(pair.certificate_pem)
     return certificate.public_key() == load_key(pair.key_pem).public_key()
 
 
-def read_authority(certificate_pem: bytes, key_pem: bytes, now: datetime) -> KeyPair:
+def read_authority(certificate_pem: bytes, key_pem: bytes, now: datetime, *, taken: bool = False) -> KeyPair:
     """The operator's own CA as the cluster can use it: the first certificate of the file, and its key.
 
     The certificates after it in the file (of the CAs above it) are ignored: only this CA is trusted.
+
+    `taken`: the cluster has it already, and nothing is gained by refusing what it lives with.
 
     Raises:
         ValueError: with a sentence of why it cannot be used
     """
     try:
-        certificate = x509.load_pem_x509_certificate(certificate_pem)
-        public = certificate.public_key()
-        extensions = certificate.extensions
-    except (ValueError, UnsupportedAlgorithm):
+        certificate = _certificate(certificate_pem)
+    except ValueError:
         raise ValueError("the certificate cannot be read: it must be a PEM file") from None
     try:
         key = load_key(key_pem)
     except (ValueError, UnsupportedAlgorithm) as error:
         known = str(error) if str(error).startswith("the key is ") else "the key cannot be read: it must be a PEM file"
         raise ValueError(known) from None
-    if public != key.public_key():
+    if certificate.public_key() != key.public_key():
         raise ValueError("the key does not belong to the certificate")
     basic, usage = _extension(certificate, x509.BasicConstraints), _extension(certificate, x509.KeyUsage)
     if basic is None or not basic.ca or (usage is not None and not usage.key_cert_sign):
@@ -142,8 +142,16 @@ def read_authority(certificate_pem: bytes, key_pem: bytes, now: datetime) -> Key
     both = {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH}
     if purposes is not None and ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE not in purposes and both - set(purposes):
         raise ValueError("it may not sign for servers and clients alike (its extended key usage)")
-    if any(each.oid == ExtensionOID.NAME_CONSTRAINTS for each in extensions):
+    if any(each.oid == ExtensionOID.NAME_CONSTRAINTS for each in certificate.extensions):
         raise ValueError("its name constraints allow it to sign for some names only, and a cluster has many")
+    if strange := [each.oid.dotted_string for each in certificate.extensions if _is_strange(each)]:
+        raise ValueError(f"it has a critical extension that Kubernetes does not know ({', '.join(strange)})")
+    if not taken and certificate.serial_number <= 0:
+        raise ValueError(
+            f"its serial number is {certificate.serial_number}, and it must be a positive one (RFC 5280, 4.1.2.2)"
+        )
+    if not taken and not certificate.subject.rdns:
+        raise ValueError("its subject is empty, and that is the name by which its certificates are traced to it")
     small = isinstance(key, rsa.RSAPrivateKey) and key.key_size < 2048
     if small or (isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name not in _CURVES):
         raise ValueError(
@@ -158,6 +166,25 @@ def read_authority(certificate_pem: bytes, key_pem: bytes, now: datetime) -> Key
 
 _CURVES = ("secp256r1", "secp384r1", "secp521r1")
 
+_UNREADABLE = (UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+
+
+def _certificate(pem: bytes) -> x509.Certificate:
+    """The first certificate of a PEM text, with a key and extensions that can be read. ValueError for anything else:
+    the library has exceptions of its own for what files of other programs, or of a node, may hold."""
+    try:
+        certificate = x509.load_pem_x509_certificate(pem)
+        _ = certificate.public_key(), certificate.extensions, certificate.subject
+    except _UNREADABLE as error:
+        raise ValueError(str(error)) from None
+    return certificate
+
+
+def _is_strange(extension: x509.Extension[x509.ExtensionType]) -> bool:
+    """One for which Go's verifier refuses every chain (crypto/x509, UnhandledCriticalExtensions)."""
+    return extension.critical and isinstance(extension.value, x509.UnrecognizedExtension)
+
+
 E = TypeVar("E", bound=x509.ExtensionType)
 
 
@@ -170,7 +197,7 @@ def _extension(certificate: x509.Certificate, kind: type[E]) -> E | None:
 
 def ca_fingerprint(pem: bytes) -> str:
     """`sha256:` and the hex SHA-256 of the certificate's SubjectPublicKeyInfo, as kubeadm's discovery hash."""
-    key = x509.load_pem_x509_certificate(pem).public_key()
+    key = _certificate(pem).public_key()
     return "sha256:" + sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -21,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal may lack a character
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # a library's words to programmers; what matters to an operator is a sentence
     parser = command_line()
     chosen = parser.parse_args(arguments)
     if chosen.command != "wizard" and (chosen.wizard_answers or chosen.wizard_state):

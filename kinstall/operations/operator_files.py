@@ -86,13 +86,13 @@ def _own_network(path: str, problems: list[Problem]) -> manifest.Manifest | None
 def _authority(
     place: str, own: OwnAuthority, now: datetime, ends: datetime | None, problems: list[Problem]
 ) -> KeyPair | None:
-    """`ends`: the date that it must outlive, where it is copied now."""
+    """`ends`: the date that it must outlive, where it is copied now; None where the cluster has it already."""
     certificate = _content(f"{place}.certificate", own.certificate, _MAX_PEM, problems)
     key = _content(f"{place}.key", own.key, _MAX_PEM, problems)
     if certificate is None or key is None:
         return None
     try:
-        pair = issue.read_authority(certificate, key, now)
+        pair = issue.read_authority(certificate, key, now, taken=ends is None)
     except ValueError as error:
         at = "key" if str(error).startswith("the key") else "certificate"
         problems.append(Problem(f"{place}.{at}", str(error), "name a CA that may sign certificates for the cluster"))
