@@ -7,8 +7,10 @@ import errno
 import grp
 import os
 import pwd
+import select
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
@@ -27,23 +29,50 @@ class OthersMayWrite(PermissionError):
     remedy = ""
 
 
-def read(path: str | Path, limit: int, *, follow_links: bool = True) -> bytes:
+def read(path: str | Path, limit: int, *, follow_links: bool = True, patience: float = 0) -> bytes:
     """The content of a regular file of at most `limit` bytes.
+
+    With `patience` (seconds) a pipe may be in its place, as a shell's `<(…)`, or `-` for the standard input: it has to
+    end within that time.
 
     Raises:
         OSError: it cannot be read; `strerror` says why in words (TooLarge, FileNotFoundError, PermissionError …)
     """
-    with opened(path, follow_links=follow_links) as file:
-        content = file.read(limit + 1)
+    if patience and str(path) == "-":
+        if os.isatty(0):
+            raise OSError(errno.EINVAL, "standard input is a terminal, and a program has to write to it", "-")
+        content = _until_its_end(0, limit, patience, "-")
+    else:
+        with opened(path, follow_links=follow_links, pipes=bool(patience)) as file:
+            content = _until_its_end(file.fileno(), limit, patience, str(path)) if patience else file.read(limit + 1)
     if len(content) > limit:
         size = f"{limit >> 20} MiB" if limit >= 1 << 20 else f"{limit >> 10} KiB"
         raise TooLarge(errno.EFBIG, f"it is larger than {size}", str(path))
     return content
 
 
+def _until_its_end(handle: int, limit: int, seconds: float, name: str) -> bytes:
+    """What comes until the end, or until there is more than `limit`. A pipe without a writer is waited for."""
+    content, deadline = b"", time.monotonic() + seconds
+    poller = select.poll()
+    poller.register(handle, select.POLLIN)
+    while len(content) <= limit:
+        if not poller.poll(max(0, deadline - time.monotonic()) * 1000):
+            raise OSError(errno.ETIMEDOUT, f"it did not end within {seconds:g} seconds", name)
+        try:
+            chunk = os.read(handle, limit + 1 - len(content))
+        except BlockingIOError:
+            continue
+        if not chunk:
+            break
+        content += chunk
+    return content
+
+
 @contextmanager
-def opened(path: str | Path, *, follow_links: bool = True) -> Iterator[BufferedReader]:
-    """A regular file, to be read; `~` is the home. Devices and pipes, which may never end, are refused.
+def opened(path: str | Path, *, follow_links: bool = True, pipes: bool = False) -> Iterator[BufferedReader]:
+    """A regular file, to be read; `~` is the home. Devices and pipes may never end: they are refused, with
+    `pipes` only devices.
 
     Raises:
         OSError: as for `read`
@@ -59,7 +88,7 @@ def opened(path: str | Path, *, follow_links: bool = True) -> Iterator[BufferedR
         mode = os.fstat(handle).st_mode
         if stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(place))
-        if not stat.S_ISREG(mode):
+        if not stat.S_ISREG(mode) and not (pipes and stat.S_ISFIFO(mode)):
             raise OSError(errno.EINVAL, "it is not a regular file", str(place))
         with os.fdopen(handle, "rb", closefd=False) as file:
             yield file

@@ -21,28 +21,32 @@ from kinstall.findings import Problem
 _START = "kinstall example > FILE writes one to start from"
 
 
+PATIENCE = 60
+"""Seconds in which a program that writes answers has to end: it may ask for a passphrase."""
+
 MOST_PROBLEMS = 200
 """Of one file: nobody reads more at once."""
 
 
 def load(path: str | Path) -> ClusterSpec:
-    """The spec of an answers file.
+    """The spec of an answers file, of a pipe (a shell's `<(…)`), or of the standard input (`-`).
 
     Raises:
         InvalidAnswers: there is no such file, it cannot be read, or parse() refuses it.
     """
-    return parse(text_of(path), str(path))
+    return parse(text_of(path, patience=PATIENCE), _named(path))
 
 
-def text_of(path: str | Path) -> str:
-    """The text of an answers file.
+def text_of(path: str | Path, *, patience: float = 0) -> str:
+    """The text of an answers file. With `patience` (seconds) it may be a pipe, or `-` for the standard input: whoever
+    writes the file back needs a file.
 
     Raises:
         InvalidAnswers: there is no such file, or it cannot be read
     """
-    source = str(path)
+    source = _named(path)
     try:
-        content = files.read(path, document.MAX_BYTES)
+        content = files.read(path, document.MAX_BYTES, patience=patience)
     except FileNotFoundError:
         raise _refused(source, "there is no such file", _START) from None
     except IsADirectoryError:
@@ -149,6 +153,10 @@ def _located(problem: Problem, lines: dict[str, int]) -> Problem:
     while path and path not in lines:
         path = enclosing(path)
     return replace(problem, line=lines.get(path, 1))
+
+
+def _named(path: str | Path) -> str:
+    return "standard input" if str(path) == "-" else str(path)
 
 
 def _refused(source: str, message: str, remedy: str = "", line: int = 0) -> InvalidAnswers:

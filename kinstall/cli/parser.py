@@ -23,7 +23,7 @@ SHELLS = ("bash", "zsh", "fish")
 EXIT_CODES = "0 done, 2 usage or invalid answers, 3 preflight, 4 a node failed, 5 cancelled, 6 verify, 70 a bug"
 
 _STATE = "state folder (default: ~/.local/state/kinstall/CLUSTER)"
-_ANSWERS = "the answers file (YAML)"
+_ANSWERS = "the answers file (YAML); - for standard input"
 
 
 class _Parser(argparse.ArgumentParser):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import grp
 import os
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,29 @@ def test_what_never_ends_is_not_read(tmp_path: Path) -> None:
     ]
     with pytest.raises(FileNotFoundError):
         files.read(tmp_path / "none", 10)
+
+
+def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
+    """With patience: what several writes make, also of a writer that comes late; one byte too many is refused, and so
+    is what does not end in time. A device is refused at once."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    def writes(program: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(["sh", "-c", f"exec 2>/dev/null >{pipe}; {program}"])
+
+    with writes("printf one; sleep 0.3; printf two"):
+        assert files.read(pipe, 6, patience=20) == b"onetwo"
+    with writes("printf onetwo"), pytest.raises(files.TooLarge):
+        files.read(pipe, 5, patience=20)
+    began = time.monotonic()
+    with writes("while sleep 0.1 && printf x; do :; done"), pytest.raises(OSError) as refused:
+        files.read(pipe, 1 << 20, patience=0.5)
+    assert refused.value.strerror == "it did not end within 0.5 seconds" and time.monotonic() - began < 10
+    with pytest.raises(OSError, match="did not end"):  # nobody writes at all
+        files.read(pipe, 10, patience=0.2)
+    with pytest.raises(OSError, match="not a regular file"):
+        files.read("/dev/zero", 10, patience=20)
 
 
 @pytest.mark.parametrize("case", OWNERS)
