@@ -14,8 +14,11 @@ NAMESPACE = ["unshare", *([] if os.geteuid() == 0 else ["--user", "--map-root-us
 # Whatever still runs in there ends with its first process.
 NAMESPACE += ["--pid", "--fork"]
 
+# Without an address of IPv6's own: one to two seconds after the link came up the kernel finds it to be unique, which
+# is news of the link that sets the routes again, in the middle of whatever a test looks at.
 SETUP = """
-ip link add eth0 type veth peer name far && ip link set far up && ip link set eth0 up || exit 99
+ip link add eth0 type veth peer name far && ip link set far up || exit 99
+ip link set eth0 addrgenmode none && ip link set eth0 up || exit 99
 ip addr add 192.0.2.11/24 dev eth0 || exit 99
 routes() { sh "$SCRIPT" "$@"; }
 """
