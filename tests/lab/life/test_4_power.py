@@ -4,8 +4,10 @@ These tests run in order, on the cluster that all files in this folder share.
 """
 
 import time
+from typing import Any
 
 import pytest
+import yaml
 
 from tests.lab import api
 from tests.lab.cluster import wait_until
@@ -52,6 +54,30 @@ def test_a_link_that_was_cut_comes_back(life: Life, carrier: bool) -> None:
     wait_until(lambda: host.run("ping -c1 -W1 10.90.0.1", check=False).status == 0, "the network")
     nothing_to_do(life.cluster)
     answers_everywhere(life.cluster, NODES)
+
+
+def test_a_dead_worker_is_left_alone(life: Life) -> None:
+    """While w2 hears nothing, a replay brings the others up to date, names it and ends with exit code 4. Once its link
+    is back, the same command does what is left, and only there."""
+    cluster, before = life.cluster, life.cluster.answers.read_text()
+    data: dict[str, Any] = yaml.safe_load(before)
+    data.setdefault("components", {})["kubelet"] = {"config": {"maxPods": 90}}
+    cluster.answers.write_text(yaml.safe_dump(data, sort_keys=False))
+    steps = {"file /var/lib/kubelet/config.yaml", "unit kubelet.service"}
+    cluster.host("w2").cut_link()
+    try:
+        ended = cluster.replay("--no-verify")
+    finally:
+        cluster.host("w2").restore_link()
+    assert ended.code == 4 and "w2: no answer: left alone" in ended.err, ended
+    assert set(ended.changed) == {(node, step) for node in ("cp1", "w1") for step in steps}
+    wait_until(lambda: cluster.host("w2").run("ping -c1 -W1 10.90.0.1", check=False).status == 0, "the network")
+    again = cluster.replay("--no-verify")
+    assert again.code == 0 and set(again.changed) == {("w2", step) for step in steps}, again
+    cluster.answers.write_text(before)
+    back = cluster.replay("--no-verify")
+    assert back.code == 0 and {node for node, _ in back.changed} == set(NODES), back
+    nothing_to_do(cluster)
 
 
 @pytest.mark.parametrize("verb", ["restart", "reload", "stop"])
