@@ -41,6 +41,12 @@ def diagnose_program(
     return "\n".join([*parts, f") </dev/null 2>&1 | cut -c1-{_LINE} | head -n {MAX_LINES}"])
 
 
+def crash_loop_program(containers: Sequence[str]) -> str:
+    """sh code for a Wait's `hopeless`: whether one of these containers of static pods ends again and again for the same
+    reason, as after a flag that its program does not know."""
+    return _functions("crash_loop") + "\n" + " || ".join(f"is_in_vain {quote(name)}" for name in containers)
+
+
 def _label(name: str) -> str:
     """The name as sed's replacement text: only characters that unit and container names have."""
     return re.sub(r"[^\w@.:-]", "?", name)
@@ -150,4 +156,4 @@ def _filled(template: str, match: re.Match[str], source: str) -> str:
     return re.sub(r"\{(\w+)(?::([^}]*))?\}", put, template)
 
 
-__all__ = ["KNOWN", "Explanation", "Known", "clean", "diagnose_program", "explain", "find"]
+__all__ = ["KNOWN", "Explanation", "Known", "clean", "crash_loop_program", "diagnose_program", "explain", "find"]

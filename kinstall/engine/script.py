@@ -305,10 +305,12 @@ def _script(index: int, step: Script, providers: Sequence[Step]) -> str:
 
 def _wait(index: int, step: Wait) -> str:
     diagnose = f"(\n{step.diagnose}\n) </dev/null 9>&- 2>&1\n" if step.diagnose else ""
+    gives_up = f"elif wait_goes_on; then :\nelif (\n{step.hopeless}\n) </dev/null 2>/dev/null 9>&-; then\n"
+    begins, hopeless = ("; wait_begins", f"{gives_up}{diagnose}step_failed 1\n") if step.hopeless else ("", "")
     return (
-        f"step_begins {index}; set_deadline {int(step.timeout)}\n"
+        f"step_begins {index}; set_deadline {int(step.timeout)}{begins}\n"
         f"while ! (\n{step.check}\n) </dev/null >/dev/null 2>&1 9>&-; do\n"
-        f"if is_late; then echo 'not so after {int(step.timeout)} s'\n{diagnose}step_failed 1; fi\n"
+        f"if is_late; then echo 'not so after {int(step.timeout)} s'\n{diagnose}step_failed 1\n{hopeless}fi\n"
         f"beat; sleep {step.interval:g}; done; step_ended {index} 0\n"
     )
 

@@ -168,7 +168,9 @@ class Script:
 class Wait:
     """A condition to wait for: `check` exits 0 when it holds. `diagnose` prints evidence after a time-out.
 
-    `timeout` and `interval` are seconds.
+    `timeout` and `interval` are seconds. `hopeless` is sh code that exits 0 and says why in a line where the condition
+    will not hold however long one waits: asked every some seconds, and the wait ends as after a time-out. To it, what
+    is newer than the file $SINCE happened during the wait.
     """
 
     name: str
@@ -176,6 +178,7 @@ class Wait:
     timeout: float
     diagnose: str = ""
     interval: float = 0.2
+    hopeless: str = ""
 
     @property
     def id(self) -> str:

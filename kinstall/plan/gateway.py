@@ -5,7 +5,7 @@ from __future__ import annotations
 from assets import catalog, paths
 from assets.network import gateway
 from kinstall.cluster import ClusterSpec, Node
-from kinstall.diagnosis.explain import diagnose_program
+from kinstall.diagnosis.explain import crash_loop_program, diagnose_program
 from kinstall.engine.steps import Directory, Script, Step, Wait
 from kinstall.plan.node_inputs import Files, Inputs, as_files
 
@@ -38,5 +38,6 @@ def steps(inputs: Inputs, node: Node, files: Files) -> tuple[Step, ...]:
             timeout=180,
             diagnose=diagnose_program(("kubelet.service", "containerd.service"), (gateway.NAME,), api=True),
             interval=0.5,
+            hopeless=crash_loop_program((gateway.NAME,)),
         ),
     )

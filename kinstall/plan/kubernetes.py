@@ -8,10 +8,12 @@ from assets.kubectl import ADMIN, APPLY, KUBECTL
 from assets.node.kubelet import KUBELET
 from assets.yaml_writer import documents
 from kinstall.cluster import Node, ports
-from kinstall.diagnosis.explain import diagnose_program
+from kinstall.diagnosis.explain import crash_loop_program, diagnose_program
 from kinstall.engine.steps import File, Script, Step, Unit, Wait
 from kinstall.plan import cleanup, gateway, operator_manifest, taints
 from kinstall.plan.node_inputs import OBJECTS, RESTART, Files, Inputs, applied, as_files, folders
+
+_BEHIND_THE_API = ("etcd", "kube-apiserver")
 
 
 def kubelets(inputs: Inputs, node: Node, files: Files) -> tuple[Step, ...]:
@@ -35,7 +37,8 @@ def _api_answers() -> Wait:
         "the API answers",
         check=f"grep -qs ':{port} 0*:0000 0A' /proc/net/tcp /proc/net/tcp6 && {ADMIN} get --raw=/readyz",
         timeout=240,
-        diagnose=diagnose_program(("kubelet.service", "containerd.service"), ("etcd", "kube-apiserver"), api=True),
+        diagnose=diagnose_program(("kubelet.service", "containerd.service"), _BEHIND_THE_API, api=True),
+        hopeless=crash_loop_program(_BEHIND_THE_API),
     )
 
 

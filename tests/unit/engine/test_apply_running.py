@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import threading
+import time
 
 from kinstall.engine.diff import Action, pending
 from kinstall.engine.host import ShellHost
@@ -79,6 +80,20 @@ def test_a_wait_that_times_out_tells_its_evidence(node: LocalNode) -> None:
     """A time-out is not the last word: the diagnosis is."""
     good, heard = bring(node, Wait("w", "false", 1, diagnose="echo why; echo more >&2", interval=0.1))
     assert not good and heard.ends == [(0, 1)] and heard.words == ["not so after 1 s", "why", "more"]
+
+
+def test_a_wait_in_vain_ends_early(node: LocalNode) -> None:
+    """What says that it will never be so is asked after some seconds, not before; its words and the evidence are told.
+    What happened before the wait began does not count."""
+    node.write("/mnt/before", "")
+    seen = 'find /mnt -name before -newer "$SINCE" | grep -q . && exit; find /mnt -name during -newer "$SINCE" | grep .'
+    wait = Wait("w", "echo >/mnt/during; false", 60, "echo evidence", 0.1, hopeless=f"{seen} && echo in vain")
+    began = time.monotonic()
+    good, heard = bring(node, wait)
+    assert not good and heard.ends == [(0, 1)] and heard.words == ["/mnt/during", "in vain", "evidence"]
+    assert 2 < time.monotonic() - began < 30
+    good, heard = bring(node, Wait("w", "false", 5, "echo evidence", 0.1, hopeless="false"))
+    assert not good and heard.words == ["not so after 5 s", "evidence"]
 
 
 def test_units_start_and_restart_with_their_inputs(node: LocalNode) -> None:
