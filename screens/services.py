@@ -89,10 +89,11 @@ class RealServices:
         self._state, self._parallel = state, parallel
 
     def look(self, spec: ClusterSpec, emit: Emit, stop: threading.Event, prompt: Prompt) -> Sequence[Availability]:
+        from kinstall.operations.prompts import with_questions
         from kinstall.secrets import Secrets
         from kinstall.sources import availability
 
-        return availability.check(spec, emit, secrets=Secrets(prompt=prompt), stop=stop)
+        return availability.check(with_questions(spec), emit, secrets=Secrets(prompt=prompt), stop=stop)
 
     def probe(self, spec: ClusterSpec, emit: Emit, stop: threading.Event, prompt: Prompt) -> Sequence[Finding]:
         from kinstall.operations.preflight import preflight
@@ -105,14 +106,13 @@ class RealServices:
         return options.secrets.redactor.event(result.findings)
 
     def host_keys(self, spec: ClusterSpec, prompt: Prompt) -> Sequence[Seen]:
-        from kinstall.operations.ssh_session import target_of
+        from kinstall.operations.ssh_session import targets_of
         from kinstall.operations.trust import pending
         from kinstall.transport.host_keys import HostKeys
 
         options = self._options(spec, prompt)
-        targets = {node.name: target_of(spec, node) for node in spec.nodes}
         with redacted(options):
-            seen = pending(targets, HostKeys(options.state.known_hosts), options.secrets)
+            seen = pending(targets_of(spec), HostKeys(options.state.known_hosts), options.secrets)
         return options.secrets.redactor.event(seen)
 
     def trust(self, spec: ClusterSpec, keys: Sequence[Seen]) -> None:

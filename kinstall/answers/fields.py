@@ -77,11 +77,15 @@ def enclosing(path: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One field of a record as a key of the answers file. `type` is the resolved Python type, without `None`."""
+    """One field of a record as a key of the answers file.
+
+    `type` is the resolved Python type, without `None`; of text or a list it is the list's, and `text` says so.
+    """
 
     name: str
     attribute: str
     type: Any
+    text: bool
     optional: bool
     help: str
     choices: tuple[str, ...]
@@ -101,6 +105,11 @@ class Key:
         return self.default is MISSING
 
     @property
+    def type_name(self) -> str:
+        """What its value is called in a sentence."""
+        return f"text or {type_name(self.type)}" if self.text else type_name(self.type)
+
+    @property
     def plain_default(self) -> Any:
         """The default as plain data, a copy of its own; None where the key must be given."""
         return None if self.required else plain(self.default)
@@ -118,15 +127,16 @@ def _keys_of(record: Any) -> tuple[Key, ...]:
 
 
 def _key(each: Field[Any], hint: Any) -> Key:
-    optional = get_origin(hint) is UnionType and NoneType in get_args(hint)
-    if optional:
-        (hint,) = (part for part in get_args(hint) if part is not NoneType)
+    kinds = get_args(hint) if get_origin(hint) is UnionType else (hint,)
+    optional, text = NoneType in kinds, str in kinds and any(map(is_list, kinds))
+    (hint,) = (kind for kind in kinds if kind is not NoneType and not (text and kind is str))
     default = each.default if each.default_factory is MISSING else each.default_factory()
     metadata, name = each.metadata, each.metadata["key"] or _camel(each.name)
     return Key(
         name=name,
         attribute=each.name,
         type=hint,
+        text=text,
         optional=optional,
         help=metadata["help"],
         choices=metadata["choices"],
@@ -251,7 +261,7 @@ def _describe(record: type, prefix: str) -> Iterator[KeyDoc]:
         path = f"{prefix}{key.name}"
         nested = is_record(key.type)
         default = None if key.required or nested else key.default
-        yield KeyDoc(path, type_name(key.type), default, key.choices, key.help, key.required, key.since, key.guide)
+        yield KeyDoc(path, key.type_name, default, key.choices, key.help, key.required, key.since, key.guide)
         inner = key.type if nested else element(key.type)
         if is_record(inner):
             yield from _describe(inner, path + ("." if nested else "[]." if is_list(key.type) else ".NAME."))

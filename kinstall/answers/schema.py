@@ -36,12 +36,15 @@ def _record(record: type, definitions: dict[str, Any]) -> dict[str, Any]:
 
 def _property(key: Key, definitions: dict[str, Any]) -> dict[str, Any]:
     found = {"title": key.name, "description": key.help, **_type(key.type, definitions)}
+    if key.text:
+        found["type"] = ["string", found["type"]]
     if key.choices:
         found["enum"] = list(key.choices)
     if key.items:
         found["items"] = {**found["items"], "enum": list(key.items)}
     if key.optional:
-        found = {**found, "type": [found["type"], "null"]}
+        types = found["type"] if key.text else [found["type"]]
+        found = {**found, "type": [*types, "null"]}
     if not key.required:
         found["default"] = key.plain_default
     return found

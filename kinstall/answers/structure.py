@@ -97,8 +97,8 @@ class _ControlCharacter(_Mismatch):
 
 class _Missing(_Mismatch):
     def __init__(self, key: Key) -> None:
-        wanted = " or ".join(key.choices) or type_name(key.type)
-        super().__init__(wanted, key.choices[0] if key.choices else _empty(key.type), None)
+        wanted = " or ".join(key.choices) or key.type_name
+        super().__init__(wanted, key.choices[0] if key.choices else "" if key.text else _empty(key.type), None)
 
 
 class _Unknown(Exception):
@@ -146,7 +146,10 @@ def _converter() -> Converter:
 
 def _record_hook(record: Any, converter: Converter) -> Callable[[Any, Any], Any]:
     overrides = {
-        key.attribute: override(rename=key.name, struct_hook=_choice_hook(key) if key.choices else None)
+        key.attribute: override(
+            rename=key.name,
+            struct_hook=_choice_hook(key) if key.choices else _list_or_text(key, converter) if key.text else None,
+        )
         for key in keys_of(record)
     }
     return make_dict_structure_fn(record, converter, **overrides)  # type: ignore[arg-type]
@@ -160,6 +163,17 @@ def _choice_hook(key: Key) -> Callable[[Any, Any], Any]:
         return text
 
     return choose
+
+
+def _list_or_text(key: Key, converter: Converter) -> Callable[[Any, Any], Any]:
+    def either(value: Any, _: Any) -> Any:
+        if value is None and key.optional:
+            return None
+        if isinstance(value, dict):
+            raise _Mismatch(key.type_name, "", value)
+        return converter.structure(value, key.type) if type(value) is list else _text(value)
+
+    return either
 
 
 def _guarded(of: Any, wanted: type, hook: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:

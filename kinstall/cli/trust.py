@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from kinstall.cli.interrupt import loaded
 from kinstall.errors import EXIT_PREFLIGHT, UsageError
 from kinstall.operations.options import Options
-from kinstall.operations.ssh_session import target_of
-from kinstall.operations.trust import Seen, Status, pending, store
+from kinstall.operations.ssh_session import targets_of
+from kinstall.operations.trust import JUMP_HOST, Seen, Status, pending, store
 from kinstall.terminal.tables import show_table
 from kinstall.transport.host_keys import HostKeys, same_fingerprint
 from kinstall.transport.target import SshTarget
@@ -20,11 +20,14 @@ def trust(chosen: argparse.Namespace) -> int:
     """Show the key of each node; keep the accepted ones. Jump hosts come first: the others are behind them."""
     spec, options = loaded(chosen)
     wanted = dict(_pair(text) for text in chosen.fingerprint)
-    targets = {node.name: target_of(spec, node) for node in spec.nodes}
+    targets = targets_of(spec)
     seen = _look(targets, options, wanted)
-    if _keep([row for row in seen if row.node.startswith("jump host ")], wanted, options):
+    for _ in range(max((len(target.jumps()) for target in targets.values()), default=0)):
+        jumps = [row for row in seen if row.node.startswith(JUMP_HOST)]
+        if not _keep(jumps, wanted, options):
+            break
         seen = _look(targets, options, wanted)
-    _keep([row for row in seen if not row.node.startswith("jump host ")], wanted, options)
+    _keep([row for row in seen if not row.node.startswith(JUMP_HOST)], wanted, options)
     left = _look(targets, options, wanted) if seen else []
     for row in (row for row in left if row.status is not Status.KNOWN):
         print(f"kinstall: {row.message}\n  {row.remedy}", file=sys.stderr)

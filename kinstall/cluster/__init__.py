@@ -7,7 +7,7 @@ one declaration that the parser, the JSON Schema and the reference page read.
 
 from __future__ import annotations
 
-from kinstall.cluster.access import NodeSsh, Ssh
+from kinstall.cluster.access import JumpHost, NodeSsh, Ssh
 from kinstall.cluster.cluster import API_VERSION, ClusterSpec, Preflight
 from kinstall.cluster.components import (
     ComponentOverrides,
@@ -50,6 +50,7 @@ __all__ = [
     "ControlPlaneRole",
     "Downloads",
     "Images",
+    "JumpHost",
     "Layer",
     "Layered",
     "Mirror",

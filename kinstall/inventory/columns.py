@@ -38,8 +38,11 @@ class Machine:
     node_ip: str = ""
     user: str = ""
     port: int | None = None
-    identity_file: str = ""
-    proxy_jump: str = ""
+    identity_files: list[str] = field(default_factory=list)
+    identities_only: bool | None = None
+    identity_agent: str = ""
+    proxy_jump: str | list[dict[str, Any]] = ""
+    """As the answers have it: text, or a record for each jump host."""
     labels: dict[str, str] = field(default_factory=dict)
     taints: list[dict[str, str]] | None = None
 
@@ -133,6 +136,20 @@ def _taints(machine: Machine, text: str) -> Complaint | None:
     return None
 
 
+def _key_file(machine: Machine, text: str) -> Complaint | None:
+    if formats.key_file(text):
+        return "this is not a valid path of a key", "write the path of the file"
+    machine.identity_files.append(text)
+    return None
+
+
+def _identities_only(machine: Machine, text: str) -> Complaint | None:
+    if text.lower() not in ("yes", "true", "no", "false"):
+        return "this is not yes or no", "write yes or no"
+    machine.identities_only = text.lower() in ("yes", "true")
+    return None
+
+
 def _any(_: str) -> Complaint | None:
     return None
 
@@ -146,8 +163,10 @@ SETTERS: dict[str, Callable[[Machine, str], Complaint | None]] = {
     "group": _group,
     "user": _checked("user", formats.user, "login name", "write the name alone"),
     "port": _port,
-    "identityFile": _checked("identity_file", formats.key_file, "path of a key", "write the path of the file"),
-    "proxyJump": _checked("proxy_jump", formats.jump, "jump host", "write one: [user@]host[:port]"),
+    "identityFile": _key_file,
+    "identityAgent": _checked("identity_agent", formats.agent, "agent's socket", "write its path, or none"),
+    "identitiesOnly": _identities_only,
+    "proxyJump": _checked("proxy_jump", formats.jumps, "jump host", "write [user@]host[:port], several with commas"),
     "hostKey": _checked("host_key", formats.fingerprint, "host key's fingerprint", _HOST_KEY),
     "labels": _labels,
     "taints": _taints,
@@ -180,10 +199,13 @@ ALIASES = {word: name for name, words in _WORDS.items() for word in words.split(
 def as_row(machine: Machine) -> dict[str, Any]:
     """The machine as under `nodes:` of an answers file, with only what the list says."""
     known = {key.name for key in keys_of(Node)}
+    files = list(dict.fromkeys(machine.identity_files))
     ssh = {
         "user": machine.user,
         "port": machine.port,
-        "identityFile": machine.identity_file,
+        "identityFile": files[0] if len(files) == 1 else files,
+        "identitiesOnly": machine.identities_only,
+        "identityAgent": machine.identity_agent,
         "proxyJump": machine.proxy_jump,
     }
     row: dict[str, Any] = {
@@ -192,7 +214,7 @@ def as_row(machine: Machine) -> dict[str, Any]:
         "role": machine.role or WORKER,
         "hostKey": machine.host_key,
         "labels": dict(machine.labels),
-        "ssh": {key: value for key, value in ssh.items() if value},
+        "ssh": {key: value for key, value in ssh.items() if value or value is False},
         "podCIDR": machine.pod_cidr,
         "nodeIP": machine.node_ip,
     }

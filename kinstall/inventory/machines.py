@@ -94,7 +94,7 @@ class Collector:
             if not self._located(machine):
                 continue
             # Several machines may share an address behind port forwarding, or behind different jump hosts.
-            other = at.setdefault((machine.address, machine.port or 22, machine.proxy_jump), machine)
+            other = at.setdefault((machine.address, machine.port or 22, str(machine.proxy_jump)), machine)
             if other is not machine:
                 duplicate = f"{machine.name or machine.address} in line {machine.line}"
                 self.note(f"{duplicate} has the address of {other.name}, {machine.address}: left out")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import secrets
 import threading
 import time
@@ -9,11 +11,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kinstall import connectivity, verify
-from kinstall.cluster import ClusterSpec, Node
+from kinstall.cluster import ClusterSpec, Node, Ssh
 from kinstall.connectivity import Connection, Matrix
 from kinstall.engine.host import Host, ShellHost
 from kinstall.facts.parse import MOST_BYTES, MOST_LINES, SECONDS, facts_program, parse
 from kinstall.operations.kubectl import fetch_kubectl
+from kinstall.operations.prompts import with_questions
 from kinstall.operations.session import NodeReply
 from kinstall.secrets import Secrets
 from kinstall.sources import http
@@ -26,7 +29,7 @@ from kinstall.transport.channel import Channel
 from kinstall.transport.host_keys import HostKeys
 from kinstall.transport.ssh.channel import SshChannel
 from kinstall.transport.ssh.connect import Connector
-from kinstall.transport.target import SshTarget
+from kinstall.transport.target import DEFAULT_KEYS, SshTarget
 from kinstall.verify import CheckResult
 
 _SILENCE = 60.0
@@ -36,22 +39,52 @@ SETTLES = 20.0
 """Seconds: the kubelet reports static pods at most every ten, so a cluster that has just started looks unready."""
 
 
-def target_of(spec: ClusterSpec, node: Node) -> SshTarget:
-    """How a node is reached and logged in to."""
-    ssh = spec.ssh_of(node)
+def targets_of(spec: ClusterSpec) -> dict[str, SshTarget]:
+    """How each node is reached and logged in to, by its name."""
+    asking = with_questions(spec)
+    return {node.name: _target(asking.ssh_of(node), node) for node in asking.nodes}
+
+
+def _target(ssh: Ssh, node: Node) -> SshTarget:
     return SshTarget(
         host=node.address,
         port=ssh.port,
         user=ssh.user,
         host_key=node.host_key,
-        identity_file=ssh.identity_file,
+        identity_files=ssh.identity_files,
+        identities_only=ssh.identities_only,
+        identity_agent=ssh.identity_agent,
         passphrase=ssh.passphrase,
         password=ssh.password,
         sudo_password=ssh.sudo_password,
-        proxy_jump=ssh.proxy_jump,
-        proxy_jump_host_key=ssh.proxy_jump_host_key,
+        through=_through(ssh),
         connect_timeout=ssh.connect_timeout,
     )
+
+
+def _through(ssh: Ssh) -> SshTarget | None:
+    """The last jump host, behind those before it; None where the node is reached directly.
+
+    Its login is its own: without a user the operator's name, as with ssh, and never the node's password. Without a key
+    of its own the node's is tried, then what ssh would try: a public key that is offered there is no secret.
+    """
+    last: SshTarget | None = None
+    for jump in ssh.jumps:
+        own = jump.identity_files
+        last = SshTarget(
+            host=jump.address,
+            port=jump.port,
+            user=jump.user or pwd.getpwuid(os.getuid()).pw_name,
+            host_key=jump.host_key,
+            identity_files=own or (ssh.identity_files and (*ssh.identity_files, *DEFAULT_KEYS)),
+            identities_only=None if own else bool(ssh.identities_only),
+            identity_agent=ssh.identity_agent,
+            passphrase=jump.passphrase or ("" if own else ssh.passphrase),
+            password=jump.password,
+            through=last,
+            connect_timeout=ssh.connect_timeout,
+        )
+    return last
 
 
 @dataclass(slots=True)
@@ -81,7 +114,7 @@ class SshSession:
     def sources(self, archs: Iterable[str]) -> Sources:
         """What is to be sent to nodes is in the depot then."""
         if self._sources is None:
-            self._sources = gather(self.spec, archs, self.secrets)
+            self._sources = gather(with_questions(self.spec), archs, self.secrets)
             self.depot.add(self._sources.paths)
         return self._sources
 
@@ -121,5 +154,5 @@ class SshSession:
 def open_session(spec: ClusterSpec, state: StateFolder, secrets: Secrets, parallel: int = 32) -> SshSession:
     """Channels to all nodes; each connects when it is first used."""
     connector = Connector(HostKeys(state.known_hosts), secrets)
-    channels = {node.name: SshChannel(node.name, target_of(spec, node), connector) for node in spec.nodes}
+    channels = {name: SshChannel(name, target, connector) for name, target in targets_of(spec).items()}
     return SshSession(spec, secrets, channels, parallel)

@@ -21,6 +21,9 @@ from kinstall.transport.target import SshTarget
 
 _AT_ONCE = 32
 
+JUMP_HOST = "jump host "
+"""How the name of a jump host's row begins."""
+
 
 class Status(StrEnum):
     KNOWN = "known"
@@ -72,9 +75,8 @@ def pending(
     connector = Connector(keys, secrets or Secrets())
     rows: dict[str, SshTarget] = {}
     for target in targets.values():
-        jump = _jump(target)
-        if jump:
-            rows[f"jump host {jump.where}"] = jump
+        for jump in target.jumps():
+            rows.setdefault(f"{JUMP_HOST}{jump.where}", jump)
     rows |= targets
     with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="kinstall-trust") as pool:
         seen = pool.map(
@@ -98,13 +100,6 @@ def store(path: Path, seen: Iterable[Seen]) -> None:
         files.write(path, "".join(f"{line}\n" for line in dict.fromkeys(lines)))
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}", "correct the state folder's permissions") from None
-
-
-def _jump(target: SshTarget) -> SshTarget | None:
-    try:
-        return target.jump()
-    except ValueError:
-        return None  # the node's own row says so
 
 
 def _look(connector: Connector, keys: HostKeys, name: str, target: SshTarget, wanted: str) -> Seen:

@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-_JUMP = re.compile(r"(?:(?P<user>[^@\s,]+)@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^@:\s,\[\]]+)(?::(?P<port>\d{1,5}))?")
+DEFAULT_KEYS = ("~/.ssh/id_rsa", "~/.ssh/id_ecdsa", "~/.ssh/id_ecdsa_sk", "~/.ssh/id_ed25519", "~/.ssh/id_ed25519_sk")
+"""What ssh tries where no IdentityFile is named, in its order (`ssh -G`); those that are not there are passed over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SshTarget:
     """A host's address and login. `passphrase`, `password` and `sudo_password` are references, never the secrets.
 
-    `host_key` and `proxy_jump_host_key` are `SHA256:…` fingerprints ("" where none is pinned). An empty
-    `identity_file` means the agent's keys; an empty `sudo_password` means the login password, if there is one.
-    Time-outs are in seconds: `connect_timeout` for all tries to connect together, key exchange included.
+    `host_key` is a `SHA256:…` fingerprint ("" where none is pinned). No `identity_files` means the agent's keys and
+    ssh's default files; a public key among them chooses one of the agent's. `identities_only`: whether the agent's
+    other keys are left alone; None: if files are named. `identity_agent` as ssh's IdentityAgent. An empty
+    `sudo_password` means the login password, if there is one. `through` is the jump host, which may be behind another;
+    its login is its own. Time-outs are in seconds: `connect_timeout` for all tries to connect together, key exchange
+    included.
     """
 
     host: str
     port: int = 22
     user: str = "root"
     host_key: str = ""
-    identity_file: str = ""
+    identity_files: tuple[str, ...] = ()
+    identities_only: bool | None = None
+    identity_agent: str = ""
     passphrase: str = ""
     password: str = ""
     sudo_password: str = ""
-    proxy_jump: str = ""
-    proxy_jump_host_key: str = ""
+    through: SshTarget | None = None
     connect_timeout: float = 15.0
     auth_timeout: float = 60.0
 
@@ -37,30 +41,6 @@ class SshTarget:
             return self.host
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
-    def jump(self) -> SshTarget | None:
-        """The jump host as a target of its own, None where the host is reached directly.
-
-        It is logged in to with the same credentials. Where the jump names another user the passwords stay away from
-        it: they belong to the node's user.
-
-        Raises:
-            ValueError: `proxy_jump` is not `[user@]host[:port]`
-        """
-        if not self.proxy_jump:
-            return None
-        match = _JUMP.fullmatch(self.proxy_jump.strip())
-        port = int(match["port"] or 22) if match else 0
-        if not match or not 0 < port < 65536:
-            raise ValueError(f"proxyJump {self.proxy_jump!r} is not [user@]host[:port]")
-        user = match["user"] or self.user
-        return replace(
-            self,
-            host=match["host"].strip("[]"),
-            port=port,
-            user=user,
-            password=self.password if user == self.user else "",
-            sudo_password="",
-            host_key=self.proxy_jump_host_key,
-            proxy_jump="",
-            proxy_jump_host_key="",
-        )
+    def jumps(self) -> tuple[SshTarget, ...]:
+        """The hosts that lead to it, the first to connect to first."""
+        return (*self.through.jumps(), self.through) if self.through else ()

@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Label, TextArea
 
-from kinstall.answers.fields import Key, Path, type_name, written
+from kinstall.answers.fields import Key, Path, written
 from kinstall.findings import Problem
 from screens.draft.draft import Draft
 from screens.fields.choice import Choice
@@ -130,7 +130,7 @@ class FieldRow(Vertical):
         lines = [
             f"{key.help[0].upper()}{key.help[1:]}.",
             key.more,
-            f"In the answers file: {written(self.path)}, {type_name(key.type)}; since kinstall {key.since}.",
+            f"In the answers file: {written(self.path)}, {key.type_name}; since kinstall {key.since}.",
             f"Choices: {', '.join(key.choices)}." if key.choices else "",
             f"Default: {default}." if default else "",
             f"Rows of the reference guide: {', '.join(map(str, key.guide))}." if key.guide else "",

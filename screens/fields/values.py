@@ -45,6 +45,8 @@ def kind_of(key: Key) -> Kind:
         return Kind.LIST
     if is_map(key.type) and element(key.type) is str:
         return Kind.PAIRS
+    if key.text:
+        return Kind.TEXT
     return {bool: Kind.SWITCH, int: Kind.NUMBER, str: Kind.TEXT}.get(key.type, Kind.YAML)
 
 
@@ -53,6 +55,8 @@ def shown(key: Key, value: Any) -> str:
     if value is None:
         return ""
     kind = kind_of(key)
+    if kind is Kind.LIST and key.text and isinstance(value, str):
+        value = [value] if value else []
     if kind is Kind.LIST and isinstance(value, list):
         return _joined([_scalar(each) for each in value])
     if kind is Kind.PAIRS and isinstance(value, dict) and not any(map(_nested, value.values())):
@@ -72,7 +76,11 @@ def meant(key: Key, text: str) -> Any:
     if kind is Kind.SWITCH:
         return {"true": True, "false": False}.get(text, text)
     if kind is Kind.LIST:
-        return _split(text)
+        parts = _split(text)
+        return parts[0] if key.text and len(parts) == 1 else parts
+    if key.text and text.lstrip().startswith("["):  # a list on one line, as shown() writes it
+        parsed = _yaml(text)
+        return text if isinstance(parsed, str) else parsed.data
     if kind is Kind.PAIRS:
         return _pairs(text)
     if kind is Kind.YAML:

@@ -80,8 +80,9 @@ def login(row: Mapping[str, Any], common: Mapping[str, Any]) -> str:
     words = [user if user == "root" else f"{user}, sudo"]
     if ssh.get("port") not in (None, 22):
         words.append(f":{ssh['port']}")
-    if ssh.get("proxyJump"):
-        words.append(f"via {ssh['proxyJump']}")
+    if jumps := ssh.get("proxyJump"):
+        hosts = jumps if isinstance(jumps, list) else [jumps]
+        words.append(f"via {', '.join(str(host.get('address') if isinstance(host, dict) else host) for host in hosts)}")
     return " ".join(words)
 
 

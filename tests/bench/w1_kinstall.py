@@ -32,7 +32,7 @@ def main(inventory: Path, folder: Path) -> int:
             name,
             SshChannel(
                 name,
-                SshTarget(host="127.0.0.1", port=port, identity_file=known["key"], host_key=known["hostKey"]),
+                SshTarget(host="127.0.0.1", port=port, identity_files=(known["key"],), host_key=known["hostKey"]),
                 connector,
             ),
         )

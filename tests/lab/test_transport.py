@@ -42,7 +42,7 @@ def channel(host: Host, **changes: object) -> Iterator[SshChannel]:
         "host": host.address,
         "port": host.ssh_port,
         "host_key": host.host_key,
-        "identity_file": str(host.client_key),
+        "identity_files": (str(host.client_key),),
     }
     target = SshTarget(**{**fields, **changes})  # type: ignore[arg-type]
     opened = SshChannel(host.name, target, Connector(HostKeys(None, None), Secrets()))
@@ -72,11 +72,11 @@ def becomes_root(opened: SshChannel) -> bool:
     return True
 
 
-USERS = {
+USERS: dict[str, dict[str, object]] = {
     "ops, no password": {"user": "ops"},
     "ops, with a needless password": {"user": "ops", "sudo_password": "env:WRONG"},
     "admin by key": {"user": "admin", "sudo_password": "env:ADMIN"},
-    "admin by password": {"user": "admin", "identity_file": "", "password": "env:ADMIN"},
+    "admin by password": {"user": "admin", "identity_files": (), "password": "env:ADMIN"},
 }
 
 

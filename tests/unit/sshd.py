@@ -79,6 +79,13 @@ def _unpacked() -> str | None:
     return str(started)
 
 
+def empty_home(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    """A home without keys, and no agent: ssh's defaults of whoever runs the tests are not tried."""
+    find_sshd()  # its cache is in the real home
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+
+
 def why_not() -> str:
     """Why no sshd can be started here; "" where it can."""
     if not find_sshd():
@@ -142,7 +149,7 @@ class Sshd:
             "host": self.address,
             "port": self.port,
             "host_key": self.fingerprint(next(iter(self.host_keys))),
-            "identity_file": str(self.key),
+            "identity_files": (str(self.key),),
             "connect_timeout": 10.0,
         }
         return SshTarget(**{**fields, **changes})

@@ -26,6 +26,8 @@ _URL = re.compile(r"[!#-;=?-\[\]_a-z~]*")
 """The characters of RFC 3986. Others (quotes, backslashes) would mean something in the files that hold a URL."""
 _IPV4_OR_NAME = "IPv6 is not supported yet: write an IPv4 address or a name"
 _LONGEST_QUESTION = 100
+MOST_JUMPS = 8
+NO_PATH: Complaint = ("there is no path", "write the path of a key, or leave the line out")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
@@ -180,6 +182,15 @@ def key_file(text: str) -> Complaint | None:
     return None
 
 
+def agent(text: str) -> Complaint | None:
+    """An agent's socket: a path, `none`, `SSH_AUTH_SOCK` or the `$NAME` of a variable."""
+    if text in ("none", "SSH_AUTH_SOCK") or text.startswith(("/", "~")):
+        return None
+    if re.fullmatch(r"\$(\w+|\{\w+\})", text):
+        return None
+    return "this is not an agent's socket", "write its path (with / or ~ at the beginning), none or SSH_AUTH_SOCK"
+
+
 def local_path(text: str, *, braces: bool = False) -> Complaint | None:
     """A path on the operator's machine; with `braces`, {arch} in it is replaced by an architecture."""
     if "://" in text:
@@ -223,14 +234,26 @@ def registry_user(text: str) -> Complaint | None:
     return "this is not a valid user name", "write the name alone, without : and spaces"
 
 
-def jump(text: str) -> Complaint | None:
-    """`[user@]host[:port]`."""
-    if "," in text:
-        return "more than one jump host is not supported yet", "write one: [user@]host[:port]"
+def jumps(text: str) -> Complaint | None:
+    """`[user@]host[:port]`, several with commas between. A user is never repeated: see user()."""
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) > MOST_JUMPS:
+        return "too many jump hosts", f"write at most {MOST_JUMPS}"
+    return next((wrong for part in parts if (wrong := _jump(part))), None)
+
+
+def _jump(text: str) -> Complaint | None:
     name, at, rest = text.rpartition("@")
     if at and (wrong := user(name)):
         return wrong
     return host_port(rest, port_optional=True)
+
+
+def jump_host(text: str) -> Complaint | None:
+    """A jump host's name or IPv4 address, without user and port."""
+    if "@" in text or (":" in text and text.count(":") == 1):
+        return "more than a host's name", "write user and port under keys of their own"
+    return host_port(text, port_optional=True)
 
 
 def label_key(text: str) -> Complaint | None:

@@ -60,14 +60,14 @@ def _of_something_else(node: Node, view: View) -> formats.Complaint | None:
 def addresses(view: View) -> Iterator[Problem]:
     """Each node has its own address for its peers. For SSH, several may share one, on different ports."""
     peers: dict[str, str] = {}
-    logins: dict[tuple[str, int, str], str] = {}
+    logins: dict[tuple[str, int, tuple[tuple[str, int], ...]], str] = {}
     for path, node in view.nodes():
         if view.intact(f"{path}.address"):
             yield from problem_at(f"{path}.address", formats.node_address(node.address))
         if node.node_ip and view.intact(f"{path}.nodeIP"):
             yield from problem_at(f"{path}.nodeIP", formats.node_address(node.node_ip))
         place, ssh = f"{path}.{node.internal_ip_key}", view.spec.ssh_of(node)
-        login = (node.address, ssh.port, ssh.proxy_jump)
+        login = (node.address, ssh.port, tuple((jump.address, jump.port) for jump in ssh.jumps))
         if not view.intact(place):
             continue
         if node.internal_ip in peers:

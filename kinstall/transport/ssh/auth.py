@@ -1,37 +1,18 @@
-"""Logging in: a key file (with its certificate), the agent's keys, a password. Tried in this order, until one is
-accepted; a host may ask for several in turn."""
+"""Logging in as ssh does: key files (with their certificates), the agent's keys, a password, until one is accepted; a
+host may ask for several in turn. Where nothing is named, ssh's own default keys are tried."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import stat
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from io import StringIO
-from pathlib import Path
 
-from paramiko import (
-    Agent,
-    AuthenticationException,
-    BadAuthenticationType,
-    ECDSAKey,
-    Ed25519Key,
-    PasswordRequiredException,
-    PKey,
-    RSAKey,
-    SSHException,
-    Transport,
-)
+from paramiko import AuthenticationException, BadAuthenticationType, PKey, SSHException, Transport
 
-from kinstall import files
 from kinstall.errors import AuthenticationFailed
-from kinstall.secrets import Secrets
-from kinstall.transport.target import SshTarget
-from kinstall.wording import LONGEST_WORDS, cut
-
-_LARGEST_KEY = 1 << 20
+from kinstall.transport.ssh.agent import Agent, NoAgent
+from kinstall.transport.ssh.key_files import KeyFiles, Unusable, with_certificate
+from kinstall.transport.target import DEFAULT_KEYS, SshTarget
+from kinstall.wording import LONGEST_WORDS, cut, listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,33 +24,6 @@ class _Method:
     attempt: Callable[[Transport, str], object]
 
 
-class KeyFiles:
-    """Private keys, read and decrypted once per run (decrypting takes a tenth of a second)."""
-
-    def __init__(self, secrets: Secrets) -> None:
-        self.secrets = secrets
-        self._lock = threading.Lock()
-        self._keys: dict[tuple[str, str], PKey] = {}
-
-    def load(self, node: str, target: SshTarget) -> PKey | None:
-        """The target's key; None where it is encrypted and no passphrase is given (the agent may have it).
-
-        Raises:
-            AuthenticationFailed: missing, readable by others, damaged, wrong passphrase
-        """
-        with self._lock:
-            found = self._keys.get((target.identity_file, target.passphrase))
-            if found is None:
-                path = Path(target.identity_file).expanduser()
-                found = _read_key(node, path, self._passphrase(target))
-                if found is not None:
-                    self._keys[target.identity_file, target.passphrase] = found
-            return found
-
-    def _passphrase(self, target: SshTarget) -> str | None:
-        return self.secrets.resolve(target.passphrase).reveal() if target.passphrase else None
-
-
 def log_in(transport: Transport, node: str, target: SshTarget, keys: KeyFiles) -> None:
     """Authenticate `transport`; the host's key has been checked before.
 
@@ -77,125 +31,94 @@ def log_in(transport: Transport, node: str, target: SshTarget, keys: KeyFiles) -
         AuthenticationFailed: with the methods that were tried
         SSHException, EOFError, OSError: the connection broke
     """
-    agent = Agent()
+    try:
+        agent = Agent(target.identity_agent)
+    except NoAgent as error:
+        remedy = "start it, or correct ssh.identityAgent (a path, none, or SSH_AUTH_SOCK)"
+        raise AuthenticationFailed(node, str(error), remedy) from None
     try:
         tried: list[str] = []
-        for method in _methods(node, target, keys, agent):
+        for method in _methods(node, target, keys, agent, tried):
             try:
                 method.attempt(transport, target.user)
             except BadAuthenticationType:
                 tried.append(f"{method.name} (the host does not take a {method.kind})")
             except AuthenticationException as error:
                 tried.append(_refusal(method, error))
+            except SSHException as error:
+                if str(error) != "key cannot be used for signing":  # paramiko's words for an agent's refusal
+                    raise
+                what = f"the agent does not sign with {method.name}"
+                raise AuthenticationFailed(node, what, "unlock the agent, or touch the security key in time") from None
             else:
                 tried.append(f"{method.name} (accepted, but the host asks for more)")
             if transport.is_authenticated():
                 return
             if not transport.is_active():
                 break
-        raise _refused(transport, node, target, tried)
+        raise _refused(transport, node, target, tried, agent)
     finally:
         agent.close()
 
 
-def _methods(node: str, target: SshTarget, keys: KeyFiles, agent: Agent) -> Iterator[_Method]:
-    if target.identity_file:
-        key = keys.load(node, target)
-        if key is not None:
-            yield _with_key(f"the key {target.identity_file}", key)
-        else:
-            yield _from_agent(node, target, agent)
-    else:
-        for held in agent.get_keys():
-            yield _with_key(f"the agent's key {held.comment or held.get_name()}", held)
+def _methods(node: str, target: SshTarget, keys: KeyFiles, agent: Agent, tried: list[str]) -> Iterator[_Method]:
+    """What is tried, in ssh's order: key files and the agent's other keys, then the password. A file of several that
+    cannot be used is noted in `tried` and passed over, as ssh does.
+
+    Raises:
+        AuthenticationFailed: the only file that the answers name cannot be used
+    """
+    named = target.identity_files
+    offered: set[bytes] = set()
+    if not named and not target.identities_only:
+        yield from _others(agent, offered)
+    for name in named or (() if target.password else DEFAULT_KEYS):
+        try:
+            method, public = _from_file(name, target, keys, agent)
+        except Unusable as error:
+            if error.missing and name in DEFAULT_KEYS and len(named) != 1:
+                continue
+            if len(named) == 1:
+                raise AuthenticationFailed(node, f"the key {name} {error.what}", error.remedy) from None
+            tried.append(f"the key {name} ({error.what})")
+            continue
+        if public not in offered:
+            offered.add(public)
+            yield method
+    if named and target.identities_only is False:
+        yield from _others(agent, offered)
     if target.password:
         password = keys.secrets.resolve(target.password).reveal()
         yield _Method("the password", "password", lambda t, user: t.auth_password(user, password))
 
 
+def _others(agent: Agent, offered: set[bytes]) -> Iterator[_Method]:
+    """The agent's keys, but for those that were offered."""
+    for held in agent.in_order():
+        if held.asbytes() not in offered:
+            offered.add(held.asbytes())
+            yield _with_key(f"the agent's key {held.comment or held.get_name()}", held)
+
+
+def _from_file(name: str, target: SshTarget, keys: KeyFiles, agent: Agent) -> tuple[_Method, bytes]:
+    """The key of a file, and its public part. Where the file has no private key to use, the agent may hold it.
+
+    Raises:
+        Unusable
+    """
+    found = keys.load(name, target.passphrase)
+    if found.key is not None:
+        return _with_key(f"the key {name}", found.key), found.public
+    held = agent.key(found.public)
+    if held is None:
+        also = ", and no agent holds it" if found.public else ""
+        raise Unusable(f"{found.why}{also}", found.remedy)
+    with_certificate(held, found.path)
+    return _with_key(f"the key {name} (from the agent)", held), found.public
+
+
 def _with_key(name: str, key: PKey) -> _Method:
     return _Method(name, "key", lambda transport, user: transport.auth_publickey(user, key))
-
-
-def _from_agent(node: str, target: SshTarget, agent: Agent) -> _Method:
-    """An encrypted key without a passphrase: the agent may hold it decrypted."""
-    public = _public_part(Path(target.identity_file).expanduser())
-    for held in agent.get_keys():
-        if public and held.asbytes() == public:
-            return _with_key(f"the key {target.identity_file} (from the agent)", held)
-    raise AuthenticationFailed(
-        node,
-        f"the key {target.identity_file} is encrypted, no passphrase is given, and no agent holds it",
-        "set ssh.passphrase to a reference (env:NAME, file:PATH or prompt:), or run ssh-add",
-    )
-
-
-def _read_key(node: str, path: Path, passphrase: str | None) -> PKey | None:
-    def refuse(what: str, remedy: str) -> AuthenticationFailed:
-        return AuthenticationFailed(node, f"the key {path} {what}", remedy)
-
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        text = files.read(path, _LARGEST_KEY).decode("utf-8", "replace")
-    except FileNotFoundError:
-        raise refuse("does not exist", "correct ssh.identityFile") from None
-    except OSError as error:
-        raise refuse(f"cannot be read: {error.strerror}", "correct ssh.identityFile") from None
-    if mode & 0o077:
-        raise refuse(f"can be read by others (mode {mode:04o})", f"chmod 600 {path}")
-    if "BEGIN DSA " in text:
-        raise refuse("is a DSA key, which SSH no longer supports", "make a new one: ssh-keygen -t ed25519")
-    if "PRIVATE KEY-----" not in text:
-        what = "is a public key" if text.startswith(("ssh-", "ecdsa-")) else "is not a private key"
-        raise refuse(what, "set ssh.identityFile to the private key, without .pub")
-    if "BEGIN PRIVATE KEY" in text or "BEGIN ENCRYPTED PRIVATE KEY" in text:
-        raise refuse("is in PKCS 8 form", f"convert it: ssh-keygen -p -f {path}")
-    return _decode(path, text, passphrase, refuse)
-
-
-def _decode(
-    path: Path, text: str, passphrase: str | None, refuse: Callable[[str, str], AuthenticationFailed]
-) -> PKey | None:
-    reasons: list[str] = []
-    for kind in (Ed25519Key, ECDSAKey, RSAKey):
-        try:
-            key: PKey = kind.from_private_key(StringIO(text), password=passphrase)
-        except PasswordRequiredException:
-            return None
-        except (SSHException, ValueError, TypeError, IndexError, binascii.Error, OSError) as error:
-            reasons.append(str(error))
-            continue
-        certificate = path.with_name(path.name + "-cert.pub")
-        if certificate.exists():
-            try:
-                key.load_certificate(str(certificate))
-            except (SSHException, ValueError, OSError) as error:
-                raise refuse(
-                    f"has a certificate that cannot be used: {error}", f"renew or remove {certificate}"
-                ) from None
-        return key
-    if passphrase is not None:
-        raise refuse("cannot be decrypted", "correct the secret that ssh.passphrase refers to")
-    raise refuse(f"cannot be read ({reasons[0]})", "kinstall reads ed25519, ECDSA and RSA keys: ssh-keygen -t ed25519")
-
-
-def _public_part(path: Path) -> bytes:
-    """The public key in wire form, from FILE.pub or the unencrypted head of an OpenSSH private key; b"" without."""
-    try:
-        return base64.b64decode(files.read(path.with_name(path.name + ".pub"), _LARGEST_KEY).split()[1])
-    except (OSError, IndexError, ValueError):
-        pass
-    try:
-        lines = files.read(path, _LARGEST_KEY).splitlines()
-        data = base64.b64decode(b"".join(line for line in lines if b"-----" not in line))
-    except (OSError, ValueError):
-        return b""
-    # openssh-key-v1\0, then cipher, kdf and its options as strings, the number of keys, the public key as a string
-    at = 15
-    for _ in range(3):
-        at += 4 + int.from_bytes(data[at : at + 4], "big")
-    at += 4
-    return data[at + 4 : at + 4 + int.from_bytes(data[at : at + 4], "big")]
 
 
 def _refusal(method: _Method, error: AuthenticationException) -> str:
@@ -207,22 +130,27 @@ def _refusal(method: _Method, error: AuthenticationException) -> str:
     return f"{method.name} (refused)"
 
 
-def _refused(transport: Transport, node: str, target: SshTarget, tried: list[str]) -> AuthenticationFailed:
+def _refused(
+    transport: Transport, node: str, target: SshTarget, tried: list[str], agent: Agent
+) -> AuthenticationFailed:
     said = getattr(transport, "last_words", "")
     ends = f"; then it ended the connection: {said}" if said else ""
     what = f"{target.where} does not let {target.user} in"
     if not tried:
         return AuthenticationFailed(
             node,
-            f"{what}: no key and no password to try (no ssh.identityFile, no ssh.password, no keys in an agent)",
+            f"{what}: no key and no password to try (no ssh.identityFile, no ssh.password, no keys in an agent, no "
+            f"{listed(DEFAULT_KEYS, len(DEFAULT_KEYS))})",
             "set ssh.identityFile or ssh.password, or start an agent and run ssh-add",
         )
     if "Too many" in said:
-        remedy = "the agent offers too many keys: set ssh.identityFile to the right one"
+        remedy = "too many keys were offered: set ssh.identityFile to the right one (its .pub, where an agent holds it)"
     else:
         remedy = (
             f"see that `ssh {target.user}@{target.host}` works with the same credentials; {_accepts(transport, target)}"
         )
+        if target.identity_files and target.identities_only is None and agent.get_keys():
+            remedy += "; ssh.identitiesOnly: false also tries the agent's other keys"
     return AuthenticationFailed(node, f"{what}; tried {', '.join(tried)}{ends}", remedy)
 
 

@@ -12,11 +12,11 @@ from collections.abc import Callable
 
 from paramiko import ChannelException, SSHException
 
-from kinstall.errors import AuthenticationFailed, HostKeyChanged, TransportError, Unreachable
+from kinstall.errors import HostKeyChanged, TransportError, Unreachable
 from kinstall.secrets import Secrets
 from kinstall.transport.host_keys import HostKey, HostKeys, same_fingerprint
 from kinstall.transport.ssh import errors
-from kinstall.transport.ssh.auth import KeyFiles, log_in
+from kinstall.transport.ssh.auth import log_in
 from kinstall.transport.ssh.handshake import (
     HOST_KEY_ALGORITHMS,
     SshTransport,
@@ -27,6 +27,7 @@ from kinstall.transport.ssh.handshake import (
     left,
     open_socket,
 )
+from kinstall.transport.ssh.key_files import KeyFiles
 from kinstall.transport.target import SshTarget
 
 _PAUSES = (0.3, 1.0)
@@ -106,10 +107,7 @@ class Connector:
         cancelled: Callable[[], bool],
         exchange: Callable[[str, SshTarget, Callable[[], socket.socket], float], SshTransport],
     ) -> tuple[SshTransport, Callable[[], None] | None]:
-        try:
-            jump = target.jump()
-        except ValueError as error:
-            raise AuthenticationFailed(node, str(error), "correct ssh.proxyJump") from None
+        jump = target.through
         shared = self._shared(jump) if jump else None
         if shared and jump:
             shared.acquire(node, lambda: self.connect(f"jump host {jump.where}", jump, cancelled))

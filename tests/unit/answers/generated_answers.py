@@ -206,14 +206,44 @@ def _login(dice: _Dice) -> Data:
         {
             "user": dice.maybe(lambda: dice.one("ops", "DOMAIN\\ops", "no", "007")),
             "port": dice.maybe(lambda: dice.one(1, 2222, 65535)),
-            "identityFile": dice.maybe(lambda: dice.one("~/.ssh/id_ed25519", "/keys/of ops: #1", "0x10")),
+            "identityFile": dice.maybe(lambda: _key_files(dice)),
+            "identitiesOnly": dice.maybe(lambda: dice.one(True, False)),
+            "identityAgent": dice.maybe(lambda: dice.one("none", "SSH_AUTH_SOCK", "~/agent: 1.sock", "$OTHER")),
             "passphrase": dice.maybe(dice.reference),
             "password": dice.maybe(dice.reference),
             "sudoPassword": dice.maybe(dice.reference),
-            "proxyJump": dice.maybe(lambda: dice.one("bastion.example.com", "ops@10.9.0.1:2222")),
-            "proxyJumpHostKey": dice.maybe(dice.fingerprint),
+            **(_one_jump(dice) if dice.random.random() < 0.7 else {"proxyJump": dice.maybe(lambda: _jumps(dice))}),
         }
     )
+
+
+def _key_files(dice: _Dice) -> Any:
+    files = ("~/.ssh/id_ed25519", "/keys/of ops: #1", "0x10", "keys/a.pub")
+    return dice.one(*files, dice.some(*files))
+
+
+def _one_jump(dice: _Dice) -> Data:
+    return {
+        "proxyJump": dice.maybe(lambda: dice.one("bastion.example.com", "ops@10.9.0.1:2222")),
+        "proxyJumpHostKey": dice.maybe(dice.fingerprint),
+    }
+
+
+def _jumps(dice: _Dice) -> Any:
+    def jump(address: str) -> Data:
+        return _without_gaps(
+            {
+                "address": address,
+                "port": dice.maybe(lambda: dice.one(1, 2222)),
+                "user": dice.maybe(lambda: dice.one("ops", "no")),
+                "identityFile": dice.maybe(lambda: _key_files(dice)),
+                "passphrase": dice.maybe(dice.reference),
+                "password": dice.maybe(dice.reference),
+                "hostKey": dice.maybe(dice.fingerprint),
+            }
+        )
+
+    return dice.one("a.example.com,ops@10.9.0.1:2222", [jump(each) for each in dice.some("a.example.com", "10.9.0.1")])
 
 
 def _components(dice: _Dice, *, control_plane: bool = True) -> Data:

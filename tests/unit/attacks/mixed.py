@@ -13,7 +13,7 @@ from kinstall.cluster import ClusterSpec
 from kinstall.connectivity import Connection, Matrix
 from kinstall.engine.host import Host, ShellHost
 from kinstall.operations.session import NodeReply
-from kinstall.operations.ssh_session import SshSession, target_of
+from kinstall.operations.ssh_session import SshSession, targets_of
 from kinstall.secrets import Secrets
 from kinstall.simulation import SimulatedSession, World
 from kinstall.state.folder import StateFolder
@@ -50,8 +50,8 @@ def mixed(ports: Mapping[str, int], key: str, fingerprint: str) -> Callable[...,
         connector = Connector(HostKeys(None, None), secrets)
         channels: dict[str, Any] = {}
         for name, port in ports.items():
-            target = target_of(spec, spec.node(name))
-            target = replace(target, host="127.0.0.1", port=port, host_key=fingerprint, identity_file=key)
+            target = targets_of(spec)[name]
+            target = replace(target, host="127.0.0.1", port=port, host_key=fingerprint, identity_files=(key,))
             channels[name] = SshChannel(name, target, connector)
         real, made = SshSession(spec, secrets, channels, parallel), world.session(spec)
         fields = {name: getattr(made, name) for name in ("spec", "parallel", "world", "subnet", "given_up")}

@@ -1,9 +1,11 @@
 """Ansible inventories and ~/.ssh/config: groups become roles, variables follow the precedence of their own tools."""
 
+import json
 from typing import Any
 
 import pytest
 
+from kinstall.answers.load import parse
 from kinstall.inventory import Imported, read_ansible_ini, read_ansible_yaml, read_ssh_config
 
 
@@ -198,8 +200,8 @@ def test_the_first_value_that_is_found_holds() -> None:
     assert rows["10.1.0.1"]["ssh"] == {
         "user": "first",
         "port": 22,
-        "identityFile": "~/.ssh/my key",
-        "proxyJump": "first@203.0.113.5:2200",
+        "identityFile": ["~/.ssh/my key", "~/.ssh/second", "~/.ssh/all"],
+        "proxyJump": [{"address": "203.0.113.5", "port": 2200, "user": "first", "identityFile": "~/.ssh/all"}],
     }
     assert rows["a.example.org"]["ssh"]["port"] == 2222
     assert rows["secret.example.org"]["ssh"] == {"user": "first", "port": 22, "identityFile": "~/.ssh/all"}
@@ -209,9 +211,9 @@ def test_the_first_value_that_is_found_holds() -> None:
 
 
 def test_what_is_not_followed_is_told() -> None:
-    """Include, Match, several jumps, a command as a proxy."""
+    """Include, Match with a program, a command as a proxy."""
     found = read_ssh_config(
-        "Include other\nHost w1\n HostName 10.1.0.1\n ProxyJump a,b\n"
+        "Include other\nHost w1\n HostName 10.1.0.1\n"
         "Host w2\n HostName 10.1.0.2\n ProxyCommand nc %h 22\n"
         "Match exec true\n User nobody\nMatch all\n User somebody\n"
     )
@@ -220,24 +222,72 @@ def test_what_is_not_followed_is_told() -> None:
         "w2": {"user": "somebody"},
     }
     text = "\n".join(found.notices)
-    for words in ("Include in line 1", "ProxyJump in line 4", "ProxyCommand", "Match in line 8"):
+    for words in ("Include in line 1", "ProxyCommand", "Match in line 7"):
         assert words in text
 
 
-def test_of_several_keys_the_hosts_own_goes_first() -> None:
-    """ssh tries all that apply, in the order of the file; answers hold one, which is that of the host's own lines."""
+def test_all_keys_that_apply_are_taken_in_their_order() -> None:
+    """ssh tries them in the order of the file: the first of `Host *` does not shadow a host's own."""
     found = read_ssh_config(
         "Host *\n IdentityFile none\n IdentityFile ~/.ssh/all\n"
-        "Host w1\n HostName 10.1.0.1\n IdentityFile %d/.ssh/%n\n IdentityFile ~/.ssh/late\n"
+        "Host w1\n HostName 10.1.0.1\n IdentityFile %d/.ssh/%n\n IdentityFile ~/.ssh/late\n IdentityFile ~/.ssh/all\n"
         "Host w2\n HostName 10.1.0.2\n IdentityFile /%C\n"
     )
     assert {name: row["ssh"]["identityFile"] for name, row in by_name(found).items()} == {
-        "w1": "~/.ssh/w1",
+        "w1": ["~/.ssh/all", "~/.ssh/w1", "~/.ssh/late"],
         "w2": "~/.ssh/all",
     }
-    text = "\n".join(found.notices)
-    assert "ssh tries several keys, and kinstall one: the first was taken for w1" in text
-    assert "identityfile in line 10 contains a %" in text
+    assert "identityfile in line 11 contains a %" in "\n".join(found.notices)
+
+
+def test_the_agent_and_whose_keys_are_tried() -> None:
+    """IdentityAgent and IdentitiesOnly are answers too."""
+    found = read_ssh_config(
+        "Host w1\n HostName 10.1.0.1\n IdentityAgent %d/agent.sock\n IdentitiesOnly no\n"
+        'Host w2\n HostName 10.1.0.2\n IdentityAgent "none"\n IdentitiesOnly yes\n'
+        "Host w3\n HostName 10.1.0.3\n IdentitiesOnly maybe\n"
+    )
+    assert [row["ssh"] for row in found.nodes] == [
+        {"identitiesOnly": False, "identityAgent": "~/agent.sock"},
+        {"identitiesOnly": True, "identityAgent": "none"},
+    ]
+    assert [(problem.line, "yes or no" in str(problem)) for problem in found.problems] == [(11, True)]
+
+
+def test_jump_hosts_with_logins_of_their_own() -> None:
+    """Several, aliases of the file with their keys, and a first one that is itself behind another."""
+    text = (
+        "Host a\n HostName 192.0.2.1\n User ann\n Port 2201\n IdentityFile ~/.ssh/a\n ProxyJump outer\n"
+        "Host b\n HostName 192.0.2.2\nHost outer\n HostName 192.0.2.9\n User o\n"
+        "Host w1\n HostName 10.1.0.1\n User adm\n IdentityFile ~/.ssh/w\n ProxyJump a,bob@b:2202\n"
+    )
+    row = by_name(read_ssh_config(text))["w1"]
+    assert row["ssh"]["proxyJump"] == [
+        {"address": "192.0.2.9", "user": "o"},
+        {"address": "192.0.2.1", "port": 2201, "user": "ann", "identityFile": "~/.ssh/a"},
+        {"address": "192.0.2.2", "port": 2202, "user": "bob"},
+    ]
+    spec = parse(json.dumps({"nodes": [{**row, "role": "control-plane"}]}))
+    assert [jump.user for jump in spec.ssh_of(spec.nodes[0]).jumps] == ["o", "ann", "bob"]
+    circle = read_ssh_config("Host w1\n HostName 10.1.0.1\n ProxyJump w2\nHost w2\n ProxyJump w1\n")
+    assert [str(problem) for problem in circle.problems if "in a circle" in str(problem)]
+
+
+def test_match_blocks_that_need_no_program() -> None:
+    """host looks at the HostName so far, originalhost at the alias, user at the User so far; ! turns them round."""
+    text = (
+        "Host w1\n HostName 10.1.0.1\n User adm\nHost w2\n HostName 10.1.0.2\n"
+        "Match originalhost w1,x user adm\n Port 2201\n"
+        "Match !originalhost w1 host 10.1.*\n Port 2202\n"
+        'Match host 10.1.0.2 exec "touch /tmp/never"\n User evil\n'
+        "Match final all\n User last\n"
+    )
+    found = read_ssh_config(text)
+    assert {name: row["ssh"] for name, row in by_name(found).items()} == {
+        "w1": {"user": "adm", "port": 2201},
+        "w2": {"port": 2202},
+    }
+    assert [notice.partition(" is not")[0] for notice in found.notices] == ["Match in line 10", "Match in line 12"]
 
 
 @pytest.mark.parametrize(
@@ -284,10 +334,10 @@ def test_ipv6_hosts_are_named() -> None:
 
 
 def test_a_jump_host_without_a_user_is_named() -> None:
-    """ssh goes there as the local user, kinstall as on the node: the operator has to know."""
+    """ssh goes there as the local user, and so does kinstall, whoever runs it: the operator has to know."""
     found = read_ssh_config("Host w1\n HostName 10.1.0.1\n User adm\n ProxyJump 10.9.0.1\n")
     assert by_name(found)["w1"]["ssh"] == {"user": "adm", "proxyJump": "10.9.0.1"}
-    assert any("no user for the jump host of w1" in notice for notice in found.notices)
+    assert any("in your own name: those of w1" in notice for notice in found.notices)
 
 
 def test_a_line_that_is_no_option_names_itself() -> None:

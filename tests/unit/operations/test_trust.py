@@ -71,7 +71,10 @@ def test_behind_a_jump_host(farm: Farm, tmp_path: Path) -> None:
     jump, node = farm.start(), farm.start()
     (jump.directory / "authorized_keys").write_text((node.directory / "id.pub").read_text())
     state = tmp_path / "known_hosts"
-    targets = {name: node.target(host_key="", proxy_jump=f"127.0.0.1:{jump.port}") for name in ("n1", "n2")}
+    targets = {
+        name: node.target(host_key="", through=jump.target(host_key="", identity_files=(str(node.key),)))
+        for name in ("n1", "n2")
+    }
     first = trust.pending(targets, HostKeys(state, None))
     assert [(row.node, row.status) for row in first] == [
         (f"jump host 127.0.0.1:{jump.port}", Status.UNKNOWN),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kinstall.errors import AuthenticationFailed, HostKeyChanged, HostKeyUnknown, TransportError, Unreachable
+from kinstall.errors import HostKeyChanged, HostKeyUnknown, TransportError, Unreachable
 from kinstall.secrets import Secrets
 from kinstall.transport.host_keys import HostKeys
 from kinstall.transport.ssh.channel import SshChannel
@@ -119,7 +119,7 @@ def test_through_a_jump_host(farm: Farm, tmp_path: Path) -> None:
     """Both keys are checked; the node is reached from the jump host, and one connection to it serves all nodes."""
     jump, node = farm.start("LogLevel VERBOSE"), farm.start()
     (jump.directory / "authorized_keys").write_text((node.directory / "id.pub").read_text())
-    through = {"proxy_jump": f"root@127.0.0.1:{jump.port}", "proxy_jump_host_key": jump.fingerprint()}
+    through = {"through": jump.target(identity_files=(str(node.key),))}
     connector = trusting()
     channels = [SshChannel(f"n{n}", node.target(**through), connector) for n in range(4)]
     lines: list[str] = []
@@ -141,7 +141,7 @@ def test_through_a_jump_host(farm: Farm, tmp_path: Path) -> None:
 def test_a_jump_host_that_is_not_trusted(farm: Farm) -> None:
     """The sentence is about the jump host, the error is the node's."""
     jump, node = farm.start(), farm.start()
-    error = error_of(trusting(), node.target(proxy_jump=f"127.0.0.1:{jump.port}"))
+    error = error_of(trusting(), node.target(through=jump.target(host_key="")))
     assert isinstance(error, HostKeyUnknown)
     assert error.node == "n1"
     assert f"jump host 127.0.0.1:{jump.port}: " in error.what
@@ -153,7 +153,7 @@ def test_a_node_that_the_jump_host_cannot_reach(farm: Farm) -> None:
     jump = farm.start()
     strict = farm.start("AllowTcpForwarding no")
     for host in (jump, strict):
-        through = {"proxy_jump": f"127.0.0.1:{host.port}", "proxy_jump_host_key": host.fingerprint()}
+        through = {"through": host.target()}
         begun = time.monotonic()
         error = error_of(trusting(), host.target(port=free_port(), **through))
         assert isinstance(error, Unreachable)
@@ -163,7 +163,8 @@ def test_a_node_that_the_jump_host_cannot_reach(farm: Farm) -> None:
 
 def test_an_unreachable_jump_host_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Eight nodes behind it fail together, not one after another."""
-    target = SshTarget(host="192.0.2.1", host_key="SHA256:x", proxy_jump=f"127.0.0.1:{free_port()}", connect_timeout=5)
+    jump = SshTarget(host="127.0.0.1", port=free_port(), connect_timeout=5)
+    target = SshTarget(host="192.0.2.1", host_key="SHA256:x", through=jump, connect_timeout=5)
     connector, errors = trusting(), []
 
     def one(name: str) -> None:
@@ -182,23 +183,24 @@ def test_an_unreachable_jump_host_is_waited_for_once(monkeypatch: pytest.MonkeyP
     assert time.monotonic() - begun < 4
 
 
-def test_a_jump_in_another_name_gets_no_password() -> None:
-    """The node's password belongs to the node's user: a jump host that is entered as somebody else never sees it."""
-    target = SshTarget(host="n", user="admin", password="env:A", sudo_password="env:B", proxy_jump="eve@bastion:2222")
-    jump = target.jump()
-    assert jump
-    assert (jump.host, jump.port, jump.user, jump.password, jump.sudo_password) == ("bastion", 2222, "eve", "", "")
-    same = SshTarget(host="n", user="admin", password="env:A", proxy_jump="[fe80::1]").jump()
-    assert same
-    assert (same.host, same.port, same.user, same.password) == ("fe80::1", 22, "admin", "env:A")
-
-
-@pytest.mark.parametrize("text", ["a,b", "a b", "user@", "host:0", "host:99999", "@host", "host:port"])
-def test_a_jump_that_cannot_be_read(text: str) -> None:
-    """It is refused with a sentence before anything is dialled."""
-    error = error_of(trusting(), SshTarget(host="192.0.2.1", proxy_jump=text))
-    assert isinstance(error, AuthenticationFailed)
-    assert "is not [user@]host[:port]" in error.what
+def test_through_several_jump_hosts(farm: Farm) -> None:
+    """Each is reached through the one before it, logged in to with its own key, and its own host key is checked."""
+    first, second, node = (farm.start("LogLevel DEBUG1") for _ in range(3))
+    chain = second.target(through=first.target())
+    channel = SshChannel("n1", node.target(through=chain), trusting())
+    assert channel.execute("exit 5") == 5
+    channel.close()
+    for host, onward in ((first, second), (second, node)):
+        assert host.log.count("Accepted publickey for root") == 1
+        host.wait_for_log(f"direct_tcpip: .* target 127.0.0.1 port {onward.port}")
+    distrusted = second.target(through=first.target(), host_key=first.fingerprint())
+    error = error_of(trusting(), node.target(through=distrusted))
+    assert isinstance(error, HostKeyChanged)
+    assert f"jump host 127.0.0.1:{second.port}: " in error.what
+    unreachable = second.target(through=first.target(port=free_port()))
+    error = error_of(trusting(), node.target(through=unreachable))
+    assert isinstance(error, Unreachable)
+    assert "nothing listens" in error.what
 
 
 # Hosts that do not answer as they should
