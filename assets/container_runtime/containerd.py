@@ -9,7 +9,9 @@ from assets import paths, units
 from assets.container_runtime.shape import ContainerRuntime, ImageCommands
 from assets.inputs import MirrorAccess, NodeInputs
 from assets.rendered import Folder, Rendered, text
+from assets.toml_writer import string
 from kinstall.cluster import ClusterSpec, Node
+from kinstall.cluster.image_names import ImageName
 
 RUNTIME = "plugins.'io.containerd.cri.v1.runtime'"
 IMAGES = "plugins.'io.containerd.cri.v1.images'"
@@ -19,32 +21,32 @@ CTR = "ctr -n k8s.io"
 
 
 def containerd_config(spec: ClusterSpec, node: Node, pause: str) -> Rendered:
-    """config.toml in version 3, which every containerd 2.x reads. `pause` is the sandbox image's full reference."""
+    """config.toml in version 3, which every containerd 2.x reads. `pause` is the sandbox image, as it is stored."""
     own = spec.components_of(node).containerd
     return text(
         paths.CONTAINERD_CONFIG,
         f"""\
 version = 3
-root = "{paths.CONTAINERD_ROOT}"
+root = {string(paths.CONTAINERD_ROOT)}
 state = "/run/containerd"
 
 [grpc]
-  address = "{paths.CONTAINERD_SOCKET}"
+  address = {string(paths.CONTAINERD_SOCKET)}
 
 [{IMAGES}]
   snapshotter = "overlayfs"
 
 [{IMAGES}.pinned_images]
-  sandbox = "{pause}"
+  sandbox = {string(pause)}
 
 [{IMAGES}.registry]
-  config_path = "{paths.CONTAINERD_CERTS}"
+  config_path = {string(paths.CONTAINERD_CERTS)}
 
 [{RUNTIME}]
   restrict_oom_score_adj = {_bool(own.restrict_oom_score_adj)}
 
 [{RUNTIME}.cni]
-  conf_dir = "{paths.CNI_CONF}"
+  conf_dir = {string(paths.CNI_CONF)}
 
 [{RUNTIME}.containerd]
   default_runtime_name = "runc"
@@ -53,12 +55,12 @@ state = "/run/containerd"
   runtime_type = "io.containerd.runc.v2"
 
 [{RUNTIME}.containerd.runtimes.runc.options]
-  BinaryName = "{paths.BIN}/runc"
+  BinaryName = {string(f"{paths.BIN}/runc")}
   SystemdCgroup = {_bool(own.systemd_cgroup)}
 
 # The default, /opt/containerd, would be made at every start.
 [plugins.'io.containerd.internal.v1.opt']
-  path = "{paths.CONTAINERD_ROOT}/opt"
+  path = {string(f"{paths.CONTAINERD_ROOT}/opt")}
 """,
     )
 
@@ -75,12 +77,14 @@ def mirrors(spec: ClusterSpec, access: Mapping[str, MirrorAccess]) -> tuple[Rend
     for registry, mirror in sorted(spec.images.mirrors.items()):
         folder = f"{paths.CONTAINERD_CERTS}/{registry}"
         needs = access[registry] if mirror.user or mirror.ca_file else MirrorAccess()
-        lines = [f'server = "{mirror.endpoint.rstrip("/")}"', 'capabilities = ["pull", "resolve"]']
+        lines = [f"server = {string(mirror.endpoint.rstrip('/'))}", 'capabilities = ["pull", "resolve"]']
+        if mirror.has_api_path:
+            lines.append("override_path = true")
         if needs.ca:
             files.append(Rendered(f"{folder}/ca.crt", needs.ca))
-            lines.append(f'ca = "{folder}/ca.crt"')
+            lines.append(f"ca = {string(f'{folder}/ca.crt')}")
         if needs.authorization:
-            lines += ["", "[header]", f'Authorization = "{needs.authorization}"']
+            lines += ["", "[header]", f"Authorization = {string(needs.authorization)}"]
         secret = bool(needs.authorization)
         content = "\n".join(lines) + "\n"
         files.append(text(f"{folder}/hosts.toml", content, 0o600 if secret else 0o644, secret=secret))
@@ -136,7 +140,7 @@ def containerd_unit() -> Rendered:
 
 def _files(spec: ClusterSpec, node: Node, inputs: NodeInputs) -> tuple[Rendered, ...]:
     return (
-        containerd_config(spec, node, inputs.images.pause),
+        containerd_config(spec, node, ImageName.parse(inputs.images.pause).stored),
         *mirrors(spec, inputs.mirrors),
         containerd_unit(),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,13 +29,21 @@ MOST_PROBLEMS = 200
 """Of one file: nobody reads more at once."""
 
 
-def load(path: str | Path) -> ClusterSpec:
+_TO_REACH_NODES = re.compile(
+    r"(?!nodes\[[0-9]+\]\.(components|labels|taints)\b)((apiVersion|clusterName|ssh|nodes)\b|$)"
+)
+
+
+def load(path: str | Path, *, to_remove: bool = False) -> ClusterSpec:
     """The spec of an answers file, of a pipe (a shell's `<(…)`), or of the standard input (`-`).
+
+    With `to_remove` only what it takes to reach the nodes has to be right. A cluster can be removed with the answers
+    that it was installed with, also where a later kinstall refuses them. The rest of such a spec is of no use.
 
     Raises:
         InvalidAnswers: there is no such file, it cannot be read, or parse() refuses it.
     """
-    return parse(text_of(path, patience=PATIENCE), _named(path))
+    return parse(text_of(path, patience=PATIENCE), _named(path), to_remove=to_remove)
 
 
 def text_of(path: str | Path, *, patience: float = 0) -> str:
@@ -64,17 +73,18 @@ def text_of(path: str | Path, *, patience: float = 0) -> str:
         raise _refused(source, "not UTF-8 text", "store the file as UTF-8", line) from None
 
 
-def parse(text: str, source: str = "answers.yaml") -> ClusterSpec:
-    """The spec that a text describes; `source` names it in messages.
+def parse(text: str, source: str = "answers.yaml", *, to_remove: bool = False) -> ClusterSpec:
+    """The spec that a text describes; `source` names it in messages; `to_remove` as for load().
 
     Raises:
         InvalidAnswers: with every problem, in the order of the file.
     """
     examined = examine(read(text, source))
-    if examined.problems:
-        more = len(examined.problems) - MOST_PROBLEMS
+    problems = [each for each in examined.problems if not to_remove or _TO_REACH_NODES.match(each.path)]
+    if problems:
+        more = len(problems) - MOST_PROBLEMS
         rest = [Problem("", f"… and {more} problems more", "fix these first")] if more > 0 else []
-        raise InvalidAnswers(source, [*examined.problems[:MOST_PROBLEMS], *rest])
+        raise InvalidAnswers(source, [*problems[:MOST_PROBLEMS], *rest])
     return examined.spec
 
 

@@ -20,9 +20,9 @@ LISTENER = "kinstall-signals"
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
-def loaded(chosen: argparse.Namespace) -> tuple[ClusterSpec, Options]:
+def loaded(chosen: argparse.Namespace, *, to_remove: bool = False) -> tuple[ClusterSpec, Options]:
     """The spec of the answers file, and options with a session that shares one set of secrets."""
-    spec = load(chosen.answers)
+    spec = load(chosen.answers, to_remove=to_remove)
     return spec, options_for(spec, chosen.state, Secrets(chosen.redactor), chosen.parallel)
 
 

@@ -16,7 +16,7 @@ from kinstall.wording import listed
 
 
 def reset(chosen: argparse.Namespace) -> int:
-    spec, options = loaded(chosen)
+    spec, options = loaded(chosen, to_remove=True)
     nodes = chosen.node or [node.name for node in spec.nodes]
     if chosen.yes != spec.cluster_name:
         if chosen.yes:

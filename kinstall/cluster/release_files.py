@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass, replace
 from enum import StrEnum
 from posixpath import basename
 
 from kinstall.cluster import ClusterSpec
+from kinstall.cluster.image_names import ImageName
 from kinstall.cluster.releases import release
 
 ARCHITECTURES = ("amd64", "arm64")
@@ -39,7 +40,7 @@ class ReleaseFile:
 
 @dataclass(frozen=True, slots=True)
 class ImageRefs:
-    """Full references of the images a cluster runs; `haproxy` is empty where it runs none."""
+    """Full references (ImageName) of the images a cluster runs; `haproxy` is empty where it runs none."""
 
     kube_apiserver: str
     kube_controller_manager: str
@@ -116,9 +117,35 @@ def unpinned(spec: ClusterSpec, files: Iterable[ReleaseFile]) -> tuple[ReleaseFi
 
 
 def image_refs(spec: ClusterSpec) -> ImageRefs:
-    """The images of the answers, with the release's own tags where the answers name none."""
+    """The images of the answers, with the release's own tags where the answers name none, and with their digests where
+    the answers have them."""
+    return ImageRefs(*(_with_digest(ref, spec.images.digests) for ref in astuple(_named(spec))))
+
+
+def known_images(spec: ClusterSpec) -> tuple[str, ...]:
+    """What `images.digests` may name: every image that such a cluster takes, in either mode, without a digest of its
+    own."""
+    return tuple(ref for ref in astuple(_named(spec, gateway=True)) if "@" not in ref)
+
+
+def unverified_images(spec: ClusterSpec) -> dict[str, tuple[str, ...]]:
+    """Registry → those images without a digest that its mirror serves over plain HTTP: nothing could verify them."""
+    if spec.images.source != "registry":
+        return {}
+    names = [ImageName.parse(ref) for ref in dict.fromkeys(image_refs(spec).all())]
+    return {
+        registry: missing
+        for registry, mirror in spec.images.mirrors.items()
+        if mirror.endpoint.startswith("http://")
+        and (missing := tuple(each.tagged for each in names if each.registry == registry and not each.digest))
+    }
+
+
+def _named(spec: ClusterSpec, *, gateway: bool = False) -> ImageRefs:
+    """With `gateway` also what only mode http needs."""
     entry, wanted = release(spec.kubernetes_version), spec.images
     home, version = wanted.image_repository, f"v{spec.kubernetes_version}"
+    gateway = gateway or spec.security.mode == "http"
     return ImageRefs(
         kube_apiserver=f"{home}/kube-apiserver:{version}",
         kube_controller_manager=f"{home}/kube-controller-manager:{version}",
@@ -127,10 +154,14 @@ def image_refs(spec: ClusterSpec) -> ImageRefs:
         pause=_image(f"{home}/pause", wanted.pause or entry.pause),
         coredns=_image(f"{home}/coredns/coredns", wanted.coredns or entry.coredns),
         agnhost=_image(f"{home}/e2e-test-images/agnhost", wanted.agnhost),
-        haproxy=_image(_HAPROXY, wanted.haproxy or entry.haproxy) if spec.security.mode == "http" else "",
+        haproxy=_image(_HAPROXY, wanted.haproxy or entry.haproxy) if gateway else "",
     )
 
 
 def _image(name: str, tag: str) -> str:
     """The image with that tag; a full reference is used as it is."""
     return tag if "/" in tag else f"{name}:{tag}"
+
+
+def _with_digest(ref: str, digests: Mapping[str, str]) -> str:
+    return f"{ref}@{digests[ref]}" if ref in digests else ref

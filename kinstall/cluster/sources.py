@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from posixpath import normpath
+from urllib.parse import urlsplit
 
 from kinstall.cluster.fields import answer
 
@@ -11,7 +13,12 @@ from kinstall.cluster.fields import answer
 class Mirror:
     """A registry that is used instead of another one."""
 
-    endpoint: str = answer("URL of the mirror, with http:// or https://", guide=(12,))
+    endpoint: str = answer(
+        "URL of the mirror, with http:// or https://; over http:// its images need digests",
+        more="A path with /v2/ in it (https://harbor.example.com/v2/PROJECT) is where the images are; behind any other "
+        "path containerd puts /v2.",
+        guide=(12,),
+    )
     user: str = answer("user name at the mirror; default: no login", since="0.2", guide=(12,), default="")
     password: str = answer("reference to the user's password", secret=True, since="0.2", guide=(12,), default="")
     ca_file: str = answer(
@@ -20,6 +27,26 @@ class Mirror:
         guide=(12,),
         default="",
     )
+
+    @property
+    def api(self) -> str:
+        """The address of the registry's API: what containerd puts in front of a repository's path."""
+        parts = urlsplit(self.endpoint)
+        suffix = "" if self.has_api_path or self._path.endswith("/v2") else "/v2"
+        return f"{parts.scheme}://{parts.netloc}{self._path.rstrip('/')}{suffix}"
+
+    @property
+    def has_api_path(self) -> bool:
+        """Whether the endpoint's path leads into the registry's API (/v2/PROJECT), so that nothing belongs behind it.
+
+        containerd puts /v2 behind every path that does not end in it, unless override_path says otherwise
+        (https://github.com/containerd/containerd/blob/main/docs/hosts.md, parseHostConfig).
+        """
+        return "/v2/" in self._path
+
+    @property
+    def _path(self) -> str:
+        return normpath("/" + urlsplit(self.endpoint).path.lstrip("/"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +74,16 @@ class Images:
         guide=(12,),
         default_factory=dict,
     )
+    digests: dict[str, str] = answer(
+        "image with its tag (registry.k8s.io/pause:3.10.2) → sha256:… of its index or manifest: nodes take that one, "
+        "wherever it comes from; a mirror over http:// needs one for each of its images",
+        since="0.2",
+        guide=(12,),
+        label="Digests of images",
+        default_factory=dict,
+    )
     etcd: str = answer(
-        "tag of the etcd image, or a full reference; default: the release's own",
+        "tag of the etcd image, or a full reference, either perhaps with @sha256:…; default: the release's own",
         guide=(13,),
         label="etcd image",
         default="",

@@ -9,6 +9,7 @@ from assets.addons import ADDONS
 from assets.container_runtime import container_runtime, containerd
 from assets.control_plane.static_pods import COMPONENTS
 from kinstall.cluster import Node
+from kinstall.cluster.image_names import ImageName
 from kinstall.cluster.release_files import Place, ReleaseFile, image_refs, release_files
 from kinstall.engine.steps import Directory, Download, Image, ImageStore, Script, Step, Unit
 from kinstall.plan import cleanup
@@ -74,8 +75,10 @@ def images(inputs: Inputs, node: Node, files: Files) -> tuple[Step, ...]:
         # Verify's pods pull theirs where there is a registry to pull from.
         archives = inputs.profiles[node.name].archives
         others = [ref for ref in archives if ref not in refs.all()]
-        return tuple(Image(ref, store, archive=archives[ref]) for ref in (*wanted, refs.agnhost, *others))
+        every = (*wanted, refs.agnhost, *others)
+        return tuple(Image(ImageName.parse(ref).stored, store, archive=archives[ref]) for ref in every)
     mirrors = inputs.spec.images.mirrors
+    names = map(ImageName.parse, wanted)
     return tuple(
-        Image(ref, store, mirrors[host].endpoint if (host := ref.split("/")[0]) in mirrors else "") for ref in wanted
+        Image(name.stored, store, mirrors[name.registry].endpoint if name.registry in mirrors else "") for name in names
     )

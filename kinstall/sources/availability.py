@@ -6,7 +6,6 @@ as missing.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,13 +15,14 @@ from functools import partial
 from pathlib import Path
 
 from kinstall.cluster import ClusterSpec
+from kinstall.cluster.image_names import ImageName
 from kinstall.cluster.release_files import Place, ReleaseFile, image_refs, pinned_digest, release_files
 from kinstall.errors import KinstallError
 from kinstall.secrets import Secrets
 from kinstall.sources import checksums, http, image_archive, server_tarball
-from kinstall.sources.from_disk import operators_file
+from kinstall.sources.from_disk import is_image, operators_file
 from kinstall.sources.http import Response
-from kinstall.sources.registry import Repository, Request, api_of
+from kinstall.sources.registry import Repository, Request, WrongDigest, api_of, digest_of
 
 _AT_ONCE = 6
 
@@ -136,29 +136,35 @@ def _size(response: Response) -> int:
 def _image(spec: ClusterSpec, ref: str, arch: str, secrets: Secrets, request: Request) -> Availability:
     if spec.images.source == "archives":
         return _archived(spec, ref, arch)
-    registry, _, rest = ref.partition("/")
-    name, _, tag = rest.rpartition(":")
-    mirror = spec.images.mirrors.get(registry)
-    api = api_of(registry, mirror)
-    unknown = Availability(rest, api.removesuffix("/v2"), State.UNKNOWN)
+    name = ImageName.parse(ref)
+    mirror = spec.images.mirrors.get(name.registry)
+    api = api_of(name.registry, mirror)
+    unknown = Availability(_shown(name), api.removesuffix("/v2"), State.UNKNOWN)
     missing = replace(unknown, state=State.MISSING)
     try:
-        repository = Repository(registry, name, mirror, secrets, request)
-        manifest = repository.manifest(tag)
+        repository = Repository(name.registry, name.path, mirror, secrets, request)
+        manifest = repository.manifest(name.reference)
         if manifest.status != 200:
             return replace(missing, message=f"{http.host(api)} {_refusal(manifest.status)}")
-        digest = manifest.headers.get("docker-content-digest", "") or hashlib.sha256(manifest.body).hexdigest()
         size = repository.size(manifest, arch)
+    except WrongDigest as wrong:
+        said = f"the answers say {name.digest}" if wrong.asked == name.digest else f"its index says {wrong.asked}"
+        return replace(missing, message=f"{http.host(api)} sends {wrong.found}, but {said}")
     except OSError as error:
         return replace(unknown, message=_unreached(error))
     except KinstallError as error:
         return replace(unknown, message=error.what)
     except ValueError:
         return replace(missing, message=f"{http.host(api)} answers with something that is not a manifest")
-    digest = digest.removeprefix("sha256:")
+    digest = digest_of(manifest).removeprefix("sha256:")
     if size is None:
         return replace(missing, digest=digest, message=f"not there for linux/{arch}")
     return replace(unknown, state=State.THERE, size=size, digest=digest)
+
+
+def _shown(name: ImageName) -> str:
+    """The image without its registry, and without a digest that is beside a tag: what has to be told apart."""
+    return (name.tagged if name.tag else str(name)).partition("/")[2]
 
 
 def _refusal(status: int) -> str:
@@ -167,19 +173,22 @@ def _refusal(status: int) -> str:
 
 def _archived(spec: ClusterSpec, ref: str, arch: str) -> Availability:
     """An image that comes out of an archive on this machine."""
-    name = ref.partition("/")[2]
+    wanted = ImageName.parse(ref)
+    name = _shown(wanted)
     places = [place for place in (spec.images.archives, spec.downloads.server_tarball) if place]
     names = image_archive.names_for(ref, spec.images.image_repository, arch)
+    digest = wanted.digest.removeprefix("sha256:")
     try:
         for path in image_archive.files_in(spec.images.archives) if spec.images.archives else ():
             images = image_archive.read(path)
-            if any(arch in images.get(each, ()) for each in names):
-                return Availability(name, str(path), State.THERE, path.stat().st_size, "", f"in {path.name}")
+            if any(is_image(images[each], ref, arch) for each in names if each in images):
+                return Availability(name, str(path), State.THERE, path.stat().st_size, digest, f"in {path.name}")
     except (KinstallError, OSError) as error:
         return Availability(name, spec.images.archives, State.MISSING, message=getattr(error, "what", str(error)))
-    if spec.downloads.server_tarball and name.partition(":")[0] in server_tarball.IMAGES:
+    if spec.downloads.server_tarball and wanted.repository.rpartition("/")[2] in server_tarball.IMAGES:
         return Availability(name, places[-1], State.UNKNOWN, message="comes out of the server tarball")
-    return Availability(name, " ".join(places), State.MISSING, message=f"no archive in {' or '.join(places)} holds it")
+    what = "holds it with this digest" if digest else "holds it"
+    return Availability(name, " ".join(places), State.MISSING, message=f"no archive in {' or '.join(places)} {what}")
 
 
 def _unreached(error: OSError) -> str:

@@ -8,16 +8,18 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from kinstall.cluster import ClusterSpec
+from kinstall.cluster.image_names import ImageName
 from kinstall.cluster.release_files import Place, ReleaseFile, image_refs, pinned_digest, release_files, tarball
 from kinstall.engine.steps import Archive
 from kinstall.errors import UsageError
 from kinstall.sources import image_archive, server_tarball
 from kinstall.sources.file_digests import checked
+from kinstall.sources.image_archive import Held
 from kinstall.sources.model import Sources
 from kinstall.sources.server_tarball import Unpacked, unpacked
 
-_Images = list[tuple[Archive, frozenset[str]]]
-"""Images of archives, each with the architectures that it is there for."""
+_Images = list[tuple[Archive, Held]]
+"""Images of archives, and what is there of each."""
 
 
 def add_files(spec: ClusterSpec, archs: Iterable[str], sources: Sources) -> dict[str, Unpacked]:
@@ -57,13 +59,14 @@ def add_archives(spec: ClusterSpec, archs: Iterable[str], tarballs: Mapping[str,
         for ref in image_refs(spec).all():
             names = image_archive.names_for(ref, spec.images.image_repository, arch)
             used.update(names)
-            match = next((each for name in names for each, has in images if each.name == name and arch in has), None)
+            called_so = [image for name in names for image in images if image[0].name == name]
+            match = next((each for each, held in called_so if is_image(held, ref, arch)), None)
             if match is None:
-                sources.add_error(_missing(spec, ref, arch, [each.name for each, _ in images]))
+                sources.add_error(_unfit(called_so, ref, arch) or _missing(spec, ref, arch, images))
             else:
                 sources.archives.setdefault(arch, {})[ref] = match
-        for archive, has in in_folder:  # others in the folder: a pod network's images, an application's
-            if arch in has and archive.name not in used:
+        for archive, held in in_folder:  # others in the folder: a pod network's images, an application's
+            if arch in held.archs and archive.name not in used:
                 sources.archives.setdefault(arch, {})[archive.name] = archive
 
 
@@ -99,13 +102,44 @@ def _file(spec: ClusterSpec, file: ReleaseFile, from_tarball: Unpacked | None) -
     return path, digest
 
 
-def _missing(spec: ClusterSpec, ref: str, arch: str, names: Iterable[str]) -> UsageError:
-    stem = ref.rpartition(":")[0].rpartition("/")[2]
-    near = sorted({name for name in names if name.rpartition(":")[0].rpartition("/")[2].startswith(stem)})
+def is_image(held: Held, ref: str, arch: str) -> bool:
+    """Whether what an archive holds under a name of the image is the image, whole and with its digest."""
+    digest = ImageName.parse(ref).digest
+    return arch in held.archs and digest in ("", held.digest)
+
+
+def _unfit(called_so: _Images, ref: str, arch: str) -> UsageError | None:
+    """Why no image of the right name is the right one; None where there is none of that name for the architecture."""
+    digest = ImageName.parse(ref).digest
+    for archive, held in called_so:
+        if arch in held.lacking:
+            return UsageError(
+                f"{archive.source} names {archive.name} for {arch}, but {held.lacking[arch]}",
+                f"pull the image for linux/{arch} before you save it (`ctr images pull --platform linux/{arch}`)",
+            )
+        if arch in held.archs and not held.digest:
+            return UsageError(
+                f"{archive.source} does not keep the digest of {archive.name}, and the answers say {digest}",
+                "save it with `ctr images export` or `skopeo copy docker://… oci-archive:…`; or remove the digest from "
+                f"the answers, and put {archive.source.rpartition('/')[2]}.sha256 beside the archive",
+            )
+        if arch in held.archs:
+            return UsageError(
+                f"the digest of {archive.name} in {archive.source} is {held.digest}, but the answers say {digest}",
+                "save the right image with `ctr images export` or `skopeo copy --all` (`docker save` may change the "
+                "digest), or fix the digest",
+            )
+    return None
+
+
+def _missing(spec: ClusterSpec, ref: str, arch: str, images: _Images) -> UsageError:
+    stem = ImageName.parse(ref).repository.rpartition("/")[2]
+    names = (archive.name for archive, _ in images)
+    near = sorted({each for each in names if ImageName.parse(each).repository.rpartition("/")[2].startswith(stem)})
     places = [place for place in (spec.images.archives, spec.downloads.server_tarball) if place]
     return UsageError(
         f"no archive in {' or '.join(places)} holds {ref} for {arch}"
-        + (f", only {', '.join(near)} (of another architecture, or another tag)" if near else ""),
+        + (f", only {', '.join(near)} (of another architecture, tag or digest)" if near else ""),
         "put one there (`docker save`, `ctr images export`), or name the tag that is there under images",
     )
 
@@ -117,7 +151,7 @@ def _in_folder(spec: ClusterSpec, path: Path, sources: Sources) -> _Images:
     _, digest = checked(shown, pin, f"{shown}.sha256", path.name, needs_checksum=False)
     images = image_archive.read(path)
     sources.paths[digest] = path
-    return [(Archive(shown, digest, name), archs) for name, archs in images.items()]
+    return [(Archive(shown, digest, name), held) for name, held in images.items()]
 
 
 def _in_tarball(tarball: Unpacked, sources: Sources) -> _Images:
@@ -126,5 +160,5 @@ def _in_tarball(tarball: Unpacked, sources: Sources) -> _Images:
         path, digest = tarball.member(f"{stem}.tar")
         sources.paths[digest] = path
         shown = f"{tarball.place}#{server_tarball.HOME}/{stem}.tar"
-        images += [(Archive(shown, digest, name), archs) for name, archs in image_archive.read(path).items()]
+        images += [(Archive(shown, digest, name), held) for name, held in image_archive.read(path).items()]
     return images

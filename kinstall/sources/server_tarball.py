@@ -76,7 +76,9 @@ def unpacked(place: str, pins: Mapping[str, str]) -> Unpacked:
             if kept := _kept(place, folder / digest):
                 return kept
         _unpack(place, path, Path(scratch) / "members")
-        with suppress(OSError):  # another run was faster
+        with suppress(OSError):  # what is there is not what was unpacked, or it is another run's, which was faster
+            (folder / digest).rename(Path(scratch) / "old")
+        with suppress(OSError):
             (Path(scratch) / "members").rename(folder / digest)
     kept = _kept(place, folder / digest)
     if kept is None:
@@ -103,12 +105,17 @@ def _own_folder() -> Path:
 
 
 def _kept(place: str, folder: Path) -> Unpacked | None:
+    """What was unpacked before, if all of it still has the checksums that it had then."""
     try:
         files.check_owners(folder / _INDEX)
-        digests = json.loads(files.read(folder / _INDEX, _SMALL))
+        digests = json.loads(files.read(folder / _INDEX, _SMALL, follow_links=False))
+        if not isinstance(digests, dict) or digests.keys() != set(_WANTED):
+            return None
+        if any((folder / name).is_symlink() or digest_of(folder / name) != digests[name] for name in _WANTED):
+            return None
     except files.OthersMayWrite as error:
         raise UsageError(error.strerror, f"remove {folder}: it is unpacked again") from None
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError, UsageError):
         return None
     return Unpacked(place, folder, digests)
 

@@ -22,7 +22,7 @@ NOTHING = MISSING
 """In place of a value: the field is not set."""
 
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
-_KEY = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^:]*?)\s*:(?:\s+(.*?)|)\s*')
+_KEY = re.compile(r'\s*("(?:[^"\\]|\\.)*"|(?:[^:]|:(?=\S))*?)\s*:(?:\s+(.*?)|)\s*')
 
 
 class Kind(StrEnum):

@@ -4,6 +4,7 @@ The demo's files lie in the lab's own directory, so that `make demo-down` takes 
 """
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,8 @@ from typing import Any
 
 import yaml
 
+from kinstall.answers import load
+from kinstall.cluster.release_files import image_refs
 from kinstall.cluster.releases import release
 from tests.lab.api import DEFAULT_HOSTS, Lab
 from tests.lab.paths import runtime_dir
@@ -83,7 +86,17 @@ def answers_for(
         "components": COMPONENTS,
         "nodes": [_node(index, host, control_planes) for index, host in enumerate(chosen)],
     }
-    return yaml.safe_dump(merged(answers, changes), sort_keys=False, width=120)
+    wanted = merged(answers, changes)
+    if any(mirror["endpoint"].startswith("http://") for mirror in wanted.get("images", {}).get("mirrors", {}).values()):
+        wanted = merged({"images": {"digests": _image_digests(lab, wanted)}}, wanted)
+    return yaml.safe_dump(wanted, sort_keys=False, width=120)
+
+
+def _image_digests(lab: Mapping[str, Any], answers: Mapping[str, Any]) -> dict[str, str]:
+    """Of every image that these answers take and the lab's registry has: over plain HTTP each needs one."""
+    spec = load.examine(load.read(json.dumps(answers))).spec
+    digests = lab["registry"]["images"]
+    return {name: digests[name] for name in image_refs(spec).all() if name in digests}
 
 
 def merged(base: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,7 +28,11 @@ DOWNLOADS: dict[str, tuple[Mapping[str, Any], str, str]] = {
     "no server": ({"runc": NOWHERE}, f"{NOWHERE}/", "nothing answers at 10.90.0.1 port 9"),
 }
 IMAGES: dict[str, tuple[Mapping[str, Any], str, str]] = {
-    "no such image": ({"coredns": "v0.0.1-nowhere"}, "v0.0.1-nowhere", "the registry does not have the image"),
+    "no such image": (
+        {"coredns": f"v0.0.1@sha256:{ZEROES}"},
+        f"coredns@sha256:{ZEROES}",
+        "the registry does not have the image",
+    ),
     "no registry": ({"mirrors": {"registry.k8s.io": {"endpoint": NOWHERE}}}, "registry.k8s.io/", "refused"),
     "no registry there": (
         {"mirrors": {"registry.k8s.io": {"endpoint": f"{MIRROR_URL}"}}},

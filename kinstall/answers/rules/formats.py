@@ -29,6 +29,7 @@ _LONGEST_QUESTION = 100
 MOST_JUMPS = 8
 NO_PATH: Complaint = ("there is no path", "write the path of a key, or leave the line out")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+_IMAGE_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def dns_label(text: str) -> Complaint | None:
@@ -283,15 +284,31 @@ def tag(text: str) -> Complaint | None:
 
 
 def image(text: str) -> Complaint | None:
-    """An image's tag alone, or a full reference with one. A reference is never repeated: credentials may be in it."""
-    if "/" not in text:
-        return tag(text)
-    if text.startswith("["):
+    """An image's tag or a full reference; each may end in @sha256:…, and a full reference may have that instead of a
+    tag. A reference is never repeated: credentials may be in it."""
+    name, at, digest = text.partition("@")
+    if at and (wrong := image_digest(digest)):
+        return wrong
+    home, slash, last = name.rpartition("/")
+    if not slash:
+        return tag(name)
+    if name.startswith("["):
         return "the image's registry is an IPv6 address", _IPV4_OR_NAME
-    name, _, last = text.rpartition(":")
-    if "/" in last or repository(name) or tag(last):
-        return "this is not an image with a tag", "write the tag alone, or host/path:tag"
+    base, colon, own_tag = last.partition(":")
+    if repository(f"{home}/{base}") or (tag(own_tag) if colon else not at):
+        remedy = "write the tag alone, or host/path:tag; with @sha256:… behind it, the tag may be left out"
+        return "this is not an image with a tag or a digest", remedy
     return None
+
+
+def image_digest(text: str) -> Complaint | None:
+    """`sha256:` and 64 hexadecimal digits in lower case, as registries write it."""
+    if _IMAGE_DIGEST.fullmatch(text):
+        return None
+    return (
+        "this is not an image's digest",
+        "write sha256: and 64 hexadecimal digits in lower case, as `docker buildx imagetools inspect IMAGE` shows it",
+    )
 
 
 def repository(text: str) -> Complaint | None:

@@ -8,7 +8,16 @@ from kinstall.answers.fields import written
 from kinstall.answers.rules import formats
 from kinstall.answers.rules.view import Rule, View, problem_at
 from kinstall.cluster import Mirror, releases
-from kinstall.cluster.release_files import ARCHITECTURES, ReleaseFile, pinned_digest, release_files, unpinned
+from kinstall.cluster.image_names import ImageName
+from kinstall.cluster.release_files import (
+    ARCHITECTURES,
+    ReleaseFile,
+    known_images,
+    pinned_digest,
+    release_files,
+    unpinned,
+    unverified_images,
+)
 from kinstall.findings import Problem
 
 _SITES = ("kubernetes", "containerd", "runc", "cniPlugins")
@@ -31,6 +40,8 @@ def images(view: View) -> Iterator[Problem]:
         if tag:
             yield from problem_at(f"images.{key}", formats.image(tag))
     yield from problem_at("images.agnhost", formats.image(wanted.agnhost))
+    for name, digest in wanted.digests.items():
+        yield from problem_at(written(("images", "digests", name)), formats.image_digest(digest))
 
 
 def _access(path: str, mirror: Mirror) -> Iterator[Problem]:
@@ -52,6 +63,44 @@ def _access(path: str, mirror: Mirror) -> Iterator[Problem]:
         )
     if mirror.ca_file:
         yield Problem(f"{path}.caFile", "an http:// address has no certificate", "take an https:// address")
+
+
+def _images_are_known(view: View) -> bool:
+    """Whether all that the names of the images depend on can be read."""
+    keys = ("imageRepository", "etcd", "coredns", "pause", "agnhost", "haproxy")
+    return view.release is not None and view.intact("security.mode", *(f"images.{key}" for key in keys))
+
+
+def unused_digests(view: View) -> Iterator[Problem]:
+    """A digest for an image that is not taken would silently have no effect."""
+    if not _images_are_known(view):
+        return
+    known = known_images(view.spec)
+    for name in view.spec.images.digests:
+        if name in known:
+            continue
+        repository = ImageName.parse(name).repository
+        same = [each for each in known if ImageName.parse(each).repository == repository]
+        remedy = f"write it for {same[0]}" if same else f"the images are {', '.join(known)}"
+        path = written(("images", "digests", name))
+        yield Problem(path, "no image of this name is taken, or it has a digest of its own", remedy)
+
+
+def images_are_verified(view: View) -> Iterator[Problem]:
+    """As with files: what comes over plain HTTP is known only by its digest."""
+    if not _images_are_known(view) or not view.intact("images.source") or not view.untouched("images.digests"):
+        return
+    for registry, missing in unverified_images(view.spec).items():
+        path = written(("images", "mirrors", registry, "endpoint"))
+        mirror = view.spec.images.mirrors[registry]
+        if not view.intact(path) or formats.url(mirror.endpoint) or list(_access("", mirror)):
+            continue  # another rule says more
+        yield Problem(
+            path,
+            f"nothing verifies images that come over plain HTTP: images.digests has no digest for {', '.join(missing)}",
+            "write their digests there, or an https:// URL (caFile names the CA of a private certificate), or take the "
+            "images from archives (images.source)",
+        )
 
 
 def _sites(view: View) -> dict[str, str]:
@@ -142,4 +191,13 @@ def stale_pins(view: View) -> Iterator[Problem]:
                 yield Problem(written(("downloads", "sha256", name)), message, "pin that one, or write the version")
 
 
-RULES: tuple[Rule, ...] = (images, sites, versions, digests, trust, stale_pins)
+RULES: tuple[Rule, ...] = (
+    images,
+    unused_digests,
+    images_are_verified,
+    sites,
+    versions,
+    digests,
+    trust,
+    stale_pins,
+)

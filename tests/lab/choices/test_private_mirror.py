@@ -228,17 +228,21 @@ def test_a_login_that_is_missing(chosen: Chosen, lab: Lab) -> None:
 
 
 def test_a_mirror_that_leaves_the_answers(chosen: Chosen, lab: Lab) -> None:
-    """Its file goes from every node with the next replay; and a plan without the login does not show what it was."""
+    """It leads into the registry's API, and containerd pulls through it. Its file goes from every node with the next
+    replay; and a plan without the login does not show what it was."""
     cluster, answers = chosen.cluster, chosen.cluster.answers.read_text()
     path = "/etc/containerd/certs.d/registry.example.com/hosts.toml"
     data = yaml.safe_load(answers)
-    plain = {"endpoint": lab.describe()["registry"]["url"]}
+    plain = {"endpoint": f"{lab.describe()['registry']['url']}/v2/e2e-test-images"}
+    private = lab.private_registry()
     try:
         data["images"]["mirrors"]["registry.example.com"] = plain
         cluster.answers.write_text(yaml.safe_dump(data))
         ended = cluster.replay("--no-verify")
         assert (ended.code, set(ended.changed)) == (0, {(node, f"file {path}") for node in NODES}), ended
-        data["images"]["mirrors"] = {"registry.k8s.io": plain}
+        pulled = "ctr -n k8s.io images pull --hosts-dir /etc/containerd/certs.d registry.example.com/agnhost:2.66.1"
+        cluster.host("w1").run(f"{pulled} && ctr -n k8s.io images rm registry.example.com/agnhost:2.66.1")
+        data["images"]["mirrors"] = {"registry.k8s.io": {"endpoint": private["url"], "caFile": private["caFile"]}}
         cluster.answers.write_text(yaml.safe_dump(data))
         for words in ((), ("--output", "json")):
             shown = cluster.run("plan", *words)

@@ -8,6 +8,10 @@ from itertools import zip_longest
 
 import pytest
 
+from kinstall.answers import load
+from kinstall.cluster.image_names import ImageName
+from kinstall.cluster.release_files import image_refs
+from tests.lab.cluster import Cluster
 from tests.lab.life.world import Life, answers_everywhere, is_well, moved, nothing_to_do, planned
 
 SCHEDULER = "/etc/kubernetes/manifests/kube-scheduler.yaml"
@@ -107,9 +111,9 @@ DRIFTS = (
     Drift(
         "a removed image",
         "w2",
-        "ctr -n k8s.io images rm registry.k8s.io/coredns/coredns:v1.14.6",
-        ("image registry.k8s.io/coredns/coredns:v1.14.6",),
-        "ctr -n k8s.io images ls -q | grep -qx registry.k8s.io/coredns/coredns:v1.14.6",
+        "ctr -n k8s.io images rm {coredns}",
+        ("image {coredns}",),
+        "ctr -n k8s.io images ls -q | grep -qx {coredns}",
     ),
     Drift(
         "the CoreDNS Deployment deleted",
@@ -152,11 +156,16 @@ def test_named_by_the_plan_and_mended_alone(life: Life, drifts: tuple[Drift, ...
         raise
 
 
+def _filled(text: str, cluster: Cluster) -> str:
+    coredns = ImageName.parse(image_refs(load.load(cluster.answers)).coredns).stored
+    return text.replace("{kubectl}", KUBECTL).replace("{coredns}", coredns)
+
+
 def _mended_alone(life: Life, drifts: tuple[Drift, ...]) -> None:
     cluster = life.cluster
     for drift in drifts:
-        cluster.host(drift.node).run(drift.breaks.replace("{kubectl}", KUBECTL), timeout=90)
-    wanted = {(drift.node, step) for drift in drifts for step in drift.steps}
+        cluster.host(drift.node).run(_filled(drift.breaks, cluster), timeout=90)
+    wanted = {(drift.node, _filled(step, cluster)) for drift in drifts for step in drift.steps}
     before = _still(life)
     assert planned(cluster) == wanted
     assert moved(before, _still(life)) == []
@@ -165,7 +174,7 @@ def _mended_alone(life: Life, drifts: tuple[Drift, ...]) -> None:
     assert set(ended.changed) == wanted
     assert ended.last["changed"] == len(wanted)
     for drift in drifts:
-        cluster.host(drift.node).run(drift.mended.replace("{kubectl}", KUBECTL), timeout=90)
+        cluster.host(drift.node).run(_filled(drift.mended, cluster), timeout=90)
     broken = {cluster.host(drift.node).name for drift in drifts}
     others = {name: lines for name, lines in before.items() if name not in broken}
     assert moved(others, _still(life), "/run/kinstall/") == []

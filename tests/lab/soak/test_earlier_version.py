@@ -45,8 +45,12 @@ def checkout(folder: Path) -> Path:
 def chosen(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Generator[Chosen]:
     """Three hosts, installed by the first version."""
     program = [str(checkout(tmp_path_factory.mktemp("first")))]
-    etcd = {"images": {"etcd": "3.7.1-0"}}  # the first version's own, 3.7.0, is not in the lab any more
-    yield from after.installed(lab, tmp_path_factory.mktemp("home"), 3, etcd, program=program)
+    private = lab.private_registry()  # with TLS: the first version knows no digests of images
+    login = {"user": private["user"], "password": f"file:{private['passwordFile']}", "caFile": private["caFile"]}
+    mirrors = {"registry.k8s.io": {"endpoint": private["url"], **login}}
+    # The first version's own etcd, 3.7.0, is not in the lab any more.
+    images = {"images": {"etcd": "3.7.1-0", "mirrors": mirrors}}
+    yield from after.installed(lab, tmp_path_factory.mktemp("home"), 3, images, program=program)
 
 
 def changes(chosen: Chosen) -> list[dict[str, Any]]:

@@ -141,7 +141,7 @@ def _security(dice: _Dice, site: str, network: str | None) -> Data:
 
 def _mirror(dice: _Dice) -> Data:
     if dice.random.random() < 0.5:
-        return {"endpoint": "http://10.9.0.5:5000"}
+        return {"endpoint": dice.one("https://10.9.0.5:5000", "https://harbor.example.com/v2/proxy")}
     login = {"user": dice.one("robot$pull", "no", "1e3"), "password": dice.reference()}
     return _without_gaps(
         {
@@ -158,18 +158,25 @@ def _own_ca(dice: _Dice, name: str) -> Data | None:
 
 def _images(dice: _Dice) -> Data:
     source = dice.maybe(lambda: dice.one(*_choices(Images, "source")))
+    home = dice.maybe(lambda: dice.one("registry.example.com/kubernetes", "10.9.0.5:5000/k8s"))
+    agnhost = dice.maybe(lambda: "2.66.2")
+    pinned = f"{home or 'registry.k8s.io'}/e2e-test-images/agnhost:{agnhost or '2.66.1'}"
     return _without_gaps(
         {
-            "imageRepository": dice.maybe(lambda: dice.one("registry.example.com/kubernetes", "10.9.0.5:5000/k8s")),
+            "imageRepository": home,
             "mirrors": dice.maybe(
-                lambda: {host: _mirror(dice) for host in dice.some("registry.k8s.io", "registry.example.com:5000")}
+                lambda: {
+                    **{host: _mirror(dice) for host in dice.some("registry.k8s.io", "registry.example.com:5000")},
+                    "images.example.com": {"endpoint": "http://10.9.0.5:5000"},  # none of kinstall's come from there
+                }
             ),
             "source": source,
             "archives": "/srv/images of ours: #1" if source == "archives" else None,
-            "etcd": dice.maybe(lambda: dice.one("3.6.8-0", "quay.io/coreos/etcd:v3.6.8")),
+            "digests": dice.maybe(lambda: {pinned: f"sha256:{'ab' * 32}"}),
+            "etcd": dice.maybe(lambda: dice.one("3.6.8-0", "quay.io/coreos/etcd:v3.6.8", f"3.6.8-0@sha256:{'c' * 64}")),
             "coredns": dice.maybe(lambda: "v1.14.6"),
             "pause": dice.maybe(lambda: dice.one("3.10.2", "no")),
-            "agnhost": dice.maybe(lambda: "2.66.2"),
+            "agnhost": agnhost,
             "haproxy": dice.maybe(lambda: dice.one("3.2.25", "registry.example.com/haproxy:3.2.25-alpine")),
         }
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from kinstall.answers import document, load, rules
 from kinstall.answers.fields import describe_keys, enclosing, holds, written
 from kinstall.cluster import ClusterSpec, ComponentOverrides, Components, Node, NodeSsh, Security, Ssh, Taint
+from kinstall.cluster.release_files import image_refs
 from kinstall.errors import InvalidAnswers
 from kinstall.findings import Problem
 
@@ -32,7 +34,9 @@ components:
   kubelet: {config: {failCgroupV1: false, cgroupDriver: cgroupfs, failSwapOn: false, oomScoreAdj: 0}}
   kubeProxy: {config: {conntrack: {maxPerCore: 0}}}
   containerd: {systemdCgroup: false, restrictOomScoreAdj: true}
-images: {mirrors: {registry.k8s.io: {endpoint: "http://10.90.0.1:5000"}}}
+images:
+  mirrors: {registry.k8s.io: {endpoint: "http://10.90.0.1:5000"}}
+  digests: {DIGESTS}
 ssh: {user: root, port: 22, identityFile: /run/lab/id_ed25519}
 downloads:
   kubernetes: http://10.90.0.1:8000/dl.k8s.io
@@ -51,8 +55,15 @@ PINNED = (
 )
 
 
+IMAGES = (
+    *(f"{each}:v1.37.2" for each in ("kube-apiserver", "kube-controller-manager", "kube-scheduler")),
+    *("etcd:3.7.1-0", "pause:3.10.2", "coredns/coredns:v1.14.6", "e2e-test-images/agnhost:2.66.1"),
+)
+
+
 def lab() -> str:
-    return LAB + "".join(f"    {name}: {'a1' * 32}\n" for name in PINNED) + SMALLEST
+    digests = ", ".join(f'"registry.k8s.io/{name}": "sha256:{"b2" * 32}"' for name in IMAGES)
+    return LAB.replace("DIGESTS", digests) + "".join(f"    {name}: {'a1' * 32}\n" for name in PINNED) + SMALLEST
 
 
 def test_only_nodes_are_needed() -> None:
@@ -81,6 +92,52 @@ def test_pins_of_one_architecture_are_enough() -> None:
     """Which architecture the nodes have is not known from the answers: pins for arm64 alone are accepted too."""
     spec = load.parse(lab().replace("amd64", "arm64").replace("    kubelet:", "    arm64/kubelet:"))
     assert "arm64/kubelet" in spec.downloads.sha256
+
+
+def test_images_may_have_digests() -> None:
+    """Beside the tag, in the place of one in a whole reference, or in the map: each image's reference ends in it."""
+    a, b, c, d = (f"sha256:{letter * 64}" for letter in "abcd")
+    images = {
+        "etcd": f"3.7.1-0@{a}",
+        "coredns": f"r.example.com:5000/dns/coredns@{b}",
+        "pause": f"r.example.com/pause:3.10@{c}",
+        "digests": {"registry.k8s.io/e2e-test-images/agnhost:2.66.1": d},
+    }
+    refs = image_refs(load.parse(f"images: {json.dumps(images)}\n{SMALLEST}"))
+    assert refs.etcd == f"registry.k8s.io/etcd:3.7.1-0@{a}"
+    assert refs.coredns == f"r.example.com:5000/dns/coredns@{b}"
+    assert refs.pause == f"r.example.com/pause:3.10@{c}"
+    assert refs.agnhost == f"registry.k8s.io/e2e-test-images/agnhost:2.66.1@{d}"
+    assert "@" not in refs.kube_apiserver
+
+
+def test_a_cluster_can_be_removed_with_answers_that_are_refused_now() -> None:
+    """A mirror over http:// without digests was accepted once. What does not lead to a node is not looked at then;
+    names, addresses and logins are."""
+    refused = (
+        'images: {mirrors: {registry.k8s.io: {endpoint: "http://10.90.0.1:5000"}}}\n'
+        "components: {kubelet: {extraArgs: {root-dir: /data}}}\n"
+        "networking: {podSubnet: none}\n"
+    )
+    with pytest.raises(InvalidAnswers) as caught:
+        load.parse(refused + SMALLEST)
+    assert len(caught.value.problems) == 3
+    spec = load.parse(refused + SMALLEST, to_remove=True)
+    assert spec.nodes == NODES
+    bad = (
+        SMALLEST.replace("cp1", "-cp1").replace("10.90.0.12", "nowhere")
+        + "ssh: {port: 0}\nclusterName: ../x\nsshh: 1\n"
+    )
+    with pytest.raises(InvalidAnswers) as caught:
+        load.parse(refused + bad, to_remove=True)
+    assert [each.path for each in caught.value.problems] == [
+        "nodes[0].name",
+        "nodes[1].address",
+        "ssh.port",
+        "clusterName",
+    ]
+    with pytest.raises(InvalidAnswers, match=r"ssh\.user"):
+        load.parse(f"{SMALLEST}ssh: {{user: a, user: b}}\n", to_remove=True)
 
 
 def test_json_is_accepted() -> None:

@@ -28,7 +28,7 @@ from kinstall.cluster import (
     Taint,
     merge_patch,
 )
-from tests.unit.assets.cluster import SPEC, files_of, inputs_of, loaded, pki_in
+from tests.unit.assets.cluster import IMAGES, SPEC, files_of, inputs_of, loaded, pki_in
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +168,26 @@ def test_a_mirror_is_asked_instead(pki: ClusterPki) -> None:
         "capabilities": ["pull", "resolve"],
     }
     assert (file.mode, file.secret) == (0o644, False)
+
+
+def test_a_mirror_with_a_path(pki: ClusterPki) -> None:
+    """Where the path leads into the API, containerd puts nothing behind it; elsewhere it does what it always does."""
+    for path, overridden in (("/v2/proxy", True), ("/a/v2/b", True), ("/v2", False), ("/proxy", False), ("", False)):
+        mirror = Mirror(endpoint=f"https://harbor.example.com{path}")
+        spec = replace(SPEC, images=Images(mirrors={"registry.k8s.io": mirror}))
+        file = files_of(spec, "w1", pki)[f"{paths.CONTAINERD_CERTS}/registry.k8s.io/hosts.toml"]
+        told = tomllib.loads(file.content.decode())
+        assert told["server"] == mirror.endpoint
+        assert told.get("override_path", False) is overridden, path
+
+
+def test_the_sandbox_image_has_the_name_under_which_it_is_stored(pki: ClusterPki) -> None:
+    """With a digest that is without the tag: under another name the runtime would neither find nor keep it."""
+    digest = f"sha256:{'a' * 64}"
+    named = replace(IMAGES, pause=f"registry.example:5000/pause:3@{digest}")
+    config = files_of(SPEC, "w1", pki, images=named)[paths.CONTAINERD_CONFIG]
+    images = tomllib.loads(config.content.decode())["plugins"]["io.containerd.cri.v1.images"]
+    assert images["pinned_images"]["sandbox"] == f"registry.example:5000/pause@{digest}"
 
 
 def test_a_mirror_with_a_login(pki: ClusterPki) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from kinstall.answers.load import parse
+from kinstall.cluster.release_files import image_refs
 from tests.lab.demo import answers_for, merged
 from tests.lab.shell import LabError
 
@@ -40,7 +41,21 @@ LAB: dict[str, Any] = {
             f"{GITHUB}/etcd-v3.7.1-linux-amd64.tar.gz": "e" * 64,
         },
     },
-    "registry": {"url": "http://10.90.0.1:5000"},
+    "registry": {
+        "url": "http://10.90.0.1:5000",
+        "images": {
+            f"registry.k8s.io/{name}": f"sha256:{'9' * 64}"
+            for name in (
+                *(
+                    f"kube-{each}:v{version}"
+                    for each in ("apiserver", "controller-manager", "scheduler")
+                    for version in ("1.37.2", "1.36.3", "1.35.4")
+                ),
+                *("etcd:3.7.1-0", "etcd:3.6.14-0", "coredns/coredns:v1.14.6", "pause:3.10.2"),
+                "e2e-test-images/agnhost:2.66.1",
+            )
+        },
+    },
     "versions": {"kubernetes": ["1.37.2", "1.36.3", "1.35.4"]},
     "releases": {
         "1.37.2": {"etcd": "3.7.1-0", "coredns": "v1.14.6", "pause": "3.10.2"},
@@ -65,6 +80,7 @@ def test_the_demos_answers_are_valid() -> None:
     assert spec.components.kubelet.config["failCgroupV1"] is False
     assert spec.images.mirrors["registry.k8s.io"].endpoint == "http://10.90.0.1:5000"
     assert (spec.images.etcd, spec.images.coredns, spec.images.pause) == ("", "", "")
+    assert set(spec.images.digests) == {ref.partition("@")[0] for ref in image_refs(spec).all()}
 
 
 def test_hosts_and_changes_can_be_chosen() -> None:

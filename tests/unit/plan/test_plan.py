@@ -15,10 +15,12 @@ from assets import paths
 from assets.credentials import kubeconfigs
 from kinstall.answers.load import load
 from kinstall.cluster import WORKER, ClusterSpec, ComponentOverrides, Node
+from kinstall.cluster.image_names import ImageName
 from kinstall.cluster.pod_ranges import assign_pod_cidrs
+from kinstall.cluster.release_files import image_refs
 from kinstall.engine.diff import pending
 from kinstall.engine.observation import Observation
-from kinstall.engine.steps import File, Plan, Scope, Script, Step, Unit, Wait, input_digest
+from kinstall.engine.steps import File, Image, Plan, Scope, Script, Step, Unit, Wait, input_digest
 from kinstall.operations.replay import phases
 from kinstall.pki.pki_folder import PkiFolder
 from kinstall.pki.store import ensure_pki
@@ -136,6 +138,20 @@ def test_a_new_worker_changes_only_routes_and_objects_elsewhere(keys: Path) -> N
     for node in ("cp1", "w1"):
         units = [step for step in steps_of(after, node) if isinstance(step, Unit)]
         assert not [unit.name for unit in units if set(unit.inputs) & changed_files(before, after, node)]
+
+
+def test_a_digest_is_pulled_and_run(keys: Path) -> None:
+    """A node pulls each image by its digest, under the name by which the kubelet's runtime looks for it (without the
+    tag), and every manifest names that digest."""
+    spec = spec_of("airgapped")
+    steps = steps_of(phases(inputs_of(spec, keys)), "plant-7-cp")
+    pulled = {step.ref for step in steps if isinstance(step, Image)}
+    needed = set(image_refs(spec).all()) - {image_refs(spec).agnhost}  # verify's pods pull theirs
+    assert pulled == {ImageName.parse(ref).stored for ref in needed}
+    assert all("@sha256:" in ref and ":" not in ref.partition("@")[0].rpartition("/")[2] for ref in pulled)
+    texts = b"\n".join(step.content for step in steps if isinstance(step, File))
+    run = {line.split()[-1].decode() for line in texts.splitlines() if line.split()[:1] in ([b"image:"], [b"sandbox"])}
+    assert {ImageName.parse(ref.strip("\"'")).stored for ref in run} == pulled
 
 
 def test_a_changed_flag_changes_one_manifest(keys: Path) -> None:

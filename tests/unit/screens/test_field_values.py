@@ -8,7 +8,7 @@ import pytest
 
 from kinstall.answers.document import Unclear
 from kinstall.answers.fields import Key, keys_of
-from kinstall.cluster import ClusterSpec, Networking, Node, Security
+from kinstall.cluster import ClusterSpec, Images, Networking, Node, Security
 from screens.draft.draft import Draft
 from screens.fields import placed
 from screens.fields.values import NOTHING, Kind, kind_of, meant, shown, unreadable
@@ -84,6 +84,16 @@ def test_lines_that_cannot_be_read_say_why() -> None:
     """The message names the line or the reason; what can be read has none."""
     assert "colon" in unreadable(LABELS, "zone") and unreadable(LABELS, "zone: a") == ""
     assert "line 1" in unreadable(TAINTS, "[{key: a") and unreadable(TAINTS, "[]") == ""
+
+
+def test_a_key_may_hold_colons() -> None:
+    """As in YAML, a key ends at the colon that a space or the line's end follows: an image with its tag is one."""
+    digest = f"sha256:{'a' * 64}"
+    images = key(Images, "digests")
+    for line in (f"registry.k8s.io:443/pause:3.10: {digest}", f'"registry.k8s.io:443/pause:3.10": {digest}'):
+        assert meant(images, line) == {"registry.k8s.io:443/pause:3.10": digest}
+    assert meant(LABELS, "a: b: c") == {"a": "b: c"}
+    assert "colon" in unreadable(LABELS, "a:b")
 
 
 def test_kinds_follow_from_types() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,8 +14,8 @@ from typing import ClassVar
 import pytest
 
 from kinstall.answers.load import parse
-from kinstall.cluster import ClusterSpec
-from kinstall.cluster.release_files import release_files
+from kinstall.cluster import ClusterSpec, Mirror
+from kinstall.cluster.release_files import image_refs, release_files
 from kinstall.secrets import Secrets
 from kinstall.sources.availability import Availability, State, check, count
 from kinstall.sources.http import Response, request
@@ -22,7 +23,14 @@ from kinstall.sources.http import Response, request
 NODE = {"name": "a", "address": "10.30.0.11", "role": "control-plane"}
 MANIFEST = json.dumps({"config": {"size": 1000}, "layers": [{"size": 5_000_000}, {"size": 2_000}]}).encode()
 LISTED = json.dumps(
-    {"manifests": [{"digest": "sha256:aa", "platform": {"os": "linux", "architecture": "amd64"}}]}
+    {
+        "manifests": [
+            {
+                "digest": f"sha256:{sha256(MANIFEST).hexdigest()}",
+                "platform": {"os": "linux", "architecture": "amd64"},
+            }
+        ]
+    }
 ).encode()
 
 
@@ -39,7 +47,7 @@ class Site(BaseHTTPRequestHandler):
         if "/manifests/" not in self.path:
             self.answer(b"x" * 1234)
         else:
-            self.answer(MANIFEST if "sha256:aa" in self.path else LISTED, 404)
+            self.answer(MANIFEST if sha256(MANIFEST).hexdigest() in self.path else LISTED, 404)
 
     def answer(self, body: bytes | None, other: int = 404) -> None:
         self.asked.append((self.command, self.path, self.headers.get("Authorization", "")))
@@ -71,7 +79,8 @@ def answers(site: str) -> ClusterSpec:
     plain = parse(json.dumps({"nodes": [NODE]}))
     pins = {file.name: sha256(file.name.encode()).hexdigest() for file in release_files(plain, "amd64")}
     downloads = dict.fromkeys(("kubernetes", "containerd", "runc", "cniPlugins"), site) | {"sha256": pins}
-    images = {"mirrors": {"registry.k8s.io": {"endpoint": site}}}
+    digests = dict.fromkeys(image_refs(plain).all(), f"sha256:{sha256(LISTED).hexdigest()}")
+    images = {"mirrors": {"registry.k8s.io": {"endpoint": site}}, "digests": digests}
     return parse(json.dumps({"downloads": downloads, "images": images, "nodes": [NODE]}))
 
 
@@ -158,6 +167,130 @@ def test_a_whole_reference_is_looked_for_where_it_says(site: str) -> None:
     spec = parse(json.dumps({"images": {"pause": "quay.example.com/own/pause:1"}, "nodes": [NODE]}))
     check(spec, lambda _: None, request=registry, fetch_text=lambda url: "")
     assert "https://quay.example.com/v2/own/pause/manifests/1" in asked
+
+
+def of_pause(registry: Callable[[str, str, object, str], Response], **images: object) -> Availability:
+    """What is found out about the sandbox image at a registry."""
+    spec = parse(json.dumps({"images": images, "nodes": [NODE]}))
+    found = check(spec, lambda _: None, request=registry, fetch_text=lambda url: "")
+    return next(each for each in found if each.name.startswith("pause"))
+
+
+def test_a_digest_is_asked_for_and_compared() -> None:
+    """The registry is asked for the digest; another image, whatever its headers say, is an error with both digests."""
+    asked: list[str] = []
+    wanted = f"sha256:{sha256(LISTED).hexdigest()}"
+
+    def registry(method: str, url: str, headers: object, ca: str) -> Response:
+        asked.append(url)
+        return Response(200, {"docker-content-digest": wanted}, body)
+
+    body = MANIFEST
+    found = of_pause(registry, pause=f"3.10.2@{wanted}")
+    assert f"https://registry.k8s.io/v2/pause/manifests/{wanted}" in asked
+    assert found.state is State.MISSING
+    assert found.message == (
+        f"registry.k8s.io sends sha256:{sha256(MANIFEST).hexdigest()}, but the answers say {wanted}"
+    )
+    body = LISTED.replace(b"manifests", b"manifests ")
+    assert wanted in of_pause(registry, digests={"registry.k8s.io/pause:3.10.2": wanted}).message
+
+
+def test_an_index_is_believed_no_more_than_a_registry() -> None:
+    """The manifest that an index names is compared as well."""
+
+    def registry(method: str, url: str, headers: object, ca: str) -> Response:
+        return Response(200, {}, MANIFEST + b" " if "manifests/sha256:" in url else LISTED)
+
+    found = of_pause(registry)
+    assert found.state is State.MISSING and "its index says sha256:" in found.message
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b"null",
+        b"[]",
+        b'{"manifests": null}',
+        b'{"manifests": [null]}',
+        b'{"manifests": [{"platform": {"os": "linux", "architecture": "amd64"}, "digest": "../../x"}]}',
+        b'{"manifests": [{"platform": [], "digest": 1}]}',
+        b'{"layers": {"a": 1}}',
+        b'{"config": 7}',
+    ],
+)
+def test_what_is_not_a_manifest_is_said_to_be_none(body: bytes) -> None:
+    """Whatever a registry answers, it becomes a sentence."""
+    found = of_pause(lambda method, url, headers, ca: Response(200, {}, body))
+    assert found.state is State.MISSING and ("not a manifest" in found.message or "not there for" in found.message)
+
+
+@pytest.mark.parametrize("token", [b"[" * 100_000, b"no json", b'{"token": "a\\r\\nX: y"}', b"[]"])
+def test_what_is_not_a_token_is_not_sent(token: bytes) -> None:
+    """A token service cannot put lines into a request, and what it sends is no exception."""
+    sent: list[object] = []
+
+    def registry(method: str, url: str, headers: Mapping[str, str], ca: str) -> Response:
+        sent.append(headers.get("Authorization", ""))
+        if url.startswith("https://auth.example.com"):
+            return Response(200, {}, token)
+        return Response(401, {"www-authenticate": 'Bearer realm="https://auth.example.com/token"'})
+
+    assert "needs a login" in of_pause(registry).message  # type: ignore[arg-type]
+    assert set(sent) == {""}
+
+
+class UnderAPath(BaseHTTPRequestHandler):
+    """A registry whose images are at /v2/proxy/ only, as Harbor has those of a project."""
+
+    def do_GET(self) -> None:
+        there = self.path.startswith(("/v2/proxy/pause/manifests/", "/v2/proxy/etcd/manifests/"))
+        self.send_response(200 if there else 404)
+        self.send_header("Content-Length", str(len(MANIFEST)))
+        self.end_headers()
+        self.wfile.write(MANIFEST)
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+
+def test_a_mirror_with_a_path_is_asked_where_containerd_asks() -> None:
+    """Behind a path with /v2/ in it comes the image's own; /v2 comes behind any other path."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), UnderAPath)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    host = f"http://127.0.0.1:{server.server_address[1]}"
+    spec = parse(json.dumps({"nodes": [NODE]}))
+    try:
+        for path, there in (("/v2/proxy", True), ("", False), ("/proxy", False), ("/v2", False)):
+            mirrors = {"registry.k8s.io": Mirror(endpoint=f"{host}{path}")}
+            wanted = replace(spec, images=replace(spec.images, mirrors=mirrors))
+            found = {each.name: each for each in check(wanted, lambda _: None, fetch_text=lambda url: "")}
+            assert (found["pause:3.10.2"].state is State.THERE) is there, path
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "api"),
+    [
+        ("https://m.example.com", "https://m.example.com/v2"),
+        ("https://m.example.com:5000/v2", "https://m.example.com:5000/v2"),
+        ("https://m.example.com/proxy", "https://m.example.com/proxy/v2"),
+        ("https://m.example.com/api/docker/v2", "https://m.example.com/api/docker/v2"),
+        ("https://m.example.com/v2/proxy", "https://m.example.com/v2/proxy"),
+        ("https://m.example.com/a/v2/proxy/b", "https://m.example.com/a/v2/proxy/b"),
+        ("https://m.example.com//v2//proxy", "https://m.example.com/v2/proxy"),
+        ("https://m.example.com/v2proxy", "https://m.example.com/v2proxy/v2"),
+    ],
+)
+def test_the_address_of_a_mirrors_images(endpoint: str, api: str) -> None:
+    """As containerd makes it of `server` in hosts.toml, with override_path where there is something behind /v2."""
+    assert Mirror(endpoint=endpoint).api == api
 
 
 def test_stopping_leaves_the_rest_unasked(site: str) -> None:
