@@ -140,9 +140,15 @@ KNOWN: tuple[Known, ...] = (
         "check that it runs and that no firewall is in between (images.mirrors)",
     ),
     _known(
-        r"(?:pull|resolve)[^:]*image[^:]*:? .*?(?P<image>[\w.:/-]+:[\w.-]+): not found|manifest unknown",
+        r"(?:pull|resolve)[^:]*image[^:]*:? .*?(?P<image>[\w.:/@-]+:[\w.-]+): not found|manifest unknown",
         "the registry does not have the image {image}",
-        "push it there, or name a tag that exists (images in the answers)",
+        "push it there, or name a tag or a digest that exists (images in the answers)",
+    ),
+    _known(
+        r"unexpected commit digest (?P<found>sha256:[0-9a-f]{64}), expected (?P<wanted>sha256:[0-9a-f]{64})",
+        "the registry sends {found} where {wanted} was asked for",
+        "something between the nodes and the registry, or the registry itself, changes what it sends: look at the "
+        "mirror (images.mirrors)",
     ),
     _known(
         r"(?:pull|authoriz|resolve).*(?:401 Unauthorized|403 Forbidden|pull access denied|insufficient_scope"

@@ -33,7 +33,11 @@ IMAGES: dict[str, tuple[Mapping[str, Any], str, str]] = {
         f"coredns@sha256:{ZEROES}",
         "the registry does not have the image",
     ),
-    "no registry": ({"mirrors": {"registry.k8s.io": {"endpoint": NOWHERE}}}, "registry.k8s.io/", "refused"),
+    "no registry": (
+        {"mirrors": {"registry.k8s.io": {"endpoint": NOWHERE}}},
+        "registry.k8s.io/",
+        "10.90.0.1:9 does not answer",
+    ),
     "no registry there": (
         {"mirrors": {"registry.k8s.io": {"endpoint": f"{MIRROR_URL}"}}},
         "registry.k8s.io/",

@@ -247,6 +247,16 @@ def test_reset_asks_for_the_name_and_takes_no_other(refused: Refused) -> None:
     assert "not in these answers: nowhere" in refused("reset", MINIMAL, "--yes", "demo", "--node", "nowhere")
 
 
+def test_reset_takes_answers_that_are_refused_now(refused: Refused, tmp_path: Path) -> None:
+    """A cluster that was installed from a mirror over plain HTTP, without digests, can be removed: only its name is
+    missing then. Every other command says what to write."""
+    answers = tmp_path / "old.yaml"
+    mirror = "images: {mirrors: {registry.k8s.io: {endpoint: 'http://192.0.2.1:5000'}}}\n"
+    answers.write_text(mirror + Path(MINIMAL).read_text())
+    assert "add --yes demo" in refused("reset", str(answers))
+    assert "images.digests has no digest for registry.k8s.io/kube-apiserver" in refused("plan", str(answers))
+
+
 @pytest.mark.parametrize("typed", ["prod\n", "\n", "\x04"])
 def test_reset_at_a_terminal_takes_only_the_name(typed: str) -> None:
     """Another name, nothing, or the end of input: exit code 2 and a sentence."""
