@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
@@ -24,11 +24,13 @@ from screens.background import Background
 from screens.begin.screen import BeginScreen
 from screens.dialogs import interrupted_run
 from screens.dialogs.all_answers import AllAnswers
+from screens.dialogs.dialog import Dialog
 from screens.dialogs.questions import AskPath, Page, Question
 from screens.draft import saved
 from screens.draft.draft import Draft
 from screens.draft.saved import Unsaved
 from screens.fields import FieldRow, placement
+from screens.review.made import Made
 from screens.services import Services
 from screens.step.base import WIDE, StepScreen
 from screens.step.order import NAMES, STEPS, neighbour
@@ -85,11 +87,11 @@ class WizardApp(App[int]):
         self.today = date.today
         self.typed: dict[str, str] = {}
         """What was typed for questions of the answers (`prompt:`), until the wizard ends."""
+        self.plan = Made()
         self.crash: Crash | None = None
         """Why the wizard ended, where it should not have."""
         self._kept = ""
         self._repaint = False
-        self._turn = asyncio.Lock()
         draft.on_change.append(self._draft_changed)
 
     @cached_property
@@ -252,14 +254,16 @@ class WizardApp(App[int]):
         steps = [screen.STEP for screen in self.screen_stack if isinstance(screen, StepScreen)]
         return not steps or neighbour(steps[-1], ways[action]) != steps[-1] or (action == "back" and self._begin)
 
-    def action_next(self) -> None:
-        if isinstance(self.screen, StepScreen):
-            self.run_worker(self._next(), group="next")
+    async def on_event(self, event: events.Event) -> None:
+        """Textual's own, but a dialog gets no key that was pressed before it was on the screen."""
+        if isinstance(event, events.Key) and isinstance(self.screen, Dialog) and self.screen.too_early(event.time):
+            return
+        await super().on_event(event)
 
-    async def _next(self) -> None:
-        async with self._turn:  # keys that come faster than a screen opens are not lost
-            if isinstance(self.screen, StepScreen) and await self.screen.may_go_on():
-                await self.action_go(neighbour(self.screen.STEP, 1))
+    async def action_next(self) -> None:
+        """Waits for the next screen: a key that was pressed after ^N is that screen's, never this one's."""
+        if isinstance(self.screen, StepScreen) and await self.screen.may_go_on():
+            await self.action_go(neighbour(self.screen.STEP, 1))
 
     async def action_back(self) -> None:
         if not isinstance(self.screen, StepScreen):

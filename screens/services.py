@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from screens.begin.clusters import KnownCluster
 
 Emit = Callable[[Any], None]
+Rehearsal = Callable[[], "AbstractContextManager[Options]"]
 Prompt = Callable[[str], str]
 """Asks for a secret on the thread of a job: shows a text, returns what was typed."""
 
@@ -55,6 +56,9 @@ class Services(Protocol):
 
     def replay(self, answers: Path, emit: Emit, stop: threading.Event, prompt: Prompt) -> Report:
         """`kinstall replay` of that file; `emit` gets events and verify's results, without secrets."""
+
+    def rehearse(self, answers: Path, emit: Emit, stop: threading.Event) -> Report:
+        """The same run on simulated hosts: no host is reached, nothing is kept. `emit` gets what replay's does."""
 
     def verify(self, spec: ClusterSpec, emit: Emit, stop: threading.Event, prompt: Prompt) -> Sequence[CheckResult]:
         """Whether a cluster works; `emit` gets the results as they come."""
@@ -83,10 +87,14 @@ def redacted(options: Options) -> Iterator[None]:
 
 
 class RealServices:
-    """The operations, with the command line's state folder and number of nodes at once."""
+    """The operations, with the command line's state folder and number of nodes at once.
 
-    def __init__(self, state: str | None = None, parallel: int = 32) -> None:
-        self._state, self._parallel = state, parallel
+    `rehearsal` opens the options of a rehearsal: simulated hosts and a state folder of their own. It is handed in, as
+    a front end does not know the simulation.
+    """
+
+    def __init__(self, state: str | None = None, parallel: int = 32, rehearsal: Rehearsal | None = None) -> None:
+        self._state, self._parallel, self._rehearsal = state, parallel, rehearsal
 
     def look(self, spec: ClusterSpec, emit: Emit, stop: threading.Event, prompt: Prompt) -> Sequence[Availability]:
         from kinstall.operations.prompts import with_questions
@@ -139,6 +147,16 @@ class RealServices:
         options = self._options(spec, prompt)
         with redacted(options):
             return logged_replay(spec, options, emit, options.secrets.redactor.sink(emit), stop)
+
+    def rehearse(self, answers: Path, emit: Emit, stop: threading.Event) -> Report:
+        from kinstall.answers.load import load
+        from kinstall.operations.replay import logged_replay
+
+        if self._rehearsal is None:
+            raise UsageError("there is nothing to rehearse with", "`kinstall rehearse` on the command line does it")
+        spec = load(answers)
+        with self._rehearsal() as options:
+            return logged_replay(spec, options, emit, emit, stop)
 
     def verify(self, spec: ClusterSpec, emit: Emit, stop: threading.Event, prompt: Prompt) -> Sequence[CheckResult]:
         from kinstall.operations.verify import verify_only

@@ -70,6 +70,14 @@ def example() -> ClusterSpec:
 
 
 @contextmanager
+def in_memory(pace: float = 0.1) -> Iterator[Options]:
+    """Options of a rehearsal that keeps nothing. `pace`: seconds per step, slow enough to watch."""
+    with _state(None) as state:
+        world = World(pace=pace)
+        yield Options(state=state, secrets=world.secrets, session=world.session, command="rehearse")
+
+
+@contextmanager
 def _state(chosen: str | None) -> Iterator[StateFolder]:
     """The state folder of a rehearsal: a temporary one, or the `chosen` one, never a real cluster's."""
     if not chosen:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import gc
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kinstall.errors import UsageError
 
 if TYPE_CHECKING:
+    from kinstall.operations.options import Options
     from screens.app import WizardApp
 
 
@@ -27,8 +29,14 @@ def wizard(chosen: argparse.Namespace) -> int:
     from screens.services import RealServices
 
     draft = Draft.load(Path(chosen.wizard_answers).expanduser()) if chosen.wizard_answers else Draft.new()
-    services = RealServices(chosen.wizard_state, chosen.parallel)
+    services = RealServices(chosen.wizard_state, chosen.parallel, _rehearsal)
     return run(WizardApp(draft, services, begin=not chosen.wizard_answers))
+
+
+def _rehearsal() -> AbstractContextManager[Options]:
+    from kinstall.cli import rehearse  # loaded when it is asked for: the first screen shall appear at once
+
+    return rehearse.in_memory()
 
 
 def run(app: WizardApp) -> int:

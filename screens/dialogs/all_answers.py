@@ -8,18 +8,18 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Label, Static, TextArea
 
 from kinstall.answers import load
 from kinstall.errors import InvalidAnswers
+from screens.dialogs.dialog import Dialog
 from screens.dialogs.hints import Hints
 from screens.draft.draft import Draft
 
 _SHOWN = 4
 
 
-class AllAnswers(ModalScreen[str | None]):
+class AllAnswers(Dialog[str | None]):
     """The draft as YAML; its result is the text, None if unchanged."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -10,14 +10,14 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
+from screens.dialogs.dialog import Dialog
 from screens.dialogs.hints import Hints
 
 
-class Question(ModalScreen[str]):
+class Question(Dialog[str]):
     """A question with a few answers, (value, what is shown); Esc answers with "". The first is selected."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss('')", "Go back")]
@@ -37,7 +37,7 @@ class Question(ModalScreen[str]):
         self.dismiss(event.option.id or "")
 
 
-class AskPath(ModalScreen[Path | None]):
+class AskPath(Dialog[Path | None]):
     """Where to save. An existing file is overwritten after Enter was pressed a second time."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Go back")]
@@ -69,7 +69,7 @@ class AskPath(ModalScreen[Path | None]):
             self.dismiss(path)
 
 
-class Page(ModalScreen[None]):
+class Page(Dialog[None]):
     """A text to read."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,q", "dismiss", "Go back")]

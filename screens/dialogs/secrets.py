@@ -9,18 +9,18 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
 from kinstall.cluster import ClusterSpec
 from kinstall.operations.prompts import prompted, typed
+from screens.dialogs.dialog import Dialog
 from screens.dialogs.hints import Hints
 from screens.step.wizard import Wizard
 
 Prompt = Callable[[str], str]
 
 
-class AskSecrets(ModalScreen[dict[str, str] | None]):
+class AskSecrets(Dialog[dict[str, str] | None]):
     """One masked input per question. None: Esc was pressed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Go back")]

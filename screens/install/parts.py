@@ -18,12 +18,16 @@ from screens.text import SteadyText
 _COLOURS = {"good": "ansi_green", "warn": "ansi_yellow", "bad": "ansi_red", "run": "ansi_cyan", "wait": "", "skip": ""}
 
 
+_REHEARSAL = "rehearsal, no host is touched · "
+
+
 class Overall(SteadyText):
     """Two lines: the run's progress in words, and its bar."""
 
-    def show(self, run: Run, draft: Draft, now: float) -> None:
+    def show(self, run: Run, draft: Draft, now: float, doing: str = "") -> None:
+        """`doing`: what is done before the run, as a sentence without an end; empty for nothing."""
         width = max(20, self.size.width)
-        kind, words = _words(run, draft, now)
+        kind, words = ("run", f"{doing} … Nothing has been changed yet.") if doing else _words(run, draft, now)
         progress = run.model.progress
         share = 1.0 if run.stage is Stage.DONE else progress.fraction
         full = node_status.cells(share, width)
@@ -35,14 +39,16 @@ def _words(run: Run, draft: Draft, now: float) -> tuple[str, str]:
     progress = run.model.progress
     failed = any(node.failure is not None for node in progress.nodes.values())
     match run.stage:
+        case Stage.DONE | Stage.UNVERIFIED | Stage.STOPPED | Stage.FAILED if run.rehearsal:
+            return _rehearsed(run)
         case Stage.IDLE:
             return "wait", _idle(draft, run.before)
         case Stage.RUNNING | Stage.STOPPING if not progress.nodes:
             asked = count(len(run.spec.nodes) if run.spec else 0, "node")
-            return "run", f"examining {asked} … {clock(now - run.began)}"
+            return "run", f"{_REHEARSAL if run.rehearsal else ''}examining {asked} … {clock(now - run.began)}"
         case Stage.RUNNING | Stage.STOPPING:
             stopping = "stopping after the current steps · " if run.stage is Stage.STOPPING else ""
-            return "bad" if failed else "run", stopping + _under_way(run, now)
+            return "bad" if failed else "run", (_REHEARSAL if run.rehearsal else "") + stopping + _under_way(run, now)
         case Stage.DONE:
             _, sentence = node_status.at_end(progress)
             return "good", f"{MARKS['good']} {sentence}   ^N continues"
@@ -62,9 +68,16 @@ def _idle(draft: Draft, before: str) -> str:
     if draft.problems:
         return f"not yet: the answers have {count(len(draft.problems), 'problem')}; Review lists them (^P)"
     if before:
-        return f"^N continues: {before}"  # the key first: 80 columns do not hold it all
+        return f"b continues: {before}"  # the key first: 80 columns do not hold it all
     nodes = count(len(draft.get(("nodes",), [])), "node")
-    return f"^N starts the run on {nodes}. Nothing has been changed yet."
+    return f"b begins the run on {nodes}, and asks first. Nothing has been changed yet."
+
+
+def _rehearsed(run: Run) -> tuple[str, str]:
+    if run.stage is Stage.DONE:
+        return "good", f"{MARKS['good']} rehearsed: no host was touched. b asks for the real run"
+    ended = "stopped" if run.stage is Stage.STOPPED else "failed"
+    return "warn", f"{MARKS['warn']} the rehearsal {ended}; no host was touched. b asks again"
 
 
 def _under_way(run: Run, now: float) -> str:

@@ -45,11 +45,14 @@ class Run:
     report: Report | None = None
     checks: list[CheckResult] = field(default_factory=list)
     began: float = 0.0
+    rehearsal: bool = False
+    """On simulated hosts: there is no cluster after it."""
     before: str = ""
     """How the run before this session fell short, as a sentence."""
 
-    def begin(self, answers: Path, spec: ClusterSpec, now: float) -> None:
+    def begin(self, answers: Path, spec: ClusterSpec, now: float, *, rehearsal: bool = False) -> None:
         """Start a run; nothing of an earlier one is kept."""
+        self.rehearsal = rehearsal
         self.answers, self.spec, self.stage, self.began = answers, spec, Stage.RUNNING, now
         self.model, self.error, self.report, self.checks = Model(), None, None, []
 
@@ -79,7 +82,12 @@ class Run:
     @property
     def has_cluster(self) -> bool:
         """Whether there is a cluster to continue with."""
-        return self.stage in (Stage.DONE, Stage.UNVERIFIED)
+        return self.stage in (Stage.DONE, Stage.UNVERIFIED) and not self.rehearsal
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the run ended early, so that the same one goes on where it was."""
+        return self.stage in (Stage.FAILED, Stage.STOPPED, Stage.UNVERIFIED) and not self.rehearsal
 
     def trouble(self, chosen: str | None) -> tuple[str, str] | None:
         """(heading, text) of what went wrong and what to do, on the chosen node or else on the first; None if nothing.

@@ -14,28 +14,32 @@ from textual.containers import Vertical
 from textual.widgets import DataTable, Input
 
 from kinstall.answers import load
-from kinstall.errors import AuthenticationFailed, InvalidAnswers, KinstallError, PreflightFailed
+from kinstall.errors import AuthenticationFailed, KinstallError, PreflightFailed
 from screens.dialogs.interrupted_run import unfinished
 from screens.dialogs.questions import Question
-from screens.dialogs.secrets import prompt_for
+from screens.dialogs.secrets import Prompt
 from screens.draft.saved import remember_run
+from screens.install.begin import Begin, question
 from screens.install.log_view import LogView
 from screens.install.model import planned
 from screens.install.parts import LogHeading, Overall, Trouble
 from screens.install.run import Run, Stage
 from screens.install.table import NodeTable
+from screens.review.made import make, way_in
 from screens.step.base import StepScreen
 
 if TYPE_CHECKING:
+    from kinstall.cluster import ClusterSpec
     from kinstall.operations.options import Report
 
 PER_SECOND = 10
 
 HELP = """\
+b         begin: shows what will change and asks first
 ↑ ↓       choose a node; its log is shown below      f    follow the log's end
 /         search the log; n and N go from match to match
 r         retry: run again; what is done stays done, the run continues where it stopped
-s         stop after the current steps; Install or `kinstall replay` continues from there
+s         stop after the current steps; r continues from there
 e         go to the next node that failed
 Ctrl+C    stop, after a question
 
@@ -46,6 +50,7 @@ from what is on the nodes. The full output of all programs is in the run's log, 
 class InstallScreen(StepScreen):
     STEP: ClassVar[str] = "install"
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("b", "begin", "Begin …"),
         Binding("r", "retry", "Retry"),
         Binding("s", "stop", "Stop"),
         Binding("e", "failed", "Next failed"),
@@ -56,6 +61,12 @@ class InstallScreen(StepScreen):
         Binding("N", "match(-1)", "Previous match", show=False),
         Binding("ctrl+c", "ask_to_stop", show=False, priority=True),
     ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._doing = ""
+        """What is done before a run begins, as a sentence without an end."""
+        self._preparing = False
 
     def parts(self) -> ComposeResult:
         with Vertical(id="run"):
@@ -96,42 +107,77 @@ class InstallScreen(StepScreen):
     # The run
 
     async def may_go_on(self) -> bool:
-        """Next starts the run; once there is a cluster, it continues to Done."""
-        if self.run_.has_cluster:
-            return True
+        """Next never starts anything: it leads to Done, except while a run is under way."""
         if self.run_.under_way:
             self.notify("the run is still in progress; s stops it after the current steps")
-        else:
-            self.begin()
-        return False
+        return not self.run_.under_way
 
-    @work(exclusive=True, group="begin")
-    async def begin(self) -> None:
-        """Save what is not saved, ask for secrets, and start."""
+    @work(group="begin")
+    async def action_begin(self) -> None:
+        """Find out what would change, ask, and only then start."""
+        await self._prepared(ask=True)
+
+    @work(group="begin")
+    async def action_retry(self) -> None:
+        """The same run again, without a question where the answers are those that were consented to."""
+        if self.run_.repeatable:
+            await self._prepared(ask=False)
+
+    async def _prepared(self, *, ask: bool) -> None:
+        """Ask for secrets, unknown host keys, a file name and, with `ask`, for consent to the plan; then start."""
         app = self.wizard
-        if self.run_.under_way:
+        if self._preparing or self.run_.under_way or app.draft.problems:
             return
-        if app.draft.problems:
-            self.notify(f"{app.draft.problems[0]}", title="The answers are not complete", severity="error")
-            return
-        if (app.draft.dirty or app.draft.path is None) and not await app.save():
-            return
-        path = app.draft.path
-        if path is None:
-            return
+        self._preparing = True
         try:
-            spec = load.load(path)  # exactly what a replay of the file would do
-        except InvalidAnswers as error:
-            self.notify(str(error), severity="error")
-            return
-        prompt = await prompt_for(app, spec)
-        if prompt is None:
-            return
-        remember_run(path, self.draft.spec.cluster_name)
-        self.run_.begin(path, spec, monotonic())
+            prompt = await way_in(app, self._say)
+            if prompt is None or not (found := await self._saved()):
+                return
+            path, spec = found
+            if ask or spec != self.run_.spec:
+                if not app.plan.fits(app.draft.data):
+                    await make(app, prompt, self._say)
+                chosen = await app.push_screen_wait(Begin(question(spec, app.plan, self.run_.before)))
+                if chosen == "no":
+                    await app.action_go("review")
+                if chosen not in ("begin", "rehearse"):
+                    return
+                self._start(path, spec, prompt, rehearsal=chosen == "rehearse")
+            else:
+                self._start(path, spec, prompt)
+        except KinstallError as error:
+            self.run_.begin(app.draft.path or Path(), app.draft.spec, monotonic())
+            self._failed(error)
+        finally:
+            self._preparing = False
+            if self.is_attached:
+                self._say("")
+
+    async def _saved(self) -> tuple[Path, ClusterSpec] | None:
+        """The answers file as it is on disk: exactly what a replay of it would do."""
+        draft = self.wizard.draft
+        if (draft.dirty or draft.path is None) and not await self.wizard.save():
+            return None
+        return (draft.path, load.load(draft.path)) if draft.path else None
+
+    def _say(self, doing: str) -> None:
+        self._doing = doing
+        self.paint(force=True)
+
+    def _start(self, path: Path, spec: ClusterSpec, prompt: Prompt, *, rehearsal: bool = False) -> None:
+        app = self.wizard
+        self.run_.begin(path, spec, monotonic(), rehearsal=rehearsal)
+        if not rehearsal:
+            remember_run(path, spec.cluster_name)
+            app.plan.forget()
 
         def replay(emit: Any, stop: threading.Event) -> Report:
-            return app.services.replay(path, lambda item: emit((item, monotonic())), stop, prompt)
+            def timed(item: Any) -> None:
+                emit((item, monotonic()))
+
+            if rehearsal:
+                return app.services.rehearse(path, timed, stop)
+            return app.services.replay(path, timed, stop, prompt)
 
         app.background.start(
             "run",
@@ -154,9 +200,6 @@ class InstallScreen(StepScreen):
         if failed is not None:
             self.query_one(NodeTable).choose(failed)
         self.paint(force=True)
-
-    def action_retry(self) -> None:
-        self.begin()
 
     def action_stop(self) -> None:
         if self.run_.stage is Stage.RUNNING:
@@ -190,8 +233,10 @@ class InstallScreen(StepScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         match action:
+            case "begin":
+                return not (self.run_.under_way or self.run_.repeatable or self.draft.problems)
             case "retry":
-                return True if self.run_.stage in (Stage.FAILED, Stage.STOPPED, Stage.UNVERIFIED) else None
+                return self.run_.repeatable
             case "stop":
                 return True if self.run_.stage is Stage.RUNNING else None
             case "failed":
@@ -266,7 +311,7 @@ class InstallScreen(StepScreen):
         model, table, view = run.model, self.query_one(NodeTable), self.query_one(LogView)
         if run.under_way or model.changed or force:
             model.changed = False
-            self.query_one(Overall).show(run, self.draft, now)
+            self.query_one(Overall).show(run, self.draft, now, self._doing)
             table.paint(list(model.rows(now)) or list(planned(self.draft)), table.size.width or self.size.width)
             view.watch_lines(model.lines_of(table.chosen or ""))
             view.grown()

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from kinstall.cluster import ClusterSpec
 from screens.dialogs.secrets import Prompt
-from screens.nodes.probe import Probe
 from screens.nodes.trust import TrustKeys
 from screens.services import Services
 from screens.step.wizard import Wizard
@@ -18,10 +17,10 @@ if TYPE_CHECKING:
     from kinstall.operations.trust import Seen
 
 
-async def confirm(wizard: Wizard, probe: Probe, prompt: Prompt, changed: Callable[[], None]) -> bool:
+async def confirm(wizard: Wizard, prompt: Prompt, told: Callable[[dict[str, str]], None] = lambda keys: None) -> bool:
     """Ask about untrusted host keys; whether to continue. A jump host comes first, as it leads to the others.
 
-    `changed` is called after `probe` got the keys. Called in a worker: it waits for the dialog.
+    `told` gets node → status of its key (`known`, `unknown` …). Called in a worker: it waits for the dialog.
 
     Raises:
         KinstallError: the nodes could not be asked at all
@@ -30,8 +29,8 @@ async def confirm(wizard: Wizard, probe: Probe, prompt: Prompt, changed: Callabl
     while True:
         spec = wizard.draft.spec
         keys = await background.result("keys", partial(_ask, services, spec, prompt))
-        probe.set_keys(keys)
-        changed()
+        statuses = {key.node: key.status.value for key in keys}
+        told(statuses)
         unknown = [key for key in keys if key.status.value == "unknown"]
         if not unknown:
             return True
@@ -43,7 +42,7 @@ async def confirm(wizard: Wizard, probe: Probe, prompt: Prompt, changed: Callabl
         _pin(wizard, trusted)
         jump_hosts = [key for key in trusted if key.node not in {node.name for node in spec.nodes}]
         if not jump_hosts:
-            probe.keys |= {key.node: "known" for key in trusted}
+            told(statuses | {key.node: "known" for key in trusted})
             return True
         await background.result("keys", partial(_trust, services, spec, jump_hosts))
 

@@ -12,7 +12,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Label, OptionList, SelectionList, Static, TextArea
 from textual.widgets.option_list import Option
 from textual.widgets.selection_list import Selection
@@ -21,6 +20,7 @@ from kinstall import inventory
 from kinstall.errors import UsageError
 from kinstall.inventory import FORMATS, Imported, Merged
 from kinstall.progress.text import MARKS, clean
+from screens.dialogs.dialog import Dialog
 from screens.dialogs.hints import Hints
 from screens.nodes.rows import login, summary
 
@@ -32,7 +32,7 @@ An Ansible inventory (YAML or INI), a CSV table, a list of lines, or an OpenSSH 
 Passwords and vault values are never read: references (env:, file:, prompt:) replace them."""
 
 
-class Machines(ModalScreen[Merged | None]):
+class Machines(Dialog[Merged | None]):
     """Asks for a text or a file; its result is the merged rows, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Go back")]

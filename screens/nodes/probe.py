@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kinstall.findings import Finding
-
-if TYPE_CHECKING:
-    from kinstall.operations.trust import Seen
 
 CLUSTER = ""
 """The name under which findings across nodes are kept."""
@@ -31,9 +28,6 @@ class Probe:
         self._rows = {str(row.get("name")): deepcopy(dict(row)) for row in rows}
         self._findings = {}
         self.waiting = set(self._rows)
-
-    def set_keys(self, keys: Sequence[Seen]) -> None:
-        self.keys = {each.node: each.status.value for each in keys}
 
     def add(self, node: str, findings: Sequence[Finding]) -> None:
         """Add the findings of a node that answered or is unreachable; with CLUSTER, those across nodes."""

@@ -178,7 +178,7 @@ class NodesScreen(FormStep):
         self.probe.begin(self.rows)
         self.show_draft()
         try:
-            if await confirm(self.wizard, self.probe, prompt, self.show_draft):
+            if await confirm(self.wizard, prompt, self._show_keys):
                 await self._run_probe(prompt)
         except KinstallError as error:
             self.notify(str(error), severity="error")
@@ -188,6 +188,10 @@ class NodesScreen(FormStep):
             self.probe.end()
             if self.is_attached:  # the program may be ending
                 self.show_draft()
+
+    def _show_keys(self, statuses: dict[str, str]) -> None:
+        self.probe.keys = statuses
+        self.show_draft()
 
     async def _run_probe(self, prompt: Prompt) -> None:
         services, spec = self.wizard.services, self.draft.spec

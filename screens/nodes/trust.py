@@ -10,12 +10,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Label, OptionList, SelectionList, Static
 from textual.widgets.option_list import Option
 from textual.widgets.selection_list import Selection
 
 from kinstall.progress.text import MARKS, clean
+from screens.dialogs.dialog import Dialog
 from screens.dialogs.hints import Hints
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ A host key proves that a machine is the one you mean. Compare each with what the
 ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"""
 
 
-class TrustKeys(ModalScreen[tuple[str, ...]]):
+class TrustKeys(Dialog[tuple[str, ...]]):
     """Its result is the names of those whose keys are trusted from now on; none if Esc was pressed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(())", "Go back")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -16,16 +16,12 @@ from kinstall.errors import KinstallError, PreflightFailed, UsageError
 from kinstall.findings import Finding
 from kinstall.wording import count
 from screens.dialogs.questions import AskPath, Page
-from screens.dialogs.secrets import prompt_for
 from screens.draft import saved
 from screens.review import plan, summary
+from screens.review.made import make, way_in
 from screens.review.summary import Line
 from screens.step.base import StepScreen
-
-if TYPE_CHECKING:
-    from kinstall.engine.preview import PlannedChange
-
-JOB = "plan"
+from screens.step.order import neighbour
 
 
 class ReviewScreen(StepScreen):
@@ -40,10 +36,8 @@ class ReviewScreen(StepScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._planned_for: dict[str, Any] | None = None
-        self._names: list[str] = []
-        self._changes: list[PlannedChange] = []
-        self._findings: list[Finding] = []
+        self._refused: tuple[Finding, ...] = ()
+        """Why there is no plan, where preflight says so."""
         self._state = ""
         self._opened: set[str] = set()
         self._lines: list[Line] = []
@@ -58,7 +52,8 @@ class ReviewScreen(StepScreen):
     # What is shown
 
     def draft_changed(self) -> None:
-        if self._planned_for is not None and self._planned_for != self.draft.data:
+        plan = self.wizard.plan
+        if plan.there and not plan.fits(self.draft.data):
             self._forget_plan("the answers have changed since the plan was made; ^R makes a new one")
         self._show()
 
@@ -89,9 +84,11 @@ class ReviewScreen(StepScreen):
 
     def _plan(self) -> list[Line]:
         lines = [Line("Plan", heading=True)]
-        lines += plan.findings(self._findings)
-        if self._planned_for is not None:
-            lines += plan.plan(self._changes, self._names, self._opened)
+        made = self.wizard.plan
+        lines += plan.findings(made.findings or self._refused)
+        if made.there:
+            lines += plan.plan(made.changes, made.nodes, self._opened)
+            return [*lines, Line(" Nothing has been changed yet.")]
         state = self._state or "^R shows what would change on the nodes; nothing is changed by that"
         return [*lines, Line(f" {state}")]
 
@@ -111,7 +108,7 @@ class ReviewScreen(StepScreen):
             self._opened ^= {what}
             self._show()
         elif kind == "diff":
-            change = self._changes[int(what)]
+            change = self.wizard.plan.changes[int(what)]
             await self.app.push_screen(Page(f"{change.node}: {change.step}", change.diff))
 
     @work(exclusive=True, group="plan")
@@ -121,42 +118,29 @@ class ReviewScreen(StepScreen):
             self._forget_plan("✗ first fix the problems above")
             self._show()
             return
-        spec, data = self.draft.spec, self.draft.data
-        prompt = await prompt_for(self.wizard, spec)
-        if prompt is None:
-            return
-        self._forget_plan("examining the nodes")
-        self._show()
-        self.wizard.background.start(
-            JOB,
-            lambda emit, stop: self.wizard.services.plan(spec, emit, stop, prompt),
-            on_item=self._show_progress,
-            on_done=lambda result: self._planned(data, [node.name for node in spec.nodes], *result),
-            on_error=self._fail,
-        )
+        try:
+            prompt = await way_in(self.wizard, self._say)
+            if prompt is None:
+                self._say("")
+                return
+            self._forget_plan("examining the nodes")
+            self._show()
+            await make(self.wizard, prompt, self._say)
+            self._say("")
+        except KinstallError as error:
+            self._forget_plan(f"✗ {error.what}" + (f"; {error.remedy}" if error.remedy else ""))
+            if isinstance(error, PreflightFailed):
+                self._refused = error.findings
+        if self.is_attached:
+            self.draft_changed()
 
-    def _show_progress(self, sentence: str) -> None:
+    def _say(self, sentence: str) -> None:
         self._state = sentence
         self._show()
 
-    def _planned(
-        self, data: dict[str, Any], nodes: list[str], findings: list[Finding], changes: list[PlannedChange]
-    ) -> None:
-        if data != self.draft.data:
-            self._forget_plan("the answers have changed since the plan was made; ^R makes a new one")
-        else:
-            self._planned_for, self._names, self._findings = data, nodes, list(findings)
-            self._changes, self._state = list(changes), "Nothing has been changed yet."
-        self._show()
-
-    def _fail(self, error: KinstallError) -> None:
-        self._forget_plan(f"✗ {error.what}" + (f"; {error.remedy}" if error.remedy else ""))
-        if isinstance(error, PreflightFailed):
-            self._findings = list(error.findings)
-        self._show()
-
     def _forget_plan(self, why: str) -> None:
-        self._planned_for, self._changes, self._findings, self._state = None, [], [], why
+        self.wizard.plan.forget()
+        self._refused, self._state = (), why
 
     # Keeping
 
@@ -166,7 +150,8 @@ class ReviewScreen(StepScreen):
     @work(exclusive=True, group="save-plan")
     async def action_save_plan(self) -> None:
         """Write the plan to a file."""
-        if self._planned_for is None:
+        made = self.wizard.plan
+        if not made.there:
             self.notify("there is no plan yet: ^R makes it", severity="warning")
             return
         suggested = Path(f"{self.draft.spec.cluster_name}.plan.txt")
@@ -174,7 +159,7 @@ class ReviewScreen(StepScreen):
         if path is None:
             return
         try:
-            saved.write(path, plan.as_text(self._changes, self._names))
+            saved.write(path, plan.as_text(made.changes, made.nodes))
         except UsageError as error:
             self.notify(str(error), severity="error")
             return
@@ -185,4 +170,11 @@ class ReviewScreen(StepScreen):
         if self.draft.problems:
             await self.wizard.jump(self.draft.problems[0].path)
             return False
-        return not (self.draft.dirty or self.draft.path is None) or await self.wizard.save()
+        if self.draft.dirty or self.draft.path is None:
+            self.app.run_worker(self._save_and_go(), exclusive=True, group="save")
+            return False
+        return True
+
+    async def _save_and_go(self) -> None:
+        if await self.wizard.save() and self.is_current:
+            await self.wizard.action_go(neighbour(self.STEP, 1))

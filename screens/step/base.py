@@ -104,7 +104,7 @@ class StepScreen(Screen[None]):
         return False
 
     async def may_go_on(self) -> bool:
-        """Whether Next may leave this step; if not, the step shows why."""
+        """Whether Next may leave this step; if not, the step shows why. It waits for no dialog: that needs a worker."""
         return True
 
     def quit_question(self) -> str:

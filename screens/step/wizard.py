@@ -15,6 +15,7 @@ from screens.services import Services
 if TYPE_CHECKING:
     from screens.fields import FieldRow
     from screens.install.run import Run  # the first screen needs nothing of it
+    from screens.review.made import Made
 
 Result = TypeVar("Result")
 
@@ -30,6 +31,8 @@ class Wizard(Protocol):
     typed: dict[str, str]
     """What was typed for questions of the answers (`prompt:`), until the wizard ends."""
     today: Callable[[], date]
+    plan: Made
+    """What a run would do, where it was asked."""
 
     @property
     def run_of_nodes(self) -> Run:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -90,8 +91,16 @@ def to_install(terminal: Terminal, file: str) -> None:
     terminal.press("End", "C-u", pause=0.5)
     terminal.type(file)
     terminal.press("Enter")
-    terminal.wait_for(r"\^N starts")
-    terminal.press("C-n")
+    terminal.wait_for("b begins the run")
+    begin(terminal)
+
+
+def begin(terminal: Terminal) -> None:
+    """From Install to a run: b asks, and after a moment, in which keys count as typed ahead, b begins."""
+    terminal.press("b")
+    terminal.wait_for("as root?", seconds=120)
+    time.sleep(2)
+    terminal.press("b")
 
 
 def environment(home: Path) -> dict[str, str]:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from kinstall.cli.rehearse import in_memory
 from kinstall.cluster import ClusterSpec
-from kinstall.operations.options import Options
+from kinstall.operations.options import Options, Report
 from kinstall.operations.trust import Seen, Status
 from kinstall.plan.phase_names import PHASES
 from kinstall.simulation import World, parse_fault
 from kinstall.transport.host_keys import HostKey
 from screens.app import WizardApp
 from screens.draft.draft import Draft
-from screens.services import Prompt, RealServices
+from screens.services import Emit, Prompt, RealServices
 
 NODES = ("cp1", "w1", "w2")
 ANSWERS = """\
@@ -41,7 +43,14 @@ class SimulatedServices(RealServices):
         self.world = World(pace=pace)
         self.fail(*faults)
         self.changed: set[str] = set()
+        self.trusted = False
+        """Whether ~/.ssh/known_hosts knows the hosts."""
         self.asked: list[str] = []
+
+    def rehearse(self, answers: Path, emit: Emit, stop: threading.Event) -> Report:
+        """On hosts of its own, as the command line's."""
+        self._rehearsal = lambda: in_memory(self.world.pace)
+        return super().rehearse(answers, emit, stop)
 
     def fail(self, *faults: str) -> None:
         """From now on these faults strike, as `kinstall rehearse --fault` takes them."""
@@ -58,7 +67,7 @@ class SimulatedServices(RealServices):
         if name in self.changed:
             what = f"{name} shows another host key than the one that is trusted"
             return Seen(name, address, 22, Status.CHANGED, key, what, "ask whoever runs the host")
-        return Seen(name, address, 22, Status.KNOWN if pinned else Status.UNKNOWN, key)
+        return Seen(name, address, 22, Status.KNOWN if pinned or self.trusted else Status.UNKNOWN, key)
 
 
 def wizard(folder: Path, services: RealServices | None = None, text: str = ANSWERS) -> WizardApp:

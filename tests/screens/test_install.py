@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.message import Message
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
@@ -20,6 +21,7 @@ from screens.app import WizardApp
 from screens.dialogs.questions import Question
 from screens.dialogs.secrets import AskSecrets
 from screens.draft.draft import Draft
+from screens.install.begin import Begin
 from screens.install.log_view import LogView
 from screens.install.run import Stage
 from screens.install.screen import InstallScreen
@@ -46,11 +48,29 @@ def top(app: WizardApp) -> Any:
     return app.screen
 
 
-async def begun(app: WizardApp, pilot: Pilot[int]) -> None:
+async def asked(app: WizardApp, pilot: Pilot[int]) -> Begin:
+    """Install, and its question: on hosts that are known."""
+    services = app.services
+    assert isinstance(services, SimulatedServices)
+    services.trusted = True
     await app.action_go("install")
     await pilot.pause()
-    await pilot.press("ctrl+n")
-    await pilot.pause()
+    await pilot.press("b")
+    return await question(app, pilot)
+
+
+async def question(app: WizardApp, pilot: Pilot[int]) -> Begin:
+    """The question, once it takes keys."""
+    await until(pilot, lambda: isinstance(top(app), Begin) and Message().time > top(app).ready)
+    found: Begin = top(app)
+    return found
+
+
+async def begun(app: WizardApp, pilot: Pilot[int]) -> None:
+    """A run: b asks, b begins."""
+    await asked(app, pilot)
+    await pilot.press("b")
+    await until(pilot, lambda: app.run_of_nodes.stage is not Stage.IDLE)
 
 
 async def test_a_run_brings_up_a_cluster_and_next_leads_to_done(home: Path) -> None:
@@ -61,7 +81,7 @@ async def test_a_run_brings_up_a_cluster_and_next_leads_to_done(home: Path) -> N
         await app.action_go("install")
         await pilot.pause()
         assert "Nothing has been changed yet" in said(app, "#overall") and not services.world.disks
-        await pilot.press("ctrl+n")
+        await begun(app, pilot)
         await until(pilot, lambda: app.run_of_nodes.stage is Stage.DONE)
         progress = app.run_of_nodes.model.progress
         assert [name for name in progress.nodes if name] == ["cp1", "w1", "w2"] and progress.fraction == 1.0
@@ -96,9 +116,13 @@ async def test_a_failed_node_says_why_and_retry_goes_on_from_there(home: Path) -
 
 async def test_what_preflight_refuses_is_told_before_anything_is_changed(home: Path) -> None:
     """A node that cannot be reached: its finding with its remedy, and no step on any node."""
-    app = wizard(home, SimulatedServices("w1:unreachable"))
+    services = SimulatedServices("w1:unreachable")
+    services.trusted = True
+    app = wizard(home, services)
     async with app.run_test(size=(80, 24)) as pilot:
-        await begun(app, pilot)
+        await app.action_go("install")
+        await pilot.pause()
+        await pilot.press("b")
         await until(pilot, lambda: app.run_of_nodes.stage is Stage.FAILED)
         assert "nothing was changed" in said(app, "#trouble-heading")
         text = said(app, "#trouble-text")
@@ -168,10 +192,8 @@ async def test_quitting_during_a_run_asks_and_a_new_wizard_goes_on(home: Path, a
         assert re.search("was (interrupted|stopped)", top(again).text)
         await pilot.press("enter")
         await until(pilot, lambda: again.step.STEP == "install" and "continues" in said(again, "#overall"))
-        assert said(again, "#overall").startswith("^N continues: the run of demo started "), (
-            "80 columns cut the end off"
-        )
-        await pilot.press("ctrl+n")
+        assert said(again, "#overall").startswith("b continues: the run of demo started "), "80 columns cut the end off"
+        await begun(again, pilot)
         await until(pilot, lambda: again.run_of_nodes.stage is Stage.DONE)
 
 
@@ -183,7 +205,7 @@ async def test_next_does_not_begin_what_is_under_way(home: Path) -> None:
         await begun(app, pilot)
         await until(pilot, lambda: app.run_of_nodes.model.progress.done > 0)
         model = app.run_of_nodes.model
-        await pilot.press("ctrl+n", "r", "ctrl+p")
+        await pilot.press("ctrl+n", "b", "r", "ctrl+p")
         assert app.step.STEP == "review" and app.run_of_nodes.model is model and app.run_of_nodes.under_way
         await pilot.press("ctrl+n", "s")
         await until(pilot, lambda: app.run_of_nodes.stage is Stage.STOPPED)
@@ -195,26 +217,35 @@ async def test_answers_with_problems_are_not_run(home: Path) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         await pilot.press("escape")  # it opened on the field
-        await begun(app, pilot)
+        await app.action_go("install")
+        await pilot.pause()
+        await pilot.press("b")
+        await pilot.pause()
         assert app.run_of_nodes.stage is Stage.IDLE
         assert "1 problem" in said(app, "#overall")
 
 
 async def test_a_secret_to_be_typed_is_asked_before_the_run_and_kept_nowhere(home: Path) -> None:
     """Esc begins nothing; what was typed is neither in the answers nor in any file of the state folder."""
-    app = wizard(home, text=ANSWERS + "ssh:\n  password: 'prompt:'\n")
+    services = SimulatedServices()
+    services.trusted = True
+    app = wizard(home, services, ANSWERS + "ssh:\n  password: 'prompt:'\n")
     async with app.run_test(size=(80, 24)) as pilot:
-        await begun(app, pilot)
+        await app.action_go("install")
+        await pilot.pause()
+        await pilot.press("b")
         await until(pilot, lambda: isinstance(top(app), AskSecrets))
         assert top(app).query_one(Input).password
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(top(app), InstallScreen))
         assert app.run_of_nodes.stage is Stage.IDLE
-        await pilot.press("ctrl+n")
+        await pilot.press("b")
         await until(pilot, lambda: isinstance(top(app), AskSecrets))
         await pilot.press("enter")
         assert isinstance(top(app), AskSecrets), "nothing was typed"
         await pilot.press(*"hunter2secret", "enter")
+        await question(app, pilot)
+        await pilot.press("b")
         await until(pilot, lambda: app.run_of_nodes.stage is Stage.DONE)
         assert "hunter2secret" not in app.draft.text()
     written = [path for path in home.rglob("*") if path.is_file()]

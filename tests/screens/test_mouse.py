@@ -13,7 +13,7 @@ from screens.dialogs.all_answers import AllAnswers
 from screens.dialogs.questions import AskPath, Page, Question
 from screens.nodes.form import NodeForm
 from screens.nodes.machines import Machines
-from tests.screens.simulated import wizard
+from tests.screens.simulated import SimulatedServices, wizard
 
 SIZE = (120, 40)
 
@@ -38,7 +38,9 @@ async def shown(pilot: Pilot[int], kind: type) -> None:
 
 async def test_from_the_first_step_to_a_run(tmp_path: Path) -> None:
     """Steps in the header, keys in the footer, choices, sections, rows, dialogs and their keys."""
-    app = wizard(tmp_path)
+    services = SimulatedServices()
+    services.trusted = True
+    app = wizard(tmp_path, services)
     async with app.run_test(size=SIZE) as pilot:
         await click_on(pilot, "Security")
         await click_on(pilot, "○ rsa")
@@ -74,5 +76,6 @@ async def test_from_the_first_step_to_a_run(tmp_path: Path) -> None:
         if isinstance(app.screen, AskPath):
             await click_on(pilot, "Enter save")
         await click_on(pilot, "Install")
-        await click_on(pilot, r"\^n Next")
+        await click_on(pilot, "b Begin")
+        await click_on(pilot, "b  Begin")
         await click_on(pilot, r"\^N continues")

@@ -36,7 +36,7 @@ from screens.nodes.trust import TrustKeys
 from screens.services import Emit, Prompt
 from tests.screens.picture import SIZES, looks_like
 from tests.screens.simulated import ANSWERS, SimulatedServices, wizard
-from tests.screens.test_install import top, until
+from tests.screens.test_install import asked, top, until
 
 ROLES = {"cp1": "control-plane", "w1": "worker", "w2": "worker"}
 PHASES = ("prepare", "download", "runtime", "images", "kubernetes", "control-plane", "network", "addons", "verify")
@@ -263,11 +263,19 @@ async def test_secrets_are_asked(home: Path, size: tuple[int, int]) -> None:
     async with app.run_test(size=size) as pilot:
         await app.action_go("install")
         await pilot.pause(0.3)
-        await pilot.press("ctrl+n")
+        await pilot.press("b")
         await until(pilot, lambda: bool(top(app).query(Input)) and top(app).query_one(Input).password)
         await pilot.press(*"abc")
         await pilot.pause(0.3)
         await looks_like(pilot, "install-secret")
+
+
+async def test_the_question_before_a_run(home: Path, size: tuple[int, int]) -> None:
+    """What will be done to which machines; No has the focus."""
+    app = wizard(home, Told())
+    async with app.run_test(size=size) as pilot:
+        await asked(app, pilot)
+        await looks_like(pilot, "install-begin")
 
 
 # Done
