@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -44,3 +45,14 @@ class Finding:
     severity: Severity
     message: str
     remedy: str = ""
+
+
+def grouped(findings: Iterable[Finding]) -> list[tuple[Finding, tuple[str, ...]]]:
+    """What several nodes share word for word, once: the first such finding and the nodes, in the order of the first."""
+    nodes: dict[tuple[str, Severity, str, str], list[str]] = {}
+    first: dict[tuple[str, Severity, str, str], Finding] = {}
+    for each in findings:
+        key = (each.check, each.severity, each.message, each.remedy)
+        first.setdefault(key, each)
+        nodes.setdefault(key, []).append(each.node)
+    return [(first[key], tuple(names)) for key, names in nodes.items()]

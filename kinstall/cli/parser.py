@@ -103,6 +103,7 @@ def _preflight(commands: Any) -> None:
     about = "check all nodes; changes nothing"
     made = _on_nodes(_command(commands, "preflight", about, "kinstall preflight demo.yaml --all"))
     made.add_argument("--all", action="store_true", help="show the checks that passed too")
+    made.add_argument("--by-node", action="store_true", help="a row per node, also for what several nodes share")
 
 
 def _verify(commands: Any) -> None:

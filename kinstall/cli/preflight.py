@@ -18,5 +18,5 @@ def preflight(chosen: argparse.Namespace) -> int:
     with closing(options.session(spec)) as session:
         result = ask_and_judge(session, options.state)
     findings, matrix = options.secrets.redactor.event((result.findings, result.matrix))
-    show_preflight(findings, matrix, sys.stdout, chosen.output, everything=chosen.all)
+    show_preflight(findings, matrix, sys.stdout, chosen.output, everything=chosen.all, by_node=chosen.by_node)
     return EXIT_PREFLIGHT if errors(findings) else 0

@@ -11,7 +11,7 @@ from kinstall.errors import EXIT_PREFLIGHT, UsageError
 from kinstall.operations.options import Options
 from kinstall.operations.ssh_session import targets_of
 from kinstall.operations.trust import JUMP_HOST, Seen, Status, pending, store
-from kinstall.terminal.tables import show_table
+from kinstall.terminal.tables import show_host_keys
 from kinstall.transport.host_keys import HostKeys, same_fingerprint
 from kinstall.transport.target import SshTarget
 
@@ -44,7 +44,7 @@ def _keep(seen: Sequence[Seen], wanted: Mapping[str, str], options: Options) -> 
     if not seen:
         return False
     rows = [(s.node, f"{s.host}:{s.port}", s.status.value, s.key_type, s.fingerprint or s.message) for s in seen]
-    show_table(("node", "host", "status", "type", "fingerprint"), rows, sys.stdout)
+    show_host_keys(rows, sys.stdout)
     new = [row for row in seen if row.status in (Status.UNKNOWN, Status.CHANGED)]
     if wanted:
         for row in new:

@@ -20,12 +20,18 @@ def matrix_json(matrix: Matrix) -> dict[str, Any]:
 
 
 def show_preflight(
-    findings: Sequence[Finding], matrix: Matrix, stream: TextIO, output: str, *, everything: bool
+    findings: Sequence[Finding],
+    matrix: Matrix,
+    stream: TextIO,
+    output: str,
+    *,
+    everything: bool,
+    by_node: bool = False,
 ) -> None:
     """The findings, then FROM, TO, PORT and RESULT of blocked connections; in JSON as `peers` of the one document."""
     if output == "json":
         return show_json({**findings_json(findings), "peers": matrix_json(matrix)}, stream)
-    show_findings(findings, stream, everything=everything)
+    show_findings(findings, stream, everything=everything, by_node=by_node)
     together: dict[tuple[str, str, str], list[str]] = {}
     for each in matrix.blocked:
         key = (each.connection.target, str(each.connection.port), each.result.value)

@@ -17,14 +17,16 @@ from rich.text import Text
 from kinstall.engine.diff import Action
 from kinstall.engine.events import Outcome
 from kinstall.engine.preview import PlannedChange
-from kinstall.findings import Finding, Severity
+from kinstall.findings import Finding, Severity, grouped
 from kinstall.progress.text import OUTCOME_KINDS, SEVERITY_KINDS, STYLES, clean
 from kinstall.terminal.colours import Painter
 from kinstall.terminal.console import HarmlessConsole
 from kinstall.terminal.stream import quiet_pipe
-from kinstall.wording import count
+from kinstall.wording import count, listed
 
 _PIPE_WIDTH = 100_000
+_NAMED, _NODES_WIDE = 3, 30
+"""Nodes that a row of a finding names before it counts, and the columns that they may take."""
 
 
 class CheckResult(Protocol):
@@ -56,23 +58,33 @@ def findings_json(findings: Sequence[Finding]) -> dict[str, Any]:
 
 
 def show_findings(
-    findings: Sequence[Finding], stream: TextIO, output: str = "text", *, everything: bool = False
+    findings: Sequence[Finding],
+    stream: TextIO,
+    output: str = "text",
+    *,
+    everything: bool = False,
+    by_node: bool = False,
 ) -> None:
-    """Errors first, then warnings; passed checks are counted, or listed too with `everything`."""
+    """Errors first, then warnings; passed checks are counted, or listed too with `everything`.
+
+    What several nodes share word for word is one row with their names, or, `by_node`, a row for each.
+    """
     if output == "json":
         return show_json(findings_json(findings), stream)
     out = _Output(stream)
     order = (Severity.ERROR, Severity.WARNING, *((Severity.OK,) if everything else ()))
-    listed = [finding for severity in order for finding in findings if finding.severity is severity]
-    if listed:
+    chosen = [finding for severity in order for finding in findings if finding.severity is severity]
+    rows_of = [(each, (each.node,)) for each in chosen] if by_node else grouped(chosen)
+    if rows_of:
+        everywhere = len({finding.node for finding in findings if finding.node})
         rows = [
             (
                 out.mark(SEVERITY_KINDS[each.severity], each.severity.value),
-                each.node or "cluster",
+                nodes_in_words(nodes, everywhere),
                 each.check,
                 out.with_remedy(each.message, each.remedy),
             )
-            for each in listed
+            for each, nodes in rows_of
         ]
         out.table(("", "NODE", "CHECK", "FINDING"), rows)
     counts = Counter(finding.severity for finding in findings)
@@ -80,6 +92,17 @@ def show_findings(
     kind = "bad" if counts[Severity.ERROR] else "warn" if counts[Severity.WARNING] else "good"
     out.line(out.mark(kind, f"{', '.join(parts)}; {count(counts[Severity.OK], 'check')} in order"))
     return None
+
+
+def nodes_in_words(nodes: Sequence[str], everywhere: int) -> str:
+    """`cp1, w1, w2`, `all 12 nodes`, `w1, w2, w3 and 4 more`, `cluster`; `everywhere`: how many nodes there are."""
+    named = [clean(node) for node in nodes if node]
+    if not named:
+        return "cluster"
+    if len(named) == everywhere > _NAMED:
+        return f"all {everywhere} nodes"
+    words = listed(named, _NAMED)
+    return words if len(words) <= _NODES_WIDE or len(named) == 1 else listed(named, 1)
 
 
 # Plan
@@ -185,6 +208,19 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], stream: Te
     out.table(columns, [[clean(cell) for cell in row] for row in rows])
 
 
+def show_host_keys(rows: Sequence[tuple[str, str, str, str, str]], stream: TextIO) -> None:
+    """Rows (node, host, status, type, fingerprint); a host takes two lines where its fingerprint would not fit."""
+    out = _Output(stream)
+    cells = [[clean(cell) for cell in row] for row in rows]
+    widths = [max((len(row[column]) for row in cells), default=0) for column in range(5)]
+    if sum(widths) + 2 * len(widths) <= out.width:
+        return show_table(("node", "host", "status", "type", "fingerprint"), rows, stream)
+    for *words, fingerprint in cells:
+        line = "  ".join(f"{word:<{width}}" for word, width in zip(words, widths, strict=False)).rstrip()
+        out.line(Text(f"{line}\n    {fingerprint}"))
+    return None
+
+
 def show_json(data: Mapping[str, Any], stream: TextIO) -> None:
     """One JSON document, indented, in ASCII."""
     with quiet_pipe(stream):
@@ -201,6 +237,10 @@ class _Output:
             self._console.width = _PIPE_WIDTH
         self._marks = Painter.for_encoding(self._console.encoding).marks
 
+    @property
+    def width(self) -> int:
+        return self._console.width
+
     def mark(self, kind: str, word: str) -> Text:
         return Text(f"{self._marks[kind]} {word}", style=STYLES[kind])
 
@@ -214,7 +254,13 @@ class _Output:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         for index, name in enumerate(columns):
             last = index == len(columns) - 1
-            table.add_column(name, no_wrap=not last, justify="right" if numbers and index else "left")
+            # A long word goes on in the next line: whoever compares fingerprints needs all of them.
+            table.add_column(
+                name,
+                no_wrap=not last,
+                overflow="fold" if last else "ellipsis",
+                justify="right" if numbers and index else "left",
+            )
         for row in rows:
             table.add_row(*row)
         with quiet_pipe(self._stream):

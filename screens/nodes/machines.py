@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,10 +11,8 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.content import Content
-from textual.widgets import Input, Label, OptionList, SelectionList, Static, TextArea
+from textual.widgets import Input, Label, OptionList, Static, TextArea
 from textual.widgets.option_list import Option
-from textual.widgets.selection_list import Selection
 
 from kinstall import inventory
 from kinstall.errors import UsageError
@@ -22,6 +20,7 @@ from kinstall.inventory import FORMATS, Imported, Merged
 from kinstall.progress.text import MARKS, clean
 from screens.dialogs.dialog import Dialog
 from screens.dialogs.hints import Hints
+from screens.dialogs.ticks import Tick, Ticks
 from screens.nodes.rows import login, summary
 
 _PASTE = """\
@@ -53,11 +52,12 @@ class Machines(Dialog[Merged | None]):
                 yield TextArea(self.text, compact=True, tab_behavior="focus", id="pasted")
             else:
                 yield Input(self.path, compact=True, id="from", select_on_focus=False)
-            yield SelectionList[int](id="machines")
+            yield Ticks(id="machines")
             yield OptionList(id="do", markup=False)
-            with VerticalScroll(id="notices"):
+            with VerticalScroll(id="notices", can_focus=False):
                 yield Static(id="message", markup=False)
-            yield Hints("Tab to the list, Space (de)selects", "Tab, Enter confirms", "Esc go back", between=" · ")
+            keys = ("Tab to the list", "Space tick", "a all", "n none", "Enter confirm", "Esc go back")
+            yield Hints(*keys, between=" · ")
 
     def on_mount(self) -> None:
         if self.path is None:
@@ -87,12 +87,11 @@ class Machines(Dialog[Merged | None]):
             self._show(Imported(), "nothing pasted yet")
 
     def _show(self, found: Imported, head: str) -> None:
+        rows = self.query_one(Ticks)
+        left_out = {line.value for line in _lines(self.found.nodes, {})} - set(rows.ticked)
         self.found = found
-        rows = self.query_one("#machines", SelectionList)
-        rows.clear_options()
-        rows.add_options(
-            Selection(Content(_line(row)), index, initial_state=True) for index, row in enumerate(found.nodes)
-        )
+        lines_ = _lines(found.nodes, {})
+        rows.show(lines_, {line.value for line in lines_} - left_out)
         rows.display = bool(found.nodes)
         lines = [clean(head)]
         lines += [f"{MARKS['bad']} line {each.line}: {clean(each.message)}; {each.remedy}" for each in found.problems]
@@ -100,7 +99,7 @@ class Machines(Dialog[Merged | None]):
         self.query_one("#message", Static).update("\n".join(lines))
         self._offer()
 
-    @on(SelectionList.SelectedChanged)
+    @on(Ticks.Changed)
     def _offer(self) -> None:
         """Offer what can be done with the chosen machines, worded as what will change."""
         offers = self.query_one("#do", OptionList)
@@ -108,6 +107,8 @@ class Machines(Dialog[Merged | None]):
         chosen = self._chosen()
         if chosen.nodes:
             alone = inventory.merge(self.existing, chosen, update=False)
+            roles = {str(row["name"]): str(row.get("role", "")) for row in alone.nodes}
+            self.query_one(Ticks).relabel(_lines(self.found.nodes, roles))
             known = len(chosen.nodes) - len(alone.added)
             if alone.added:
                 kept = f"; leave {known} existing unchanged" if known else ""
@@ -119,8 +120,15 @@ class Machines(Dialog[Merged | None]):
         offers.highlighted = 0
 
     def _chosen(self) -> Imported:
-        indices = set(self.query_one("#machines", SelectionList).selected)
-        return replace(self.found, nodes=tuple(row for index, row in enumerate(self.found.nodes) if index in indices))
+        ticked = set(self.query_one(Ticks).ticked)
+        values = [line.value for line in _lines(self.found.nodes, {})]
+        rows = zip(values, self.found.nodes, strict=True)
+        return replace(self.found, nodes=tuple(row for value, row in rows if value in ticked))
+
+    @on(Ticks.Accepted)
+    def _accepted(self) -> None:
+        """Enter in the list leads to what can be done with it."""
+        self.query_one("#do").focus()
 
     @on(OptionList.OptionSelected, "#do")
     def _done(self, event: OptionList.OptionSelected) -> None:
@@ -136,7 +144,12 @@ def suggested() -> str:
     return str(config) if config.expanduser().exists() else ""
 
 
-def _line(row: dict[str, Any]) -> str:
+def _lines(rows: Sequence[dict[str, Any]], roles: Mapping[str, str]) -> list[Tick]:
+    """A line per machine, by its name; `roles`: what each becomes, where that is known."""
+    return [Tick(str(row["name"]), _line(row, roles.get(str(row["name"]), row["role"]))) for row in rows]
+
+
+def _line(row: dict[str, Any], role: str) -> str:
     labels = " ".join(f"{key}={value}" for key, value in row.get("labels", {}).items())
-    text = f"{row['name']:<20} {row['address']:<16} {row['role']:<14} {login(row, {})} {labels}"
+    text = f"{row['name']:<20} {row['address']:<16} {role:<14} {login(row, {})} {labels}"
     return clean(text).rstrip()

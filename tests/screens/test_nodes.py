@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,17 +11,18 @@ from typing import Any
 import pytest
 from textual import events
 from textual.pilot import Pilot
-from textual.widgets import Input, OptionList, SelectionList, TextArea
+from textual.widgets import Input, OptionList, TextArea
 
 from kinstall.cluster import ClusterSpec
 from kinstall.findings import Finding, Severity
 from screens.app import WizardApp
+from screens.dialogs.ticks import Ticks
 from screens.draft.draft import Draft
 from screens.nodes.form import NodeForm
 from screens.nodes.machines import Machines
 from screens.nodes.rows import duplicate, free_address, free_name, login, moved, new_row, state
 from screens.nodes.table import NodesTable
-from screens.nodes.trust import TrustKeys
+from screens.nodes.trust import TrustKeys, consent
 from screens.services import Emit, Prompt
 from tests.screens.simulated import SimulatedServices, wizard
 from tests.screens.test_install import said, top, until
@@ -164,7 +166,7 @@ async def test_pasting_many_lines_into_the_table(home: Path) -> None:
         assert top(app).query_one(TextArea).text == text
         shown = said(app, "#message")
         assert "password" in shown and "hunter2" not in shown
-        await pilot.press("tab", "down", "down", "down", "space")
+        await pilot.press("tab", "down", "down", "space")
         offer = str(top(app).query_one("#do", OptionList).get_option_at_index(0).prompt)
         assert offer.startswith("Add 2 (5: 1 control plane, 4 workers in all); leave 1 existing unchanged")
         await pilot.press("tab", "enter")
@@ -214,7 +216,7 @@ async def test_importing_a_file(home: Path, file: str, text: str) -> None:
         top(app).query_one(Input).value = str(home / file)
         await pilot.press("enter")
         await pilot.pause()
-        assert isinstance(app.focused, SelectionList)
+        assert isinstance(app.focused, Ticks)
         await pilot.press("tab", "enter")
         await pilot.pause()
         assert names(app) == ["cp1", "w1", "w2", "w7"]
@@ -240,6 +242,8 @@ async def test_known_nodes_can_be_brought_up_to_date(home: Path) -> None:
 
 # Host keys and the probe
 
+_KEY_LINES = r"\[ \] \w+ +\S+:22  ssh-ed25519\n    SHA256:\S{43}$"
+
 
 class Probed(SimulatedServices):
     """Nodes answer one after another, when the test lets them."""
@@ -263,9 +267,11 @@ async def test_host_keys_are_trusted_once_and_findings_come_as_nodes_answer(home
         await opened(app, pilot)
         await pilot.press("ctrl+r")
         await until(pilot, lambda: isinstance(top(app), TrustKeys))
-        shown = [str(option.prompt) for option in top(app).query_one(SelectionList).options]
-        assert len(shown) == 3 and all("SHA256:" in each for each in shown)
-        await pilot.press("tab", "enter")
+        shown = [str(option.prompt) for option in top(app).query_one(Ticks).options]
+        assert len(shown) == 3 and all(re.match(_KEY_LINES, line) for line in shown)
+        await pilot.press("enter")
+        assert "no key is ticked" in said(app, "#consent") and isinstance(top(app), TrustKeys)
+        await pilot.press("a", "enter")
         await until(pilot, lambda: "swap" in cells(app, 1)[-1])
         assert "probing" in cells(app, 0)[-1] and "probing" in cells(app, 2)[-1]
         assert [row["hostKey"][:7] for row in app.draft.get(("nodes",))] == ["SHA256:"] * 3
@@ -281,6 +287,39 @@ async def test_host_keys_are_trusted_once_and_findings_come_as_nodes_answer(home
         assert not isinstance(top(app), TrustKeys), "they were trusted"
 
 
+async def test_consent_shows_in_characters_and_says_what_it_covers(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Space changes the words on the screen, also where there are no colours; only what is ticked is trusted."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = wizard(home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(app, pilot)
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: isinstance(top(app), TrustKeys))
+
+        def painted() -> str:
+            return "\n".join(strip.text.rstrip() for strip in app.screen._compositor.render_strips())
+
+        await pilot.pause()
+        before = painted()
+        assert "[ ] cp1" in before and "[x]" not in before and "Trust none of 3 keys" in before
+        await pilot.press("space", "down", "down", "space")
+        await pilot.pause()
+        after = painted()
+        assert "[x] cp1" in after and "[ ] w1" in after and "[x] w2" in after and "Trust 2 of 3 keys (not w1)" in after
+        assert re.findall(r"SHA256:\S+", after) == re.findall(r"SHA256:\S{43}", before)
+        await pilot.press("enter")
+        await until(pilot, lambda: not isinstance(top(app), TrustKeys))
+        assert ["hostKey" in row for row in app.draft.get(("nodes",))] == [True, False, True]
+
+
+def test_consent_in_words() -> None:
+    """All of them, some of them, none of them."""
+    nodes = ["a", "b", "c", "d", "e"]
+    assert consent(nodes, nodes) == "Trust 5 of 5 keys"
+    assert consent(nodes, ["a"]) == "Trust 1 of 5 keys (not b, c, d and 1 more)"
+    assert consent(nodes, []) == "Trust none of 5 keys: none is ticked"
+
+
 async def test_a_changed_host_key_is_refused(home: Path) -> None:
     """It is told with what to do, and there is no key that accepts it; going back probes nothing."""
     services = SimulatedServices()
@@ -290,7 +329,7 @@ async def test_a_changed_host_key_is_refused(home: Path) -> None:
         await opened(app, pilot)
         await pilot.press("ctrl+r")
         await until(pilot, lambda: isinstance(top(app), TrustKeys))
-        assert [option.value for option in top(app).query_one(SelectionList).options] == ["cp1", "w1"]
+        assert [str(option.prompt)[:7].strip() for option in top(app).query_one(Ticks).options] == ["[ ] cp1", "[ ] w1"]
         assert [each.node for each in top(app).changed] == ["w2"]
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(top(app), TrustKeys))
@@ -305,7 +344,7 @@ async def test_what_was_probed_is_forgotten_when_the_node_changes(home: Path) ->
         await opened(app, pilot)
         await pilot.press("ctrl+r")
         await until(pilot, lambda: isinstance(top(app), TrustKeys))
-        await pilot.press("tab", "enter")
+        await pilot.press("a", "enter")
         await until(pilot, lambda: not {"probing", "not"} & set(" ".join(cells(app, 1)[-1:]).split()))
         app.draft.set(("nodes", 1, "address"), "10.90.0.99")
         await pilot.pause(0.2)
@@ -321,7 +360,7 @@ async def test_an_error_can_be_allowed(home: Path) -> None:
         await opened(app, pilot)
         await pilot.press("ctrl+r")
         await until(pilot, lambda: isinstance(top(app), TrustKeys))
-        await pilot.press("tab", "enter")
+        await pilot.press("a", "enter")
         await until(pilot, lambda: "swap" in cells(app, 1)[-1] and not top(app).probe.waiting)
         await pilot.press("down", "f4")
         await pilot.pause()

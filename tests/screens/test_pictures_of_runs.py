@@ -168,7 +168,7 @@ async def test_nodes_probed(home: Path, size: tuple[int, int]) -> None:
         await pilot.press("ctrl+r")
         await until(pilot, lambda: isinstance(top(app), TrustKeys))
         await looks_like(pilot, "nodes-host-keys")
-        await pilot.press("tab", "enter")
+        await pilot.press("a", "enter")
         await until(pilot, lambda: top(app).STEP == "nodes" and not top(app).probe.waiting)
         await pilot.press("down")
         await pilot.pause(0.3)

@@ -2,7 +2,11 @@
 
 import io
 import json
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from io import StringIO
+from typing import TextIO
 
 import pytest
 
@@ -12,7 +16,7 @@ from kinstall.engine.observation import Observation, PathState
 from kinstall.engine.preview import MAX_DIFF_LINES, PlannedChange, file_diff, planned_changes, to_read
 from kinstall.engine.steps import File, Unit
 from kinstall.findings import Finding, Severity
-from kinstall.terminal.tables import show_findings, show_plan, show_table, show_verify
+from kinstall.terminal.tables import nodes_in_words, show_findings, show_host_keys, show_plan, show_table, show_verify
 
 FINDINGS = [
     Finding("w1", "clock", Severity.WARNING, "the clock is off by 3 s", "start an NTP client"),
@@ -193,3 +197,64 @@ def test_planned_changes_keep_their_order() -> None:
     """Phases and steps appear in the plan's order."""
     assert [change.step for change in CHANGES] == ["file /etc/a", "file /etc/k", "file /etc/n", "unit a.service"]
     assert CHANGES[3] == PlannedChange("cp1", "runtime", "unit a.service", Action.RESTART, "/etc/a changes")
+
+
+FINGERPRINT = "SHA256:KKTFWZTTIPZ4J6Iuj3obKx+E7FKA5qwSBs0123456789abcde"
+
+
+def on_terminal(width: int, monkeypatch: pytest.MonkeyPatch, show: Callable[[TextIO], None]) -> str:
+    """What `show` writes to a terminal of that width."""
+
+    class Tty(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    out = Tty()
+    show(out)
+    return re.sub(r"\x1b\[[\d;]*m", "", out.getvalue())
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 140])
+def test_a_fingerprint_is_never_cut(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of host keys it stands on one line, from 58 columns on; within a finding it may go on in the next."""
+    row = ("control-plane-1", "10.90.0.11:22", "unknown", "ssh-ed25519", FINGERPRINT)
+    shown = on_terminal(width, monkeypatch, lambda out: show_host_keys([row, row], out))
+    assert shown.count(FINGERPRINT) == 2
+    finding = Finding("control-plane-1", "host-key", Severity.ERROR, f"it shows {FINGERPRINT}", "compare it")
+    shown = on_terminal(width, monkeypatch, lambda out: show_findings([finding], out))
+    assert FINGERPRINT in re.sub(r"\s", "", shown) and "…" not in shown
+
+
+def test_what_nodes_share_is_told_once() -> None:
+    """Same words on several nodes: one row that names them; another remedy is another row; --by-node lists each."""
+    swap = [Finding(node, "swap", Severity.ERROR, "swap is on", "swapoff -a") for node in ("cp1", "w1", "w2", "w3")]
+    other = Finding("w1", "cpu", Severity.WARNING, "1 CPU")
+    out = io.StringIO()
+    show_findings([*swap, other], out)
+    assert re.findall(r"^. (\w+) +(.+?)  +(swap|cpu)", out.getvalue(), re.MULTILINE) == [
+        ("error", "all 4 nodes", "swap"),
+        ("warning", "w1", "cpu"),
+    ]
+    assert "4 errors, 1 warning" in out.getvalue()
+    out = io.StringIO()
+    show_findings([*swap, other], out, by_node=True)
+    assert out.getvalue().count("swap is on") == 4
+
+
+@pytest.mark.parametrize(
+    ("nodes", "everywhere", "words"),
+    [
+        (("",), 3, "cluster"),
+        (("w1", "w2"), 3, "w1, w2"),
+        (("w1", "w2", "w3"), 3, "w1, w2, w3"),
+        (("w1", "w2", "w3", "w4", "w5"), 9, "w1, w2, w3 and 2 more"),
+        (tuple(f"w{n}" for n in range(12)), 12, "all 12 nodes"),
+        (("a-very-long-name-of-a-node", "another-long-name"), 9, "a-very-long-name-of-a-node and 1 more"),
+    ],
+)
+def test_nodes_in_words(nodes: tuple[str, ...], everywhere: int, words: str) -> None:
+    """Few are named; many are counted, so that the finding keeps its room."""
+    assert nodes_in_words(nodes, everywhere) == words
