@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import unified_diff
+from functools import lru_cache
 
 from kinstall.engine.diff import Action, Pending
-from kinstall.engine.steps import Download, File, Image, Step
+from kinstall.engine.steps import Directory, Download, File, Image, Script, Step, Unit, Wait
 
 MAX_DIFF_LINES = 400
+MAX_BODY = 64 << 10
+"""Characters of a file or script that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedChange:
     """One step that would be carried out. `detail`: what is different on the node; `diff`: unified, without a secret.
 
-    `step` is the step's id (`file /etc/hosts`). `source`: where a download or an image comes from.
+    `step` is the step's id (`file /etc/hosts`). `source`: where a download or an image comes from. `body`: what a person
+    reads who opens the step, a file's content or a script; of a secret only its size and the begin of its SHA-256.
     """
 
     node: str
@@ -27,6 +31,7 @@ class PlannedChange:
     diff: str = ""
     secret: bool = False
     source: str = ""
+    body: str = field(default="", repr=False, compare=False)
 
 
 def planned_changes(
@@ -51,7 +56,51 @@ def _planned(node: str, phase: str, item: Pending, contents: Mapping[str, bytes]
     secret = isinstance(step, File) and (step.secret or item.closed)
     if isinstance(step, File) and not secret and step.path in contents:
         diff = file_diff(step.path, contents[step.path], step.content)
-    return PlannedChange(node, phase, step.id, item.action, item.detail, diff, secret, _source(step))
+    return PlannedChange(
+        node, phase, step.id, item.action, item.detail, diff, secret, _source(step), body(step, secret)
+    )
+
+
+def body(step: Step, secret: bool) -> str:
+    """What a step brings to its node, as text to read."""
+    match step:
+        case File() if secret:
+            return f"{_file_head(step)}, sha256 {step.digest[:12]}…\nIts content is a secret, and shown nowhere."
+        case File():
+            return f"{_file_head(step)}\n\n{_text(step.content)}"
+        case Directory():
+            return f"{step.mode:04o} {step.owner}"
+        case Download():
+            inside = "".join(f"\n{member} → {target}" for member, target in step.members)
+            return f"{step.mode:04o}\nfrom {step.url}\nsha256 {step.sha256}{inside}"
+        case Image():
+            archive = f"\nsha256 {step.archive.sha256}" if step.archive else ""
+            return f"from {_source(step)}{archive}" if _source(step) else ""
+        case Unit():
+            return "enabled and started" + "".join(f"\nrestarts when {path} changes" for path in step.inputs)
+        case Script():
+            held = "".join(f"\n# with the file {name} while it runs" for name, _ in step.files)
+            return _cut(f"# the check: 0 means that nothing is to do\n{step.check}\n\n# what is run{held}\n{step.run}")
+        case Wait():
+            return _cut(f"# until this ends with 0, at most {step.timeout:g} s\n{step.check}")
+
+
+def _file_head(step: File) -> str:
+    return f"{step.mode:04o} {step.owner} · {len(step.content)} bytes"
+
+
+@lru_cache(maxsize=256)
+def _text(content: bytes) -> str:
+    """One text for the many nodes that get the same content."""
+    try:
+        return _cut(content.decode())
+    except UnicodeDecodeError:
+        return "not text"
+
+
+def _cut(text: str) -> str:
+    rest = len(text) - MAX_BODY
+    return text if rest <= 0 else f"{text[:MAX_BODY]}\n… {rest} more characters"
 
 
 def _source(step: Step) -> str:

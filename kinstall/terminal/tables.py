@@ -111,7 +111,8 @@ def nodes_in_words(nodes: Sequence[str], everywhere: int) -> str:
 def plan_json(changes: Sequence[PlannedChange], nodes: Iterable[str]) -> dict[str, Any]:
     """`{"changes": [...], "counts": {node: {action: n}}}`; a node with nothing to do has an empty entry."""
     counts = _counts(changes, nodes)
-    return {"changes": [asdict(change) for change in changes], "counts": {n: dict(c) for n, c in counts.items()}}
+    rows = [{key: value for key, value in asdict(change).items() if key != "body"} for change in changes]
+    return {"changes": rows, "counts": {n: dict(c) for n, c in counts.items()}}
 
 
 def show_plan(changes: Sequence[PlannedChange], nodes: Iterable[str], stream: TextIO, output: str = "text") -> None:

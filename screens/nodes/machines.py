@@ -24,8 +24,8 @@ from screens.dialogs.ticks import Tick, Ticks
 from screens.nodes.rows import login, summary
 
 _PASTE = """\
-One machine per line: a name, an address, a role, user@:port, in any order; what is missing is filled in.
-Lines of /etc/hosts and ssh commands work too; so does an Ansible inventory, a CSV table or an ssh configuration."""
+One machine per line: name, address, role, user@:port, in any order. Lines of
+/etc/hosts, ssh commands, an Ansible inventory, CSV and ssh_config work too."""
 _IMPORT = """\
 An Ansible inventory (YAML or INI), a CSV table, a list of lines, or an OpenSSH client configuration.
 Passwords and vault values are never read: references (env:, file:, prompt:) replace them."""

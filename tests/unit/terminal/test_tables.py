@@ -14,7 +14,7 @@ from kinstall.engine.diff import Action, Pending, pending
 from kinstall.engine.events import Outcome
 from kinstall.engine.observation import Observation, PathState
 from kinstall.engine.preview import MAX_DIFF_LINES, PlannedChange, file_diff, planned_changes, to_read
-from kinstall.engine.steps import File, Unit
+from kinstall.engine.steps import File, Script, Unit
 from kinstall.findings import Finding, Severity
 from kinstall.terminal.tables import nodes_in_words, show_findings, show_host_keys, show_plan, show_table, show_verify
 
@@ -258,3 +258,25 @@ def test_what_nodes_share_is_told_once() -> None:
 def test_nodes_in_words(nodes: tuple[str, ...], everywhere: int, words: str) -> None:
     """Few are named; many are counted, so that the finding keeps its room."""
     assert nodes_in_words(nodes, everywhere) == words
+
+
+def test_a_plan_has_what_each_step_brings() -> None:
+    """A file's content and a script, as text; of a secret its size and the begin of its digest; JSON has neither."""
+    todo = {
+        "prepare": (
+            Pending(File("/etc/a", b"one\n"), Action.CREATE),
+            Pending(File("/etc/key", b"hunter2", 0o600, secret=True), Action.CREATE),
+            Pending(File("/etc/open", b"hunter2"), Action.CHANGE, closed=True),
+            Pending(File("/bin/x", b"\xff\xfe"), Action.CREATE),
+            Pending(Script("sysctl", "test -f /x", "touch /x", files=(("token", b"hunter2"),)), Action.RUN),
+        )
+    }
+    bodies = [change.body for change in planned_changes("w1", todo, {})]
+    assert bodies[0] == "0644 root:root · 4 bytes\n\none\n"
+    assert bodies[1].startswith("0600 root:root · 7 bytes, sha256 f52fbd32b2b3…")
+    assert "not text" in bodies[3]
+    assert "test -f /x" in bodies[4] and "touch /x" in bodies[4] and "token" in bodies[4]
+    assert "hunter2" not in "".join(bodies)
+    out = io.StringIO()
+    show_plan(planned_changes("w1", todo, {}), ["w1"], out, "json")
+    assert "body" not in json.loads(out.getvalue())["changes"][0]
