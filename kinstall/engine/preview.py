@@ -19,8 +19,8 @@ MAX_BODY = 64 << 10
 class PlannedChange:
     """One step that would be carried out. `detail`: what is different on the node; `diff`: unified, without a secret.
 
-    `step` is the step's id (`file /etc/hosts`). `source`: where a download or an image comes from. `body`: what a person
-    reads who opens the step, a file's content or a script; of a secret only its size and the begin of its SHA-256.
+    `step` is the step's id (`file /etc/hosts`). `source`: where a download or an image comes from. `body`: what a
+    person reads who opens the step, a file's content or a script; of a secret only size and the begin of its SHA-256.
     """
 
     node: str
