@@ -25,7 +25,7 @@ from screens.install.model import planned
 from screens.install.parts import LogHeading, Overall, Trouble
 from screens.install.run import Run, Stage
 from screens.install.table import NodeTable
-from screens.review.made import make, way_in
+from screens.review.making import make, way_in
 from screens.step.base import StepScreen
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from kinstall.wording import count
 from screens.dialogs.questions import AskPath, Page
 from screens.draft import saved
 from screens.review import plan, summary
-from screens.review.made import make, way_in
+from screens.review.making import make, way_in
 from screens.review.summary import Line
 from screens.step.base import StepScreen
 from screens.step.order import neighbour
