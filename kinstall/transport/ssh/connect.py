@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from paramiko import ChannelException, SSHException
 
-from kinstall.errors import HostKeyChanged, TransportError, Unreachable
+from kinstall.errors import AuthenticationFailed, HostKeyChanged, TransportError, Unreachable
 from kinstall.secrets import Secrets
 from kinstall.transport.host_keys import HostKey, HostKeys, same_fingerprint
 from kinstall.transport.ssh import errors
@@ -31,6 +31,8 @@ from kinstall.transport.ssh.key_files import KeyFiles
 from kinstall.transport.target import SshTarget
 
 _PAUSES = (0.3, 1.0)
+
+_OWN_LOGIN = "; a jump host's own login is written in ssh.proxyJump: user@host, or a list with its key and password"
 
 
 class Link:
@@ -170,7 +172,10 @@ class _SharedLink:
                     self._link = connect()
             except TransportError as error:
                 self._failure, self._failures = error, self._failures + 1
-                own = type(error)(node, error.what, error.remedy)
+                remedy = error.remedy
+                if isinstance(error, AuthenticationFailed) and not remedy.endswith(_OWN_LOGIN):
+                    remedy += _OWN_LOGIN
+                own = type(error)(node, error.what, remedy)
                 own.retryable = error.retryable
                 raise own from None
             self._users += 1

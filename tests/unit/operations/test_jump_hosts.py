@@ -67,7 +67,9 @@ def test_a_jump_host_is_never_offered_the_nodes_password(farm: Farm) -> None:
     wanted = target(user="root", password="env:NODES", sudoPassword="env:NODES", proxyJump="root@bastion.example.com")
     assert wanted.password and wanted.through
     assert (wanted.through.password, wanted.through.sudo_password) == ("", "")
-    assert "no key and no password to try" in error_of(moved(wanted, node, **beside(jump))).what
+    error = error_of(moved(wanted, node, **beside(jump)))
+    assert "no key and no password to try" in error.what
+    assert error.remedy.endswith("written in ssh.proxyJump: user@host, or a list with its key and password")
     assert "method password" not in jump.log
     (Path(os.environ["HOME"]) / ".ssh").mkdir()
     default = Path(os.environ["HOME"]) / ".ssh/id_ed25519"
