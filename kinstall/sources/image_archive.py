@@ -24,6 +24,8 @@ from kinstall.errors import UsageError
 _SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
 _UPSTREAM = "registry.k8s.io"
 _LARGEST = 4 << 20
+_SMALL, _ROOM = 64 << 10, 64 << 20
+"""Bytes of a description that is read at once, and of all of them."""
 _MOST_MEMBERS = 200_000
 _DEEPEST = 4
 """Indexes inside one another; programs write two."""
@@ -154,12 +156,22 @@ class _Reader:
     def __init__(self, archive: tarfile.TarFile) -> None:
         self._archive = archive
         self.members: dict[str, tarfile.TarInfo] = {}
+        # Read on the way: going back in a compressed archive means to decompress it from its beginning.
+        self._small: dict[str, bytes] = {}
+        room = _ROOM
         for member in archive:
-            self.members[normpath(member.name)] = member
+            name = normpath(member.name)
+            self.members[name] = member
+            self._small.pop(name, None)
+            if member.isreg() and member.size <= min(_SMALL, room) and (file := archive.extractfile(member)):
+                self._small[name] = file.read()
+                room -= member.size
             if len(self.members) > _MOST_MEMBERS:
                 raise ValueError(f"it has more than {_MOST_MEMBERS:,} members")
 
     def content(self, name: str) -> bytes:
+        if name in self._small:
+            return self._small[name]
         member = self.members.get(name)
         if member is None:
             raise ValueError(f"{name} is not in it")
