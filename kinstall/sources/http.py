@@ -93,7 +93,7 @@ def proxied(hosts: Iterable[str]) -> tuple[str, ...]:
 def challenge(header: str) -> tuple[str, dict[str, str]]:
     """A WWW-Authenticate header: its scheme in lower case, and its parameters (RFC 9110, 11.6.1)."""
     scheme, _, rest = header.partition(" ")
-    pairs = [each for each in urllib.request.parse_http_list(rest) if "=" in each]
+    pairs = [each for each in urllib.request.parse_http_list(rest) if each.partition("=")[2]]
     return scheme.lower(), urllib.request.parse_keqv_list(pairs)
 
 
