@@ -10,7 +10,7 @@ makes the record. It goes into the CHECKS of its module in `checks/`, and its na
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from assets.pod_network.manifest import Manifest
@@ -80,7 +80,7 @@ class Check(Generic[View]):
     def findings(self, view: View, node: str = "") -> Iterator[Finding]:
         """What it finds; `node`: whose findings these are."""
         for finding in self.judge(view):
-            yield replace(finding, check=self.name, node=finding.node or node)
+            yield Finding(finding.node or node, self.name, finding.severity, finding.message, finding.remedy)
 
 
 def check(name: str, severity: Severity, asks: str) -> Callable[[Callable[[View], Iterator[Finding]]], Check[View]]:

@@ -237,6 +237,7 @@ def sysctls(view: NodeView) -> Iterator[Finding]:
         yield ok("kernel settings can be written")
 
 
+_WANTED = {key.replace(".", "/"): value for key, value in kernel_settings.SYSCTLS.items()}
 _WITHOUT = {
     "net/ipv4/ip_forward": "from then on no packet of a pod leaves its node",
     "net/bridge/bridge-nf-call-iptables": "from then on services whose pods are on the same node time out",
@@ -245,19 +246,19 @@ _WITHOUT = {
 
 @check("boot-sysctls", Severity.ERROR, "Do the kernel settings that kinstall makes outlast a reboot?")
 def boot_sysctls(view: NodeView) -> Iterator[Finding]:
-    """Files are read in the order of their names, and kinstall's is not the last."""
-    wanted = {key.replace(".", "/"): value for key, value in kernel_settings.SYSCTLS.items()}
+    """Files are read in the order of their names, and kinstall's is not the last. Another name for it would be a change
+    on every node of every cluster, and there would still be a later one."""
     own, last = basename(paths.SYSCTL_FILE), dict[str, BootSysctl]()
     for each in view.facts.boot_sysctls:
-        if each.key in wanted and basename(each.path) > own:
+        if each.key in _WANTED and basename(each.path) > own:
             last[each.key] = each
-    undone = [each for each in last.values() if each.value != wanted[each.key]]
+    undone = [each for each in last.values() if each.value != _WANTED[each.key]]
     for each in undone:
         effect = _WITHOUT.get(each.key, "")
         yield (warning if view.own else error)(
             f"{each.path}, line {each.line}, sets {each.key.replace('/', '.')} to {each.value or 'nothing'} at every "
             f"boot, after {paths.SYSCTL_FILE}" + (f"; {effect}" if effect else ""),
-            f"remove that line, or set it to {wanted[each.key]} there",
+            f"remove that line, or set it to {_WANTED[each.key]} there",
         )
     if not undone:
         yield ok(f"nothing at boot takes back what {paths.SYSCTL_FILE} sets")

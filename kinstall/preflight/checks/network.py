@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from assets.control_plane.static_pods import COMPONENTS
 from assets.node import DAEMONS
@@ -162,39 +162,49 @@ def ranges(view: NodeView) -> Iterator[Finding]:
 @check("firewall", Severity.WARNING, "Does a firewall drop incoming packets?")
 def firewall(view: NodeView) -> Iterator[Finding]:
     """Nothing is changed about it. Whether it drops something is what the check `peers` finds out."""
-    facts, pods = view.facts, view.spec.networking.pod_subnet
-    tcp = [port.number for port in inbound(view.spec, view.node) if port.protocol == TCP]
-    udp = [port.number for port in inbound(view.spec, view.node) if port.protocol == UDP]
-    span = f"{numbers.NODE_PORTS[0]}-{numbers.NODE_PORTS[-1]}"
-    wanted = f"TCP {', '.join(map(str, tcp))} and {span}" + "".join(f", UDP {port}" for port in udp)
-    shown = "; `kinstall preflight` shows under peers which of them it drops"
+    facts = view.facts
     if facts.active("firewalld.service"):
-        ports = " ".join(
-            [f"--add-port={port}/tcp" for port in (*tcp, span)] + [f"--add-port={port}/udp" for port in udp]
-        )
-        yield warning(
-            "firewalld is active and may drop the cluster's traffic",
-            f"let the nodes reach one another on {wanted}, and the pod range pass (`firewall-cmd --permanent {ports}`, "
-            f"`firewall-cmd --permanent --zone=trusted --add-source={pods}`, `firewall-cmd --reload`); or disable it"
-            + shown,
-        )
+        yield warning("firewalld is active and may drop the cluster's traffic", _opened(view, _firewalld))
     if facts.ufw:
-        allowed = [f"`ufw allow {','.join(map(str, tcp))},{span.replace('-', ':')}/tcp`"]
-        allowed += [f"`ufw allow {port}/udp`" for port in udp]
-        yield warning(
-            "ufw is active and may drop the cluster's traffic",
-            f"let the nodes reach one another on {wanted}, and the pod range pass ({', '.join(allowed)}, "
-            f"`ufw allow from {pods}`, `ufw route allow from {pods}`); or disable it{shown}",
-        )
+        yield warning("ufw is active and may drop the cluster's traffic", _opened(view, _ufw))
     if facts.ufw or facts.active("firewalld.service"):
         return
     if dropping := [where for hook, where in facts.drop_policies if hook == "input"]:
-        yield warning(
-            f"incoming packets are dropped by default ({dropping[0]})",
-            f"accept {wanted} from the nodes, and the pod range{shown}",
-        )
+        yield warning(f"incoming packets are dropped by default ({dropping[0]})", _opened(view))
     else:
         yield ok("nothing drops incoming packets by default")
+
+
+_Commands = Callable[[list[int], list[int], str], tuple[str, ...]]
+"""(TCP ports, UDP ports, pods' range) → what lets them pass, besides NodePort services."""
+
+_NODE_PORTS = f"{numbers.NODE_PORTS[0]}-{numbers.NODE_PORTS[-1]}"
+
+
+def _opened(view: NodeView, commands: _Commands | None = None) -> str:
+    """The remedy: which ports, how, and where to see what is dropped."""
+    pods, wanted = view.spec.networking.pod_subnet, inbound(view.spec, view.node)
+    tcp = [port.number for port in wanted if port.protocol == TCP]
+    udp = [port.number for port in wanted if port.protocol == UDP]
+    named = f"TCP {', '.join(map(str, tcp))} and {_NODE_PORTS}" + "".join(f", UDP {port}" for port in udp)
+    how = ", ".join(f"`{command}`" for command in commands(tcp, udp, pods)) if commands else ""
+    return (
+        f"let the nodes reach one another on {named}, and the pod range {pods} pass"
+        + (f" ({how}); or disable it" if how else "")
+        + "; `kinstall preflight` shows under peers which of them it drops"
+    )
+
+
+def _firewalld(tcp: list[int], udp: list[int], pods: str) -> tuple[str, ...]:
+    ports = [f"--add-port={port}/tcp" for port in (*tcp, _NODE_PORTS)] + [f"--add-port={port}/udp" for port in udp]
+    permanent = "firewall-cmd --permanent"
+    return f"{permanent} {' '.join(ports)}", f"{permanent} --zone=trusted --add-source={pods}", "firewall-cmd --reload"
+
+
+def _ufw(tcp: list[int], udp: list[int], pods: str) -> tuple[str, ...]:
+    ports = ",".join((*map(str, tcp), _NODE_PORTS.replace("-", ":")))
+    others = (f"ufw allow {port}/udp" for port in udp)
+    return f"ufw allow {ports}/tcp", *others, f"ufw allow from {pods}", f"ufw route allow from {pods}"
 
 
 @check("forwarding", Severity.ERROR, "Are forwarded packets, and so the pods', let through?")
@@ -214,12 +224,12 @@ def forwarding(view: NodeView) -> Iterator[Finding]:
 def max_pods(view: NodeView) -> Iterator[Finding]:
     """A number in the answers that is too large is refused with them; this is about the kubelet's own."""
     networking = view.spec.networking
-    arguments = [each.extra_args for _, each in view.spec.components_of(view.node).kubelet.layers]
-    given = next((each["max-pods"] for each in reversed(arguments) if "max-pods" in each), None)
-    most = str(view.kubelet("maxPods", KUBELET_PODS) if given is None else given)
     if not networking.plans_ranges:
         yield ok("the pod network gives pods their addresses")
         return
+    kubelet = view.spec.components_of(view.node).kubelet
+    arguments = [each.extra_args["max-pods"] for _, each in kubelet.layers if "max-pods" in each.extra_args]
+    most = str(arguments[-1] if arguments else kubelet.over({}).get("maxPods", KUBELET_PODS))
     room, size = pods_in_node_range(networking), networking.node_cidr_mask_size
     if most.isascii() and most.isdecimal() and len(most) < 10 and int(most) > room:
         yield warning(

@@ -248,10 +248,12 @@ def container_runtime(view: NodeView) -> Iterator[Finding]:
 
 @check("etcd", Severity.ERROR, "Can the etcd of the answers take over from the one that runs?")
 def etcd(view: NodeView) -> Iterator[Finding]:
-    runs, wanted = view.facts.value("etcd-image").strip("\"'"), image_refs(view.spec).etcd
+    runs = view.facts.value("etcd-image").strip("\"'")
     if not view.own or not view.node.is_control_plane or not runs:
         yield ok("no etcd of this cluster runs here yet")
-    elif complaint := etcd_upgrade(runs, wanted):
+        return
+    wanted = image_refs(view.spec).etcd
+    if complaint := etcd_upgrade(runs, wanted):
         yield error(*complaint)
     else:
         yield ok("etcd stays" if runs == wanted else "etcd's image can be exchanged")

@@ -218,7 +218,12 @@ CASES: list[tuple[str, Mapping[str, Any], Severity, str]] = [
     ("resolver", {"nameservers": ("10.96.0.10",)}, WARNING, "(10.96.0.10: it is inside the cluster's own ranges)"),
     ("resolver", {"nameservers": ("10.244.1.9", "192.0.2.53")}, WARNING, "remove 10.244.1.9 from it"),
     ("firewall", unit("firewalld"), WARNING, "firewalld is active"),
-    ("firewall", unit("firewalld"), WARNING, "TCP 6443, 10250, 10256 and 30000-32767, and the pod range pass"),
+    (
+        "firewall",
+        unit("firewalld"),
+        WARNING,
+        "TCP 6443, 10250, 10256 and 30000-32767, and the pod range 10.244.0.0/16 pass",
+    ),
     ("firewall", unit("firewalld"), WARNING, "--zone=trusted --add-source=10.244.0.0/16"),
     ("firewall", {"ufw": True}, WARNING, "ufw is active"),
     (
@@ -228,6 +233,12 @@ CASES: list[tuple[str, Mapping[str, Any], Severity, str]] = [
         "`ufw allow 6443,10250,10256,30000:32767/tcp`, `ufw allow from 10.244.0.0/16`",
     ),
     ("firewall", {"ufw": True}, WARNING, "shows under peers which of them it drops"),
+    (
+        "firewall",
+        {"drop_policies": (("input", "iptables filter, chain INPUT"),)},
+        WARNING,
+        "TCP 6443, 10250, 10256 and 30000-32767, and the pod range 10.244.0.0/16 pass; `kinstall preflight` shows",
+    ),
     ("firewall", {"drop_policies": (("input", "table inet filter, chain input"),)}, WARNING, "table inet filter"),
     ("forwarding", {"drop_policies": (("forward", "table ip filter, chain FORWARD"),)}, ERROR, "10.244.0.0/16"),
     ("proxies", {"proxies": {"HTTP_PROXY": "http://p:3128"}}, WARNING, "also for 10.90.0.11"),
