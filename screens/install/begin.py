@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
@@ -12,17 +10,7 @@ from kinstall.cluster import ClusterSpec
 from kinstall.wording import count
 from screens.dialogs.questions import Question
 from screens.review.made import Made
-
-if TYPE_CHECKING:
-    from kinstall.engine.preview import PlannedChange
-
-_WORDS = {
-    "create": "{} to create",
-    "change": "{} to change",
-    "start": "{units} to start",
-    "restart": "{units} to restart",
-    "run": "{scripts} to run",
-}
+from screens.review.plan import totals
 
 
 class Begin(Question):
@@ -42,21 +30,11 @@ class Begin(Question):
 def question(spec: ClusterSpec, plan: Made, before: str) -> str:
     """What the run will do, from its plan; `before` says how an earlier run fell short, which this one continues."""
     machines = count(len(spec.nodes), "machine")
+    said = totals(plan.changes)
     lines = [f"Install Kubernetes {spec.kubernetes_version} on {machines}, as root?", ""]
     if before:
         lines.append(f"It continues: {before}.")
     lines += [
-        f"{totals(plan.changes)}. Every change is recorded on its node; `kinstall reset` undoes it.",
+        f"{said[:1].upper()}{said[1:]}. Every change is recorded on its node; `kinstall reset` undoes it.",
     ]
     return "\n".join(lines)
-
-
-def totals(changes: Sequence[PlannedChange]) -> str:
-    """`178 to create, 3 to change, 15 units to start`."""
-    counted = Counter(change.action.value for change in changes)
-    words = [
-        form.format(counted[action], units=count(counted[action], "unit"), scripts=count(counted[action], "script"))
-        for action, form in _WORDS.items()
-        if counted[action]
-    ]
-    return ", ".join(words) or "Nothing to change"

@@ -16,7 +16,7 @@ _LABEL = 24
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the page. `target` is what Enter does: `go:PATH`, `node:NAME`, `diff:NUMBER`, empty for nothing."""
+    """A line of the page. `target` is what Enter does: `go:PATH`, `node:NAME`, `change:NUMBER`, empty for nothing."""
 
     text: str
     target: str = ""

@@ -8,11 +8,16 @@ from textual.pilot import Pilot
 from textual.widgets import OptionList
 
 from kinstall.errors import PreflightFailed, UsageError
+from kinstall.findings import Finding, Severity
 from screens.app import WizardApp
 from screens.dialogs.questions import AskPath, Page
 from screens.draft.draft import Draft
+from screens.review.plan import Filter, why_none
+from screens.review.plan import plan as plan_lines
 from screens.review.screen import ReviewScreen
-from tests.screens.pretend import FINDINGS, Pretend
+from tests.screens.pretend import CHANGES, FINDINGS, Pretend
+from tests.screens.simulated import SimulatedServices
+from tests.screens.test_install import said
 
 ANSWERS = """
 clusterName: demo
@@ -21,6 +26,9 @@ nodes:
 - {name: cp1, address: 10.90.0.11, role: control-plane}
 - {name: w1, address: 10.90.0.12, role: worker}
 """
+
+
+ERROR = Finding("cp1", "memory", Severity.ERROR, "0.5 GiB of memory", "at least 1.7 GiB are needed")
 
 
 def wizard(text: str = ANSWERS, services: Pretend | None = None) -> WizardApp:
@@ -109,10 +117,13 @@ async def test_next_saves_first() -> None:
 async def test_the_plan_is_seen_per_node_with_diffs() -> None:
     """Counts per node, its changes on Enter, a diff on Enter; secrets only as such; nothing has been touched."""
     app = wizard()
-    async with app.run_test() as pilot:
+    async with app.run_test(size=(80, 18)) as pilot:
         screen = await opened(pilot, app)
+        assert "the answers are valid" in said(app, "#plan-state")
         await pilot.press("ctrl+r")
         await quiet(pilot, app)
+        assert said(app, "#plan-state") == "✓ plan: 1 to create, 1 to change, 1 unit to restart on 2 nodes ↓"
+        assert screen.query_one(OptionList).scroll_offset.y > 0, "the plan is in view"
         shown = texts(screen)
         assert "cp1  1 change  1 create  1 restart" in shown and "w1   nothing to do" in shown
         assert "! w1: swap: swap is on" in shown and "Nothing has been changed yet" in shown
@@ -136,17 +147,18 @@ async def test_a_plan_of_other_answers_is_taken_away() -> None:
 
 async def test_what_preflight_refuses_is_listed() -> None:
     """An error of the plan is a sentence; findings lead to the nodes."""
-    services = Pretend(failure=PreflightFailed(FINDINGS))
+    services = Pretend(failure=PreflightFailed([*FINDINGS, ERROR]))
     app = wizard(services=services)
     async with app.run_test() as pilot:
         screen = await opened(pilot, app)
         await pilot.press("ctrl+r")
         await quiet(pilot, app)
-        assert "! w1: swap" in texts(screen) and "preflight found errors" in texts(screen)
+        assert "! w1: swap" in texts(screen) and "✗ plan: 1 error on 1 node ↓" in said(app, "#plan-state")
         services.failure = UsageError("no such thing", "do that")
         await pilot.press("ctrl+r")
         await quiet(pilot, app)
-        assert "✗ no such thing; do that" in texts(screen)
+        assert "✗ plan: no such thing; do that" in texts(screen)
+        assert said(app, "#plan-state").startswith("✗ plan: no such thing")
 
 
 async def test_the_plan_is_saved() -> None:
@@ -160,3 +172,83 @@ async def test_the_plan_is_saved() -> None:
         await pilot.pause()
         saved = Path("demo.plan.txt").read_text()
         assert "cp1: 1 change  1 create  1 restart" in saved and "+new" in saved
+
+
+async def test_every_row_of_the_plan_can_be_chosen_and_read(home: Path) -> None:
+    """Down goes through every row of an opened node, at 80x24; Enter shows a file's content, a script, no secret."""
+    services = SimulatedServices()
+    services.trusted = True
+    app = WizardApp(Draft.parse(ANSWERS), services)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot, app)
+        await pilot.press("ctrl+r")
+        await quiet(pilot, app)
+        await choose(pilot, screen, "▸ cp1")
+        listed = screen.query_one(OptionList)
+        seen = []
+        for _ in range(200):
+            await pilot.press("down")
+            number = screen._lines[listed.highlighted or 0].target
+            if not number.startswith("change:"):
+                break
+            seen.append(int(number.removeprefix("change:")))
+        mine = [number for number, change in enumerate(app.plan.changes) if change.node == "cp1"]
+        assert seen == mine and len(seen) > 40
+        await choose(pilot, screen, "file /etc/containerd/config.toml")
+        assert isinstance(app.screen, Page) and "version = " in app.screen.text and "0644 root:root" in app.screen.text
+        await pilot.press("escape")
+        await choose(pilot, screen, "script ")
+        assert isinstance(app.screen, Page) and "# what is run" in app.screen.text
+        await pilot.press("escape")
+        await choose(pilot, screen, "(a secret)")
+        assert isinstance(app.screen, Page) and "sha256" in app.screen.text and "PRIVATE" not in app.screen.text
+
+
+async def test_the_plan_is_searched_and_filtered() -> None:
+    """/ finds parts of steps as one types, n and k choose a node and a kind; Esc ends all of it."""
+    app = wizard()
+    async with app.run_test() as pilot:
+        screen = await opened(pilot, app)
+        await pilot.press("ctrl+r")
+        await quiet(pilot, app)
+        await pilot.press("slash", *"kubelet")
+        await pilot.pause()
+        assert "unit kubelet.service" in texts(screen) and "/etc/hosts" not in texts(screen)
+        await pilot.press("enter", "escape", "k")
+        await pilot.pause()
+        assert (
+            "kind: file" in texts(screen) and "/etc/hosts" in texts(screen) and "kubelet.service" not in texts(screen)
+        )
+        await pilot.press("k", "n", "n")
+        await pilot.pause()
+        assert "node: w1" in texts(screen) and "nothing of the plan is like that" in texts(screen)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert "▸ cp1" in texts(screen)
+
+
+async def test_a_wide_terminal_shows_the_row_beside_the_list() -> None:
+    """From 120 columns on the chosen change is read without a key."""
+    app = wizard()
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot, app)
+        await pilot.press("ctrl+r")
+        await quiet(pilot, app)
+        await choose(pilot, screen, "▸ cp1")
+        await pilot.press("down")
+        await pilot.pause()
+        assert "+new" in said(app, "#plan-detail-text") and screen.query_one("#plan-detail").display
+
+
+def test_why_there_is_no_plan_in_one_line() -> None:
+    """Untrusted hosts are counted as such; other errors are counted with their nodes."""
+    keys = [Finding(node, "host-key", Severity.ERROR, "unknown") for node in ("a", "b")]
+    assert why_none(PreflightFailed(keys)) == "2 hosts are not trusted"
+    assert why_none(PreflightFailed([*keys, ERROR])) == "3 errors on 3 nodes"
+    assert why_none(UsageError("no such thing")) == "no such thing"
+
+
+def test_a_filter_takes_all_of_its_words() -> None:
+    """In any order and case."""
+    lines = plan_lines(CHANGES, ["cp1", "w1"], (), Filter(words="CA.key file"))
+    assert [line.target for line in lines] == ["node:cp1", "change:1"]
