@@ -19,6 +19,10 @@ from kinstall.wording import count
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 VERIFY = "verify"
+REHEARSAL = "rehearse"
+
+
+_BANNER = "This was a rehearsal on simulated hosts: there is no cluster, and what only a real one can show was skipped."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ def page(run: Run, spec: ClusterSpec | None, commands: Commands) -> str:
     body = joined(
         element("h1", title),
         element("p", _about(run), class_="about"),
+        element("p", _BANNER, class_="banner") if progress.command == REHEARSAL else Html(""),
         _failures(progress),
         _section("Cluster", _cluster(spec) if spec else Html("")),
         _section("Checks", _checks(checks)),
@@ -65,6 +70,8 @@ def headline(run: Run, progress: Progress, checks: Sequence[StepFinished], spec:
     """One sentence on how the run ended: `cluster demo is up: 3 nodes, Kubernetes 1.37.2, in 1 min 38 s`."""
     finished, name = run.finished, progress.cluster
     failed = [check for check in checks if check.outcome is Outcome.FAILED]
+    if progress.command == REHEARSAL:
+        return _rehearsed(run, progress)
     if finished is None:
         return f"the {progress.command} of {name} was interrupted, or is still running"
     took = f"in {duration(finished.seconds)}"
@@ -80,6 +87,21 @@ def headline(run: Run, progress: Progress, checks: Sequence[StepFinished], spec:
     nodes = count(sum(1 for node in progress.nodes if node), "node")
     version = f", Kubernetes {spec.kubernetes_version}" if spec else ""
     return f"cluster {name} {'is up' if checks else 'was changed, but not verified'}: {nodes}{version}, {took}"
+
+
+def _rehearsed(run: Run, progress: Progress) -> str:
+    """`Rehearsal of demo: 3 simulated nodes came up in 4 s; no host was touched`: never what a cluster's page says."""
+    finished = run.finished
+    nodes = count(sum(1 for node in progress.nodes if node), "simulated node")
+    if finished is None:
+        ended = "was interrupted, or is still running"
+    elif finished.outcome is Outcome.CANCELLED:
+        ended = f"was stopped in {duration(finished.seconds)}"
+    elif finished.failed or finished.outcome is Outcome.FAILED:
+        ended = f"failed in {duration(finished.seconds)}"
+    else:
+        ended = f"came up in {duration(finished.seconds)}"
+    return f"Rehearsal of {progress.cluster}: {nodes}, {ended}; no host was touched"
 
 
 def _about(run: Run) -> str:
@@ -235,6 +257,9 @@ def _begun(events: Sequence[tuple[float, Event]]) -> int:
 def _to_go_on(run: Run, progress: Progress, commands: Commands) -> Iterator[str]:
     if progress.command == "reset":
         yield f"kinstall replay {commands.answers}"
+        return
+    if progress.command == REHEARSAL:
+        yield f"kinstall replay {commands.answers}    # the same on the real hosts"
         return
     finished = run.finished
     if finished is None or finished.outcome not in (Outcome.OK, Outcome.CHANGED):

@@ -8,6 +8,7 @@ CSS = """
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 62rem;
   margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin: 0 0 .3rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
+p.banner { border: 2px solid currentColor; padding: .5rem .8rem; font-weight: bold; }
 p.about { color: var(--soft); margin: 0; }
 table { border-collapse: collapse; width: 100%; } th, td { text-align: left; vertical-align: top; padding: .2rem .8rem
   .2rem 0; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }

@@ -44,6 +44,8 @@ def why_none(error: KinstallError) -> str:
     if not isinstance(error, PreflightFailed):
         return error.what
     errors = [finding for finding in error.findings if finding.severity is Severity.ERROR]
+    if not errors:
+        return error.what
     keys = {finding.node for finding in errors if finding.check == "host-key"}
     if keys and len(errors) == len(keys):
         return f"{count(len(keys), 'host')} {'is' if len(keys) == 1 else 'are'} not trusted"

@@ -315,3 +315,16 @@ def test_a_state_folder_open_to_others_is_refused(state: StateFolder) -> None:
     state.path.chmod(0o755)
     with pytest.raises(UsageError, match="open to others"):
         write(state)
+
+
+@pytest.mark.parametrize("faults", [[], ["--fault", "w1:unreachable@download"]])
+def test_a_rehearsals_page_never_says_that_a_cluster_is_up(faults: list[str], tmp_path: Path) -> None:
+    """Its headline and its banner say that no host was touched; the one way on is a real replay."""
+    folder, file = tmp_path / "state", tmp_path / "r.html"
+    main.main(["rehearse", str(EXAMPLE), "--state", str(folder), *faults])
+    assert main.main(["report", str(EXAMPLE), "--state", str(folder), "--file", str(file)]) == 0
+    words = " ".join(Tags(file.read_text()).words)
+    assert "Rehearsal of" in words and "no host was touched" in words and "simulated" in words
+    assert " is up" not in words and "kubectl" not in words.partition("Next steps")[2]
+    assert f"kinstall replay {EXAMPLE}" in words
+    assert ("failed in" in words) is bool(faults)
