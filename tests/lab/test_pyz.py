@@ -165,10 +165,11 @@ def test_an_ordinary_user_runs_it(pyz: Path) -> None:
         (f"mount -t tmpfs -o size=5m,mode=777 none {HOME}", "MB are free, and it takes"),
         (f"mkdir -m 755 {HOME}/.cache; chown root {HOME}/.cache", "cannot be written to"),
         (f"touch {HOME}/.cache", "is not a folder"),
+        (f"chmod 777 {HOME}", f"others may write to {HOME} (mode 0777)"),
     ],
 )
 def test_a_home_without_room_is_passed_over(pyz: Path, prepare: str, why: str) -> None:
-    """Read-only, noexec, full, somebody else's, or no folder: it says why, unpacks elsewhere and works."""
+    """Read-only, noexec, full, somebody else's, no folder, open to others: it says why, unpacks elsewhere, works."""
     said = works(start(pyz, prepare, user=NOBODY)).splitlines()
     assert said[0].startswith(f"kinstall: not unpacking to {HOME}/.cache/kinstall: ") and why in said[0]
     assert said[1].startswith(f"kinstall: first start: unpacking to /var/tmp/kinstall-{NOBODY}/") and len(said) == 2
@@ -193,7 +194,7 @@ def test_nowhere_to_unpack_is_one_sentence(pyz: Path, options: str, why: str) ->
 
 def test_a_disk_that_fills_while_it_unpacks(pyz: Path) -> None:
     """There is room, but not for so many files: a sentence, and after making room the next start works."""
-    few = f"mount -t tmpfs -o mode=777,nr_inodes=700 none {HOME}"
+    few = f"mount -t tmpfs -o mode=700,nr_inodes=700 none {HOME}"
     more = f"mount -o remount,nr_inodes=100000 {HOME}; HOME={HOME} {SYSTEM} kinstall.pyz --version"
     ended = start(pyz, few, then=f"{more} 2>/dev/null")
     assert ended.returncode == 2 and "No space left on device" in ended.stderr and "Traceback" not in ended.stderr, (
