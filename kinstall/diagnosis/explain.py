@@ -44,7 +44,9 @@ def diagnose_program(
 def crash_loop_program(containers: Sequence[str]) -> str:
     """sh code for a Wait's `hopeless`: whether one of these containers of static pods ends again and again for the same
     reason, as after a flag that its program does not know."""
-    return _functions("crash_loop") + "\n" + " || ".join(f"is_in_vain {quote(name)}" for name in containers)
+    names = [quote(name) for name in containers]
+    asked = " || ".join(f"is_in_vain {name}" for name in names)
+    return f"{_functions('crash_loop')}\nnote_logs {' '.join(names)}\n{asked}"
 
 
 def _label(name: str) -> str:

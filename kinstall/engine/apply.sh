@@ -23,7 +23,7 @@ set_deadline() { read_uptime; deadline=$((uptime+$1)); }
 is_late() { read_uptime; [ "$uptime" -ge "$deadline" ]; }
 
 # A wait asks every three seconds whether it is in vain: that takes longer than a look whether it is over.
-wait_begins() { SINCE=$RUNDIR/since; : >"$SINCE"; read_uptime; asks_at=$((uptime+3)); }
+wait_begins() { NOTES=$RUNDIR/notes; : >"$NOTES"; read_uptime; asks_at=$((uptime+3)); }
 wait_goes_on() { [ "$uptime" -lt "$asks_at" ] || { asks_at=$((uptime+3)); return 1; }; }
 
 # Before the work

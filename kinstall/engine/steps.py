@@ -169,8 +169,8 @@ class Wait:
     """A condition to wait for: `check` exits 0 when it holds. `diagnose` prints evidence after a time-out.
 
     `timeout` and `interval` are seconds. `hopeless` is sh code that exits 0 and says why in a line where the condition
-    will not hold however long one waits: asked every some seconds, and the wait ends as after a time-out. To it, what
-    is newer than the file $SINCE happened during the wait.
+    will not hold however long one waits: asked every few seconds, and the wait ends as after a time-out. In the
+    file $NOTES, empty when the wait begins, it may keep what it saw.
     """
 
     name: str

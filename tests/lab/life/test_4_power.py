@@ -61,7 +61,7 @@ def test_a_dead_worker_is_left_alone(life: Life) -> None:
     is back, the same command does what is left, and only there."""
     cluster, before = life.cluster, life.cluster.answers.read_text()
     data: dict[str, Any] = yaml.safe_load(before)
-    data.setdefault("components", {})["kubelet"] = {"config": {"maxPods": 90}}
+    data["components"]["kubelet"]["config"]["maxPods"] = 90
     cluster.answers.write_text(yaml.safe_dump(data, sort_keys=False))
     steps = {"file /var/lib/kubelet/config.yaml", "unit kubelet.service"}
     cluster.host("w2").cut_link()

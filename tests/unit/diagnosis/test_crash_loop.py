@@ -32,26 +32,24 @@ Lines = tuple[tuple[str, str], ...]
 
 
 class Node:
-    """A folder of logs; `old` ones were written before the wait began."""
+    """A folder of logs, each newer than the one that was written before."""
 
     def __init__(self, folder: Path) -> None:
-        self.logs, self.since = folder / "pods", folder / "since"
-        self.since.touch()
-        os.utime(self.since, (time.time() - 60,) * 2)
+        self.logs, self.notes = folder / "pods", folder / "notes"
+        self.notes.touch()
+        self.clock = time.time() - 1000
 
-    def log(
-        self, number: int, lines: Lines, *, name: str = "kube-apiserver", pod: str = "1", old: bool = False
-    ) -> None:
+    def log(self, number: int, lines: Lines, *, name: str = "kube-apiserver", pod: str = "1") -> None:
         path = self.logs / f"kube-system_{name}-cp1_{pod}" / name / f"{number}.log"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(f"2026-11-28T{clock}Z {rest}\n" for clock, rest in lines))
-        at = time.time() - (120 if old else 30) + number
-        os.utime(path, (at, at))
+        self.clock += 1
+        os.utime(path, (self.clock, self.clock))
 
     def asked(self, words: tuple[str, ...]) -> str:
         """What the program says where waiting is in vain, else nothing."""
         program = crash_loop_program(("etcd", "kube-apiserver"))
-        environment = {**os.environ, "LOGS": str(self.logs), "SINCE": str(self.since)}
+        environment = {**os.environ, "LOGS": str(self.logs), "NOTES": str(self.notes)}
         ran = subprocess.run(
             [*words, "-c", program], env=environment, capture_output=True, text=True, check=False, timeout=20
         )
@@ -73,18 +71,24 @@ def node(tmp_path: Path) -> Node:
 def test_the_same_end_thrice(node: Node, words: tuple[str, ...], earlier: Lines, last: Lines) -> None:
     """Times and process numbers differ, the words do not: said with the number of starts. Also where the kubelet has
     removed all but the last two logs."""
+    assert node.asked(words) == ""
     node.log(1, earlier)
+    assert node.asked(words) == ""
     node.log(2, last)
     assert node.asked(words) == "kube-apiserver was started 3 times, and ends at once for the same reason\n"
 
 
 @pytest.mark.parametrize(
     ("earlier", "last"),
-    [(WAITS_FOR_ETCD, WAITS_FOR_ETCD), (FATAL, ANOTHER), (FATAL, RUNS), ((), FATAL), (HOSTILE, HOSTILE)],
+    [
+        *((WAITS_FOR_ETCD, WAITS_FOR_ETCD), (FATAL, ANOTHER), (FATAL, RUNS)),
+        *(((), FATAL), (HOSTILE, HOSTILE)),
+    ],
     ids=["it takes its time", "another reason", "now it runs", "nothing was said", "not a log"],
 )
 def test_what_may_still_come(node: Node, words: tuple[str, ...], earlier: Lines, last: Lines) -> None:
     """An API server that waits for etcd, a port that is still taken, a start that goes well: waiting goes on."""
+    assert node.asked(words) == ""
     node.log(1, earlier)
     node.log(2, last)
     assert node.asked(words) == ""
@@ -92,26 +96,30 @@ def test_what_may_still_come(node: Node, words: tuple[str, ...], earlier: Lines,
 
 
 def test_what_was_before_does_not_count(node: Node, words: tuple[str, ...]) -> None:
-    """Neither the first two ends, nor what ended before this run, nor a pod of an earlier manifest; a user's own
-    container of that name is none of the cluster's."""
-    assert node.asked(words) == ""
-    node.log(0, FATAL)
-    node.log(1, FATAL)
-    assert node.asked(words) == ""
-    node.log(2, FATAL, old=True)
-    node.log(3, FATAL, old=True)
-    node.log(4, FATAL)
-    assert node.asked(words) == "", "one end since the wait began"
-    node.log(0, FATAL, pod="2")
-    os.utime(node.logs / "kube-system_kube-apiserver-cp1_2/kube-apiserver/0.log")
-    node.log(5, FATAL)
-    assert node.asked(words) == "", "the newest pod counts"
-    (node.logs / "kube-system_kube-apiserver-cp1_2").rename(node.logs / "default_mine-cp1_2")
+    """What began before the wait may have failed for what this run has mended: the next start decides."""
+    for number in range(5):
+        node.log(number, FATAL)
+    assert node.asked(words) == "" and node.asked(words) == ""
+    node.log(5, FATAL_LATER)
     assert "6 times" in node.asked(words)
+    node.log(6, RUNS)
+    assert node.asked(words) == ""
+
+
+def test_the_newest_pod_counts(node: Node, words: tuple[str, ...]) -> None:
+    """Not that of an earlier manifest, nor a user's own with a container of that name."""
+    assert node.asked(words) == ""
+    node.log(3, FATAL)
+    node.log(4, FATAL)
+    node.log(0, FATAL, pod="2")
+    assert node.asked(words) == ""
+    (node.logs / "kube-system_kube-apiserver-cp1_2").rename(node.logs / "default_mine-cp1_2")
+    assert "5 times" in node.asked(words)
 
 
 def test_etcd_too(node: Node, words: tuple[str, ...]) -> None:
     """Whichever of them it is."""
+    assert node.asked(words) == ""
     node.log(1, FATAL, name="etcd")
     node.log(2, FATAL_LATER, name="etcd")
     assert node.asked(words).startswith("etcd was started 3 times")
