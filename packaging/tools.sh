@@ -7,11 +7,13 @@
 # On Debian as root what is missing is installed. Elsewhere it is named, and the tests that need it are skipped; with
 # CI=true that is a failure, as is any other skip for want of a tool (tests/conftest.py).
 set -eu
+PATH=$PATH:/usr/sbin # where an ordinary user's does not have it
 
 say() { printf 'tools: %s\n' "$*" >&2; }
 
 missing() { # PROGRAM, or PROGRAM:PACKAGE where Debian's package has another name
-    for tool in shellcheck dash bash busybox haproxy wget man:man-db ssh:openssh-client ssh-keygen:openssh-client; do
+    for tool in shellcheck dash bash busybox haproxy wget man:man-db ssh:openssh-client ssh-keygen:openssh-client \
+        mkfs.btrfs:btrfs-progs; do
         command -v "${tool%%:*}" >/dev/null || printf ' %s' "${tool#*:}"
     done
 }
@@ -43,5 +45,5 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
 fi
 
 say "missing:$wanted. The tests that need them are skipped."
-say "on Debian and Ubuntu: apt-get install$wanted; on Fedora: dnf install ShellCheck busybox dash haproxy wget man-db openssh-clients; with Homebrew: brew install shellcheck dash"
+say "on Debian and Ubuntu: apt-get install$wanted; on Fedora: dnf install ShellCheck busybox dash haproxy wget man-db openssh-clients btrfs-progs; with Homebrew: brew install shellcheck dash"
 [ -z "${CI:-}" ] || exit 1
