@@ -7,13 +7,14 @@ through here.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from kinstall.cluster import ClusterSpec
+from kinstall.cluster.fields import When
 
 Path = tuple[str | int, ...]
 """A place in an answers file: mapping keys and list indices from the top."""
@@ -89,16 +90,20 @@ class Key:
     optional: bool
     help: str
     choices: tuple[str, ...]
+    lines: Mapping[str, str]
+    """choice → what it is, when to take it, what it costs; empty where the choices explain themselves."""
     items: tuple[str, ...]
     secret: bool
     since: str
     guide: tuple[int, ...]
+    when: When | None
     default: Any
     """The default value, or MISSING where the key must be given."""
     label: str
     more: str
     screen: str
     group: str
+    panel: bool
 
     @property
     def required(self) -> bool:
@@ -140,15 +145,18 @@ def _key(each: Field[Any], hint: Any) -> Key:
         optional=optional,
         help=metadata["help"],
         choices=metadata["choices"],
+        lines=metadata["lines"],
         items=metadata["items"],
         secret=metadata["secret"],
         since=metadata["since"],
         guide=metadata["guide"],
+        when=metadata["when"],
         default=default,
         label=metadata["label"] or label_of(name),
         more=metadata["more"],
         screen=metadata["screen"],
         group=metadata["group"],
+        panel=metadata["panel"],
     )
 
 
@@ -245,6 +253,8 @@ class KeyDoc:
     type: str
     default: Any
     choices: tuple[str, ...]
+    lines: Mapping[str, str]
+    when: When | None
     help: str
     required: bool
     since: str
@@ -261,7 +271,18 @@ def _describe(record: type, prefix: str) -> Iterator[KeyDoc]:
         path = f"{prefix}{key.name}"
         nested = is_record(key.type)
         default = None if key.required or nested else key.default
-        yield KeyDoc(path, key.type_name, default, key.choices, key.help, key.required, key.since, key.guide)
+        yield KeyDoc(
+            path,
+            key.type_name,
+            default,
+            key.choices,
+            key.lines,
+            key.when,
+            key.help,
+            key.required,
+            key.since,
+            key.guide,
+        )
         inner = key.type if nested else element(key.type)
         if is_record(inner):
             yield from _describe(inner, path + ("." if nested else "[]." if is_list(key.type) else ".NAME."))

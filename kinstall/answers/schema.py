@@ -40,6 +40,8 @@ def _property(key: Key, definitions: dict[str, Any]) -> dict[str, Any]:
         found["type"] = ["string", found["type"]]
     if key.choices:
         found["enum"] = list(key.choices)
+    if key.lines:
+        found["enumDescriptions"] = list(key.lines.values())  # an editor's own word: VS Code's and its relatives'
     if key.items:
         found["items"] = {**found["items"], "enum": list(key.items)}
     if key.optional:

@@ -8,10 +8,14 @@ from enum import StrEnum
 from functools import reduce
 from typing import Any
 
-from kinstall.cluster.fields import answer
+from kinstall.cluster.fields import When, answer
 
 ConfigMap = dict[str, Any]
 """Kubernetes' own configuration fields, merged over what kinstall writes (JSON merge patch, RFC 7386)."""
+
+
+def _on_control_planes(component: str) -> When:
+    return When("role", ("control-plane",), f"a worker: no {component} runs there")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,15 +75,29 @@ class OwnComponents(WorkerComponents):
     """Overrides for control planes, or for one node: over those of its role and of all nodes."""
 
     kube_apiserver: ComponentOverrides = answer(
-        "the API server", guide=(35,), since="0.2", default_factory=ComponentOverrides
+        "the API server",
+        guide=(35,),
+        since="0.2",
+        when=_on_control_planes("kubeApiserver"),
+        default_factory=ComponentOverrides,
     )
     kube_controller_manager: ComponentOverrides = answer(
-        "the controller manager", guide=(36,), since="0.2", default_factory=ComponentOverrides
+        "the controller manager",
+        guide=(36,),
+        since="0.2",
+        when=_on_control_planes("kubeControllerManager"),
+        default_factory=ComponentOverrides,
     )
     kube_scheduler: ComponentOverrides = answer(
-        "the scheduler", guide=(36,), since="0.2", default_factory=ComponentOverrides
+        "the scheduler",
+        guide=(36,),
+        since="0.2",
+        when=_on_control_planes("kubeScheduler"),
+        default_factory=ComponentOverrides,
     )
-    etcd: ComponentOverrides = answer("etcd", guide=(33,), since="0.2", default_factory=ComponentOverrides)
+    etcd: ComponentOverrides = answer(
+        "etcd", guide=(33,), since="0.2", when=_on_control_planes("etcd"), default_factory=ComponentOverrides
+    )
 
 
 class Layer(StrEnum):

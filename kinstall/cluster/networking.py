@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kinstall.cluster.fields import answer
+from kinstall.cluster.fields import When, answer
 from kinstall.cluster.subnets import Range, nth, parse_ranges
 
 
@@ -31,27 +31,49 @@ class Networking:
         more="These addresses exist on the nodes only. The first is the API's, the tenth is the DNS server's.",
         default="10.96.0.0/16",
     )
-    dns_domain: str = answer("the cluster's DNS domain", guide=(40,), default="cluster.local")
+    dns_domain: str = answer("the cluster's DNS domain", guide=(40,), group="More", default="cluster.local")
     pod_network: str = answer(
         "how pods on different nodes reach one another; routed and overlay enforce no NetworkPolicy",
         guide=(4, 5),
         more="For policies take manifest, with a network that enforces them (Calico, Cilium …).",
-        choices=("routed", "overlay", "manifest"),
+        choices={
+            "routed": "plain routes, no overlay: fastest; nodes share one link",
+            "overlay": "VXLAN: nodes anywhere; 50 bytes less in each packet",
+            "manifest": "Calico, Cilium, flannel …: you bring the file",
+        },
+        panel=True,
         default="routed",
     )
     pod_network_manifest: str = answer(
         "podNetwork manifest: path of the CNI's manifest (Calico, Cilium, flannel …) on this machine",
         guide=(4,),
         since="0.2",
+        when=When("podNetwork", ("manifest",)),
         default="",
     )
     proxy_mode: str = answer(
-        "how kube-proxy programs services", guide=(27,), choices=("nftables", "iptables"), default="nftables"
+        "how kube-proxy programs services",
+        guide=(27,),
+        choices={
+            "nftables": "the newer one, fast with many services; kernel 5.13 or newer",
+            "iptables": "for older kernels, and tools that read iptables' rules",
+        },
+        group="More",
+        default="nftables",
     )
-    mtu: int = answer("MTU of pod interfaces; 0: the MTU of the node's interface", guide=(23, 29), default=0)
+    mtu: int = answer(
+        "MTU of pod interfaces; 0: the MTU of the node's interface",
+        guide=(23, 29),
+        when=When(
+            "podNetwork", ("routed", "overlay"), "a third-party network sets its own MTU; set it in the manifest"
+        ),
+        group="More",
+        default=0,
+    )
     masquerade: bool | None = answer(
         "outside the cluster pods appear with their node's address; default: true, unless podNetwork is manifest",
         guide=(30,),
+        group="More",
         default=None,
     )
 

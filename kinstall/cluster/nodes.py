@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kinstall.cluster.access import NodeSsh
 from kinstall.cluster.components import OwnComponents, WorkerComponents
-from kinstall.cluster.fields import answer
+from kinstall.cluster.fields import When, answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +14,14 @@ class Taint:
     """A taint as Kubernetes writes it."""
 
     key: str = answer("taint key")
-    effect: str = answer("taint effect", choices=("NoSchedule", "PreferNoSchedule", "NoExecute"))
+    effect: str = answer(
+        "taint effect",
+        choices={
+            "NoSchedule": "no new pods without a matching toleration",
+            "PreferNoSchedule": "new pods only where there is no room elsewhere",
+            "NoExecute": "no new pods, and those that run there are evicted",
+        },
+    )
     value: str = answer("taint value", default="")
 
 
@@ -70,7 +77,13 @@ class Node:
         since="0.2",
         default="",
     )
-    role: str = answer("what runs there", choices=(CONTROL_PLANE, WORKER))
+    role: str = answer(
+        "what runs there",
+        choices={
+            CONTROL_PLANE: "the API, the scheduler and etcd; by default no ordinary pods",
+            WORKER: "what you run: ordinary pods",
+        },
+    )
     host_key: str = answer("SHA256: fingerprint of the SSH host key", default="")
     labels: dict[str, str] = answer("labels of the Node object", guide=(39,), default_factory=dict)
     taints: tuple[Taint, ...] | None = answer("taints of the Node object; default: those of its role", default=None)
@@ -79,7 +92,15 @@ class Node:
         "overrides per component, over those of its role and of all nodes", since="0.2", default_factory=OwnComponents
     )
     pod_cidr: str = answer(
-        "the node's own pod range; default: the next free one", guide=(29,), key="podCIDR", default=""
+        "the node's own pod range; default: the next free one",
+        guide=(29,),
+        key="podCIDR",
+        when=When(
+            "networking.podNetwork",
+            ("routed", "overlay"),
+            "with podNetwork manifest the cluster gives each node its range",
+        ),
+        default="",
     )
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kinstall.cluster.fields import answer
+from kinstall.cluster.fields import When, answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,20 +37,39 @@ class OwnAuthorities:
 class Security:
     """How the API is protected."""
 
-    mode: str = answer("how the API is protected", guide=(14, 15), choices=("https", "http"), default="https")
+    mode: str = answer(
+        "how the API is protected",
+        guide=(14, 15),
+        choices={
+            "https": "certificates for everything: take this",
+            "http": "also plain HTTP behind a filter: trusted hosts are admin",
+        },
+        panel=True,
+        default="https",
+    )
     trusted_networks: tuple[str, ...] = answer(
         "mode http: networks (IPv4 CIDR) whose hosts are admin without credentials",
         guide=(14,),
         since="0.2",
+        when=When("mode", ("http",), "trusted networks have no effect in mode https"),
         default=(),
     )
     acknowledge_insecure: bool = answer(
         "mode http: write true to confirm that everyone in the trusted networks may do everything",
         guide=(14,),
         since="0.2",
+        when=When("mode", ("http",), harmless=True),
         default=False,
     )
-    key_type: str = answer("type of new keys", guide=(17,), choices=("ecdsa", "rsa"), default="ecdsa")
+    key_type: str = answer(
+        "type of new keys",
+        guide=(17,),
+        choices={
+            "ecdsa": "P-256: small and fast, and understood by all that is current",
+            "rsa": "2048 bits: for old clients; slower to make",
+        },
+        default="ecdsa",
+    )
     extra_sans: tuple[str, ...] = answer(
         "additional names and addresses in the API server's certificate", guide=(17,), key="extraSANs", default=()
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from posixpath import normpath
 from urllib.parse import urlsplit
 
-from kinstall.cluster.fields import answer
+from kinstall.cluster.fields import When, answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +54,12 @@ class Images:
     """Where container images come from, and which."""
 
     source: str = answer(
-        "registry: nodes pull them; archives: they come from files on this machine (archives, and serverTarball in "
-        "downloads), and nothing is pulled",
-        choices=("registry", "archives"),
+        "where container images come from",
+        choices={
+            "registry": "nodes pull them; they need a way to it, or to a mirror",
+            "archives": "out of files on this machine; nothing is pulled",
+        },
+        panel=True,
         since="0.2",
         guide=(12,),
         default="registry",
@@ -65,6 +68,7 @@ class Images:
         "folder on this machine with image archives (docker save, or an OCI layout in a tar); every node "
         "gets all images in them",
         since="0.2",
+        when=When("source", ("archives",), "it is not used while images are pulled"),
         guide=(12,),
         default="",
     )
@@ -108,6 +112,7 @@ class Images:
         "the release's own",
         guide=(14,),
         since="0.2",
+        when=When("security.mode", ("http",), harmless=True),
         label="HAProxy image",
         default="",
     )

@@ -13,6 +13,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from kinstall.answers import load
+from kinstall.answers.applies import DECIDING, condition, decides, everywhere
 from kinstall.answers.document import Document, Unclear
 from kinstall.answers.fields import Path, element, holds, is_record, keys_of, written
 from kinstall.answers.load import Examined
@@ -36,6 +37,8 @@ class Draft:
         """Whether the file has comments, which saving would remove."""
         self.unread = ""
         """The text under F2 where it cannot be read; kept until it can."""
+        self.aside: dict[Path, Any] = {}
+        """Values that stopped to apply when another one was chosen: not saved, and back with that choice."""
         self.on_change: list[Callable[[], None]] = []
 
     @classmethod
@@ -107,6 +110,17 @@ class Draft:
             self._examined = load.examine(Document(self._data, lines, self._texts, self._of_text))
         return self._examined
 
+    def applies(self, path: Path) -> bool:
+        """Whether the field at the path has an effect beside the other answers (`when` of its declaration)."""
+        found = condition(path)
+        place = decides(*found) if found else None
+        when = found[1].when if found else None
+        return place is None or when is None or self.effective(place) in when.values
+
+    def set_aside_by(self, path: Path) -> tuple[Path, ...]:
+        """The fields whose values were set aside as the choice at `path` does not go with them."""
+        return tuple(each for each in self.aside if (found := condition(each)) and decides(*found) == path)
+
     # Its problems
 
     @property
@@ -133,6 +147,10 @@ class Draft:
         if value == default_at(path) and type(value) is type(default_at(path)) and not self._in_saved(path):
             self.unset(path)
             return
+        self._insert(path, value)
+        self._changed(path)
+
+    def _insert(self, path: Path, value: Any) -> None:
         *parents, last = path
         at: Any = self._data
         record: Any = ClusterSpec
@@ -145,12 +163,14 @@ class Draft:
             at[int(last)] = deepcopy(value)
         else:
             _insert(at, record, last, deepcopy(value))
-        self._changed(path)
 
     def unset(self, path: Path) -> None:
         """Remove the value at the path, and mappings that become empty by that."""
-        if not self.has(path):
-            return
+        if self.has(path):
+            self._remove(path)
+            self._changed(path)
+
+    def _remove(self, path: Path) -> None:
         *parents, last = path
         at = self._at(tuple(parents))
         del at[last]
@@ -158,24 +178,42 @@ class Draft:
             *parents, name = parents
             at = self._at(tuple(parents))
             del at[name]
-        self._changed(path)
 
     def replace(self, other: Draft) -> None:
         """Take the answers of `other`, for the same file: they were edited as text."""
         self._data, self._texts, self._of_text = other._data, other._texts, other._of_text
-        self.comments, self.unread = self.comments or other.comments, ""
+        self.comments, self.unread, self.aside = self.comments or other.comments, "", {}
         self._changed(())
 
     def become(self, other: Draft) -> None:
         """Take over everything of `other`, its file too: another file is edited from now on."""
         self._saved, self.path, self._data = deepcopy(other._saved), other.path, other._data
         self._texts, self._of_text = other._texts, other._of_text
-        self.comments, self.unread = other.comments, other.unread
+        self.comments, self.unread, self.aside = other.comments, other.unread, {}
         self._examined = None
         for callback in tuple(self.on_change):
             callback()
 
+    def _sort_out(self, chosen: Path) -> None:
+        """After a choice: set aside what has no effect with it, and bring back what has one again."""
+        if not chosen or chosen == ("nodes",):
+            self.aside = {path: value for path, value in self.aside.items() if path[0] != "nodes"}
+            return
+        nodes = self.get(("nodes",), [])
+        for path, key in everywhere(len(nodes) if isinstance(nodes, list) else 0) if chosen[-1] in DECIDING else ():
+            if decides(path, key) != chosen:
+                continue
+            if not self.applies(path):
+                if (value := self._at(path)) is not MISSING:
+                    self.aside[path] = value
+                    self._remove(path)
+            elif path in self.aside:
+                value = self.aside.pop(path)
+                if not self.has(path):
+                    self._insert(path, value)
+
     def _changed(self, path: Path) -> None:
+        self._sort_out(path)
         place = written(path)
         self._texts = {key: text for key, text in self._texts.items() if not holds(place, key)}
         self._of_text = [each for each in self._of_text if not holds(place, each.path)]

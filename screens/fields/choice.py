@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import ClassVar
 
 from textual import events
@@ -12,9 +13,14 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
+_GAP = 3
+
 
 class Choice(Widget, can_focus=True):
-    """`● routed  ○ overlay` on one line, or one below the other if `upright`. `value` is "" while none is chosen."""
+    """`● routed  ○ overlay` on one line; with `lines` one below the other, each with its line.
+
+    `value` is "" while none is chosen.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "move(-1)", show=False),
@@ -34,11 +40,13 @@ class Choice(Widget, can_focus=True):
         def control(self) -> Choice:
             return self.choice
 
-    def __init__(self, options: Sequence[tuple[str, str]], value: str = "", *, upright: bool = False) -> None:
-        """`options` are (value, what is shown for it)."""
+    def __init__(
+        self, options: Sequence[tuple[str, str]], value: str = "", *, lines: Mapping[str, str] | None = None
+    ) -> None:
+        """`options` are (value, what is shown for it); `lines` has what each value means."""
         super().__init__()
         self.options = tuple(options)
-        self.upright = upright
+        self.lines = dict(lines or {})
         self.set_reactive(Choice.value, value)
 
     @property
@@ -58,23 +66,47 @@ class Choice(Widget, can_focus=True):
     def _marked(self) -> list[str]:
         return [f"{'●' if value == self.value else '○'} {label}" for value, label in self.options]
 
+    def _rows(self, width: int) -> list[tuple[str, list[str]]]:
+        """(the marked option, its line in as many rows as it takes) of each option."""
+        marked = self._marked()
+        first = max(map(len, marked)) + _GAP
+        texts = [self.lines.get(value, "") for value, _ in self.options]
+        return [
+            (f"{text:<{first}}", wrap(line, max(width - first, 12)) or [""])
+            for text, line in zip(marked, texts, strict=True)
+        ]
+
     def render(self) -> Content:
-        gap = "\n" if self.upright else "   "
-        style = "bold underline" if self.has_focus else ""
-        parts = [(text, style if index == max(self.index, 0) else "") for index, text in enumerate(self._marked())]
-        return Content(gap).join([Content.styled(text, part) for text, part in parts])
+        here = "bold underline ansi_cyan" if self.has_focus else "bold"
+        styles = [here if index == max(self.index, 0) else "" for index in range(len(self.options))]
+        if not self.lines:
+            parts = zip(self._marked(), styles, strict=True)
+            return Content(" " * _GAP).join([Content.styled(text, style) for text, style in parts])
+        shown: list[Content] = []
+        for (text, rows), style in zip(self._rows(self.size.width), styles, strict=True):
+            name, gap = text.rstrip(), " " * (len(text) - len(text.rstrip()))
+            dim = "" if style else "dim"
+            shown.append(Content.assemble((name, style), gap, (rows[0], dim)))
+            shown += [Content.styled(" " * len(text) + row, dim) for row in rows[1:]]
+        return Content("\n").join(shown)
 
     def get_content_width(self, container: object, viewport: object) -> int:
         texts = self._marked()
-        return max(map(len, texts)) if self.upright else sum(map(len, texts)) + 3 * (len(texts) - 1)
+        if self.lines:
+            return max(map(len, texts)) + _GAP + max(map(len, self.lines.values()))
+        return sum(map(len, texts)) + _GAP * (len(texts) - 1)
 
     def get_content_height(self, container: object, viewport: object, width: int) -> int:
-        return len(self.options) if self.upright else 1
+        return sum(len(rows) for _, rows in self._rows(width)) if self.lines else 1
 
     def on_click(self, event: events.Click) -> None:
-        at = event.y if self.upright else event.x
-        for value, text in zip((value for value, _ in self.options), self._marked(), strict=True):
-            room = 1 if self.upright else len(text) + 3
+        at = event.y if self.lines else event.x
+        rooms = (
+            [len(rows) for _, rows in self._rows(self.size.width)]
+            if self.lines
+            else [len(text) + _GAP for text in self._marked()]
+        )
+        for (value, _), room in zip(self.options, rooms, strict=True):
             if at < room:
                 self.choose(value)
                 return

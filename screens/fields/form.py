@@ -10,10 +10,16 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Collapsible
 
-from kinstall.answers.fields import written
+from kinstall.answers.fields import Path, written
+from kinstall.wording import cut
 from screens.draft.draft import Draft
 from screens.fields.placement import Placed
 from screens.fields.row import FieldRow, row_id
+from screens.fields.values import shown
+
+_FEW = 5
+"""Fields of a group whose values fit into its heading."""
+_SUMMARY = 66
 
 Hint = Callable[[Draft], str]
 """A short note beside an answer: what follows from it; "" where nothing does."""
@@ -38,12 +44,21 @@ class Group(Collapsible):
         self.post_message(FieldForm.Grown())
 
     def show_count(self) -> None:
-        """Show in the heading how many of its fields are wrong or set."""
+        """Show in the heading how many of its fields are wrong, else what is set, else what few fields have anyway."""
         wrong = sum(len(self.draft.problems_at(field.written)) for field in self.fields)
-        given = sum(self.draft.has(field.path) for field in self.fields)
-        note = f"  ✗ {wrong} wrong" if wrong else f"  {given} set" if given else ""
+        given = [field for field in self.fields if self.draft.has(field.path)]
+        told = given or (self.fields if len(self.fields) <= _FEW else ())
+        note = f"  ✗ {wrong} wrong" if wrong else "  " + cut(" · ".join(map(self._told, told)), _SUMMARY)
+        note = note.rstrip()
         if self.title != f"{self.heading}{note}":
             self.title = f"{self.heading}{note}"
+
+    def _told(self, field: Placed) -> str:
+        """The field with its value, where that is one line and nothing that must not be shown."""
+        value = shown(field.key, self.draft.effective(field.path))
+        if field.key.secret or "\n" in value:
+            return field.label
+        return f"{field.label} {value or 'automatic'}"
 
 
 class FieldForm(Vertical):
@@ -70,10 +85,16 @@ class FieldForm(Vertical):
         for row in self.query(FieldRow):
             place = written(row.path)
             row.show_draft()
+            # What does not apply but was given stays on the screen, with what is wrong about it.
+            row.display = self._shown(row.path) or row.asking.has_focus
             hint = self.hints.get(place)
-            row.show_notes(hint(self.draft) if hint else "", self.draft.problems_at(place))
+            row.show_notes(hint(self.draft) if hint else row.line_of_choice(), self.draft.problems_at(place))
         for group in self.query(Group):
             group.show_count()
+            group.display = any(self._shown(field.path) for field in group.fields)
+
+    def _shown(self, path: Path) -> bool:
+        return self.draft.applies(path) or self.draft.has(path)
 
     def go_to(self, path: str) -> bool:
         """Put the focus on the field of a written path; whether there is one."""
@@ -93,6 +114,7 @@ class FieldForm(Vertical):
                 await group.make_rows()
                 group.collapsed = False
         row = self.query_one(f"#{row_id(field.path)}", FieldRow)
+        row.display = True
 
         def arrive() -> None:
             row.asking.focus(scroll_visible=False)

@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Label, TextArea
 
-from kinstall.answers.fields import Key, Path, written
+from kinstall.answers.fields import Key, Path, label_of, written
 from kinstall.findings import Problem
 from screens.draft.draft import Draft
 from screens.fields.choice import Choice
@@ -38,7 +38,7 @@ class FieldRow(Vertical):
 
     def __init__(self, draft: Draft, key: Key, path: Path, label: str = "", *, hinted: bool = False) -> None:
         """`hinted`: the field has a hint, which needs room beside it."""
-        super().__init__(id=row_id(path), classes="field" if hinted else "field -whole")
+        super().__init__(id=row_id(path), classes=" ".join(["field", *_classes(key, hinted)]))
         self.draft, self.key, self.path = draft, key, path
         self.kind = kind_of(key)
         self._text = ""
@@ -47,12 +47,20 @@ class FieldRow(Vertical):
         self.asking = self._widget()
         """The input widget."""
         self._hint, self._wrong = SteadyText(classes="hint"), SteadyText(classes="wrong")
+        self._aside = SteadyText(classes="aside")
 
     def compose(self) -> ComposeResult:
+        if self.key.panel:
+            self.border_title = f"{self.label}: {self.key.help.partition(';')[0]}"
+            yield self.asking
+            yield self._aside
+            yield self._wrong
+            return
         with Horizontal(classes="line"):
             yield Label(self.label, classes="label", markup=False)
             yield self.asking
             yield self._hint
+        yield self._aside
         yield self._wrong
 
     def _widget(self) -> Widget:
@@ -61,7 +69,7 @@ class FieldRow(Vertical):
             options = _YES_NO if self.kind is Kind.SWITCH else tuple((each, each) for each in self.key.choices)
             if self.key.optional:
                 options = (("", "automatic"), *options)
-            return Choice(options, text)
+            return Choice(options, text, lines=self.key.lines if self.key.panel else None)
         if self.kind in (Kind.PAIRS, Kind.YAML):
             area = TextArea(text, compact=True, highlight_cursor_line=False, placeholder=_empty(self.key))
             _fit(area)
@@ -115,13 +123,21 @@ class FieldRow(Vertical):
     # Beside and below it
 
     def show_notes(self, hint: str, problems: tuple[Problem, ...]) -> None:
-        """Show the hint and the problems."""
+        """Show the hint, what was set aside by this choice, and the problems."""
         self._hint.set_text(hint)
+        aside = [label_of(str(path[-1])) for path in self.draft.set_aside_by(self.path)]
+        self._aside.set_text(f"kept for the other choice, and not saved: {', '.join(aside)}" if aside else "")
+        self._aside.display = bool(aside)
         area = self._asking()[2]
         unread = unreadable(self.key, area.text) if area else ""
         lines = [f"✗ {unread}"] if unread else [f"✗ {_sentence(problem, self.path)}" for problem in problems]
         self._wrong.set_text("\n".join(lines))
         self._wrong.display = bool(lines)
+
+    def line_of_choice(self) -> str:
+        """The chosen value's own line, beside a choice that has no panel."""
+        choice = self._asking()[0]
+        return self.key.lines.get(choice.value, "") if choice and not self.key.panel else ""
 
     def long_help(self) -> str:
         """Everything that is declared about the field."""
@@ -131,9 +147,12 @@ class FieldRow(Vertical):
             f"{key.help[0].upper()}{key.help[1:]}.",
             key.more,
             f"In the answers file: {written(self.path)}, {key.type_name}; since kinstall {key.since}.",
-            f"Choices: {', '.join(key.choices)}." if key.choices else "",
+            "\n".join(f"  {name:<10} {line}".rstrip() for name, line in key.lines.items())
+            or (f"Choices: {', '.join(key.choices)}." if key.choices else ""),
+            f"Only with {label_of(key.when.key.rpartition('.')[2]).lower()} {' or '.join(key.when.values)}."
+            if key.when
+            else "",
             f"Default: {default}." if default else "",
-            f"Rows of the reference guide: {', '.join(map(str, key.guide))}." if key.guide else "",
         ]
         return "\n\n".join(line for line in lines if line)
 
@@ -171,6 +190,12 @@ class FieldRow(Vertical):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self.post_message(self.Focused(self))
+
+
+def _classes(key: Key, hinted: bool) -> list[str]:
+    if key.panel:
+        return ["-panel"]
+    return [] if hinted or key.lines else ["-whole"]
 
 
 def row_id(path: Path) -> str:

@@ -39,8 +39,7 @@ class FormStep(StepScreen):
     @on(FieldRow.Focused)
     def _show_help(self, event: FieldRow.Focused) -> None:
         key = event.row.key
-        rows = f"   (guide: {', '.join(map(str, key.guide))})" if key.guide else ""
-        self.help_with(f"{event.row.label}: {key.help}.{rows}\n{key.more}".rstrip())
+        self.help_with(f"{event.row.label}: {key.help}.\n{key.more}".rstrip())
         for page in self.query("#about").results(SteadyText):  # a step with its own parts may have no room for it
             page.set_text(event.row.long_help())
         self.wizard.about = event.row

@@ -50,5 +50,7 @@ def _default(key: KeyDoc) -> str:
 
 
 def _meaning(key: KeyDoc) -> str:
-    choices = ", ".join(f"`{choice}`" for choice in key.choices)
-    return f"{key.help}: {choices}" if choices else key.help
+    lines = "".join(f"<br>`{choice}`: {line}" for choice, line in key.lines.items())
+    choices = lines or " " + ", ".join(f"`{choice}`" for choice in key.choices)
+    only = f"<br>only with `{key.when.key}`: {', '.join(map('`{}`'.format, key.when.values))}" if key.when else ""
+    return f"{key.help}{f':{choices}' if key.choices else ''}{only}"

@@ -9,7 +9,7 @@ from textual.widgets import Input, Static, TextArea
 
 from screens.app import WizardApp
 from screens.draft.draft import Draft
-from screens.fields import Choice, FieldRow
+from screens.fields import Choice, FieldRow, placed_on
 from screens.fields.form import Group
 from tests.screens.pretend import Pretend
 
@@ -34,9 +34,13 @@ async def at(pilot: Pilot[int], app: WizardApp, step: str, name: str) -> FieldRo
     await pilot.pause()
     await app.action_go(step)
     await pilot.pause()
+    for field in placed_on(step):
+        if "-".join(map(str, field.path)) == name:
+            assert app.step.go_to(field.written)  # opens what it is folded under
+    await app.workers.wait_for_complete()
+    await pilot.pause(0.1)
     found = row(app, name)
-    found.asking.focus()
-    await pilot.pause()
+    assert found.asking.has_focus
     return found
 
 

@@ -7,13 +7,24 @@ by themselves, so that one mistake gives one message.
 from __future__ import annotations
 
 from kinstall.answers.fields import lies_in
-from kinstall.answers.rules import access, cluster, components, local_sources, networking, nodes, security, sources
+from kinstall.answers.rules import (
+    access,
+    applies,
+    cluster,
+    components,
+    local_sources,
+    networking,
+    nodes,
+    security,
+    sources,
+)
 from kinstall.answers.rules.view import View
 from kinstall.cluster import ClusterSpec
 from kinstall.findings import Problem
 
 _RULES = (
     *cluster.RULES,
+    *applies.RULES,
     *networking.RULES,
     *security.RULES,
     *nodes.RULES,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from kinstall.answers.fields import Path, keys_of, written
 from kinstall.answers.rules.owned_flags import owned_flags, unseen_file
 from kinstall.answers.rules.view import Rule, View
-from kinstall.cluster import WORKER, ComponentOverrides, Components, WorkerComponents
+from kinstall.cluster import ComponentOverrides, Components, WorkerComponents
 from kinstall.cluster.pod_ranges import pods_in_node_range
 from kinstall.cluster.releases import known_versions, release
 from kinstall.cluster.subnets import split_count
@@ -19,7 +19,6 @@ from kinstall.findings import Problem
 
 _FLAG = re.compile(r"[A-Za-z][A-Za-z0-9.-]*")
 _WITH_CONFIGURATION = ("kubelet", "kubeProxy")
-_CONTROL_PLANE = ("kubeApiserver", "kubeControllerManager", "kubeScheduler", "etcd")
 
 
 def _places(view: View) -> Iterator[tuple[Path, Components | WorkerComponents]]:
@@ -73,19 +72,6 @@ def configurations(view: View) -> Iterator[Problem]:
                 yield Problem(f"{path}.{key}", "kinstall sets this itself", "remove it")
 
 
-def on_workers(view: View) -> Iterator[Problem]:
-    """Overrides of a component on a node where it does not run would silently have no effect."""
-    workers: dict[Path, str] = {
-        ("nodes", index): node.name
-        for index, node in enumerate(view.spec.nodes)
-        if node.role == WORKER and view.intact(f"nodes[{index}].role")
-    }
-    for place, component, overrides in _overrides(view):
-        if component in _CONTROL_PLANE and place[:2] in workers and overrides != ComponentOverrides():
-            message = f"{workers[place[:2]]} is a worker: no {component} runs there"
-            yield Problem(written(place), message, "set it for a control plane, or remove it")
-
-
 def pods_per_node(view: View) -> Iterator[Problem]:
     """maxPods where it is said; that the kubelet's own 110 do not fit into a small range is preflight's warning."""
     networking = view.spec.networking
@@ -107,4 +93,4 @@ def pods_per_node(view: View) -> Iterator[Problem]:
                 yield Problem(written((*place, *where)), message, remedy)
 
 
-RULES: tuple[Rule, ...] = (flags, configurations, on_workers, pods_per_node)
+RULES: tuple[Rule, ...] = (flags, configurations, pods_per_node)

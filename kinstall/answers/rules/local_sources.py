@@ -72,8 +72,6 @@ def archives(view: View) -> Iterator[Problem]:
             "no archives are named",
             "write a folder under images.archives; downloads.serverTarball holds those of the control plane",
         )
-    if images.source == "registry" and images.archives:
-        yield Problem("images.archives", "it is not used while images are pulled", "set images.source: archives")
 
 
 RULES: tuple[Rule, ...] = (places, tarball_is_verified, unused_sites, archives)

@@ -95,26 +95,13 @@ def own_ranges(view: View) -> Iterator[Problem]:
 
 
 def manifest(view: View) -> Iterator[Problem]:
-    """A third-party pod network: its manifest, and what has no effect with it."""
+    """A third-party pod network comes as a file."""
     networking, path = view.spec.networking, "networking.podNetworkManifest"
-    if not view.intact("networking.podNetwork", path):
-        return
-    if networking.pod_network != "manifest":
-        if networking.pod_network_manifest:
-            message = f"a manifest has no effect with podNetwork {networking.pod_network}"
-            yield Problem(path, message, "leave it out, or take podNetwork: manifest")
+    if not view.intact("networking.podNetwork", path) or networking.pod_network != "manifest":
         return
     if not networking.pod_network_manifest:
         yield Problem(path, "podNetwork manifest needs a file", "write the path of your CNI's manifest")
     yield from problem_at(path, formats.key_file(networking.pod_network_manifest))
-    if networking.mtu:
-        yield Problem(
-            "networking.mtu", "a third-party network sets its own MTU", "leave it out, and set it in the manifest"
-        )
-    for place, node in view.nodes():
-        if node.pod_cidr:
-            message = "with podNetwork manifest the cluster gives each node its range"
-            yield Problem(f"{place}.podCIDR", message, "leave it out")
 
 
 RULES: tuple[Rule, ...] = (ranges, service_size, node_ranges, overlaps, own_ranges, manifest)

@@ -33,8 +33,6 @@ def acknowledged(view: View) -> Iterator[Problem]:
 def trusted_networks(view: View) -> Iterator[Problem]:
     security, path = view.spec.security, "security.trustedNetworks"
     if security.mode != "http":
-        if security.trusted_networks:
-            yield Problem(path, "trusted networks have no effect in mode https", "leave them out, or take mode http")
         return
     if not security.trusted_networks and view.intact(path):
         yield Problem(
