@@ -28,11 +28,13 @@ from screens.dialogs.dialog import Dialog
 from screens.dialogs.questions import AskPath, Page, Question
 from screens.draft import saved
 from screens.draft.draft import Draft
+from screens.draft.kept_out import text_without_secrets
 from screens.draft.saved import Unsaved
 from screens.fields import FieldRow, placement
 from screens.review.made import Made
 from screens.services import Services
 from screens.step.base import WIDE, StepScreen
+from screens.step.explain import page_of
 from screens.step.order import NAMES, STEPS, neighbour
 from screens.text import HarmlessText
 
@@ -68,6 +70,7 @@ class WizardApp(App[int]):
         Binding("ctrl+n", "next", "Next", priority=True),
         Binding("ctrl+p", "back", "Back", priority=True),
         Binding("f1", "explain", "Help", priority=True),
+        Binding("question_mark", "explain", "Help", show=False),
         Binding("f2", "everything", "YAML", tooltip="all answers as the text of their file"),
         Binding("ctrl+s", "save", "Save", priority=True),
         Binding("ctrl+q", "quit", "Quit", priority=True),
@@ -85,7 +88,7 @@ class WizardApp(App[int]):
         self._unsaved = unsaved or Unsaved(draft.path)
         self._begin = begin
         self.today = date.today
-        self.typed: dict[str, str] = {}
+        self.typed = draft.typed
         """What was typed for questions of the answers (`prompt:`), until the wizard ends."""
         self.plan = Made()
         self.crash: Crash | None = None
@@ -228,7 +231,8 @@ class WizardApp(App[int]):
 
     def keep(self) -> None:
         """Keep unfinished answers, where they differ from what is kept already."""
-        text = (self.draft.unread or self.draft.text()) if self.draft.dirty else ""
+        unread = text_without_secrets(self.draft.unread)
+        text = (unread or self.draft.text_to_keep()[0]) if self.draft.dirty else ""
         if text == self._kept:
             return
         self._kept = text
@@ -289,11 +293,11 @@ class WizardApp(App[int]):
     # Keys
 
     def action_explain(self) -> None:
-        """The longer help of the field that has the focus."""
-        if isinstance(self.screen, BeginScreen):
+        """What this screen is for, its keys, and the field that has the focus; the same key closes the page."""
+        if isinstance(self.screen, (Page, BeginScreen)):
             self.screen.action_explain()
-        if isinstance(self.screen, StepScreen):
-            self.push_screen(Page(*self.screen.page_of_help(self.about)))
+        elif page := page_of(self.screen):
+            self.push_screen(Page(*page))
 
     async def action_everything(self) -> None:
         if isinstance(self.screen, StepScreen):
@@ -324,15 +328,17 @@ class WizardApp(App[int]):
             path = await self.push_screen_wait(AskPath("Save the answers as", suggested))
             if path is None:
                 return False
+        text, left_out = self.draft.text_to_keep()
         try:
-            saved.write(path, self.draft.text())
+            saved.write(path, text)
         except UsageError as error:
             self.notify(str(error), severity="error")
             return False
         self._unsaved.forget()
         self.draft.saved_as(path)
         self._unsaved, self._kept = Unsaved(path), ""
-        self.notify(f"saved: {path}")
+        left = f"; not {', '.join(left_out)}: a file has no secrets, only where they are" if left_out else ""
+        self.notify(f"saved: {path}{left}")
         self._draft_changed()
         return True
 

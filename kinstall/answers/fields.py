@@ -94,6 +94,7 @@ class Key:
     """choice → what it is, when to take it, what it costs; empty where the choices explain themselves."""
     items: tuple[str, ...]
     secret: bool
+    reference: bool
     since: str
     guide: tuple[int, ...]
     when: When | None
@@ -148,6 +149,7 @@ def _key(each: Field[Any], hint: Any) -> Key:
         lines=metadata["lines"],
         items=metadata["items"],
         secret=metadata["secret"],
+        reference=metadata["reference"],
         since=metadata["since"],
         guide=metadata["guide"],
         when=metadata["when"],

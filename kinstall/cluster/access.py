@@ -28,8 +28,8 @@ class JumpHost:
         secret=True,
         default="",
     )
-    passphrase: str = answer("reference to the key's passphrase", since="0.2", secret=True, default="")
-    password: str = answer("reference to the login password", since="0.2", secret=True, default="")
+    passphrase: str = answer("reference to the key's passphrase", since="0.2", secret=True, reference=True, default="")
+    password: str = answer("reference to the login password", since="0.2", secret=True, reference=True, default="")
     host_key: str = answer("SHA256: fingerprint of the SSH host key", since="0.2", default="")
 
     @property
@@ -48,10 +48,13 @@ class Ssh:
     )
     identities_only: bool | None = answer(_ONLY, since="0.2", default=None)
     identity_agent: str = answer(f"{_AGENT}; default: SSH_AUTH_SOCK", since="0.2", default="")
-    passphrase: str = answer("reference to the key's passphrase", secret=True, default="")
-    password: str = answer("reference to the login password", secret=True, default="")
+    passphrase: str = answer("reference to the key's passphrase", secret=True, reference=True, default="")
+    password: str = answer("reference to the login password", secret=True, reference=True, default="")
     sudo_password: str = answer(
-        "reference to sudo's password; default: the login password, if there is one", secret=True, default=""
+        "reference to sudo's password; default: the login password, if there is one",
+        secret=True,
+        reference=True,
+        default="",
     )
     proxy_jump: str | tuple[JumpHost, ...] = answer(_JUMP, default="")
     proxy_jump_host_key: str = answer(
@@ -81,9 +84,9 @@ class NodeSsh:
     identity_file: str | tuple[str, ...] | None = answer(_KEY, secret=True, default=None)
     identities_only: bool | None = answer(_ONLY, since="0.2", default=None)
     identity_agent: str | None = answer(_AGENT, since="0.2", default=None)
-    passphrase: str | None = answer("reference to the key's passphrase", secret=True, default=None)
-    password: str | None = answer("reference to the login password", secret=True, default=None)
-    sudo_password: str | None = answer("reference to sudo's password", secret=True, default=None)
+    passphrase: str | None = answer("reference to the key's passphrase", secret=True, reference=True, default=None)
+    password: str | None = answer("reference to the login password", secret=True, reference=True, default=None)
+    sudo_password: str | None = answer("reference to sudo's password", secret=True, reference=True, default=None)
     proxy_jump: str | tuple[JumpHost, ...] | None = answer(_JUMP, default=None)
     proxy_jump_host_key: str | None = answer(
         "SHA256: fingerprint of the jump host, where proxyJump is one host as text", default=None

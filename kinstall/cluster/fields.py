@@ -30,6 +30,7 @@ def answer(
     choices: tuple[str, ...] | Mapping[str, str] = (),
     items: tuple[str, ...] = (),
     secret: bool = False,
+    reference: bool = False,
     since: str = "0.1",
     guide: tuple[int, ...] = (),
     when: When | None = None,
@@ -46,6 +47,7 @@ def answer(
     `when`: where it applies; None: everywhere.
     `items`: what the items of a list are chosen from; a rule checks them, and says which is meant.
     `secret`: someone may write a secret here although only a reference is allowed: no message repeats the value.
+    `reference`: to a secret; without it such a field holds a path.
     `since`: the first version of kinstall that reads it. `guide`: rows of docs/coverage.md it belongs to.
 
     For the wizard: `label` where the key's own words are not it, `more` for help that does not fit one line,
@@ -60,6 +62,7 @@ def answer(
         "when": when,
         "items": items,
         "secret": secret,
+        "reference": reference,
         "since": since,
         "guide": guide,
     }

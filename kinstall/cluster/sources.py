@@ -20,7 +20,9 @@ class Mirror:
         guide=(12,),
     )
     user: str = answer("user name at the mirror; default: no login", since="0.2", guide=(12,), default="")
-    password: str = answer("reference to the user's password", secret=True, since="0.2", guide=(12,), default="")
+    password: str = answer(
+        "reference to the user's password", secret=True, reference=True, since="0.2", guide=(12,), default=""
+    )
     ca_file: str = answer(
         "path on this machine of the CA certificate (PEM) for the mirror; default: the CAs that the nodes trust",
         since="0.2",

@@ -78,6 +78,10 @@ class Page(Dialog[None]):
         super().__init__()
         self.heading, self.text = title, text
 
+    def action_explain(self) -> None:
+        """The key that opened it closes it."""
+        self.dismiss(None)
+
     def compose(self) -> ComposeResult:
         with Vertical(classes="page"):
             yield Label(self.heading, classes="heading", markup=False)

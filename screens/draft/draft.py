@@ -20,6 +20,7 @@ from kinstall.answers.load import Examined
 from kinstall.cluster import API_VERSION, ClusterSpec
 from kinstall.cluster.releases import known_versions
 from kinstall.findings import Problem
+from screens.draft.kept_out import without_secrets
 
 
 class Draft:
@@ -39,6 +40,8 @@ class Draft:
         """The text under F2 where it cannot be read; kept until it can."""
         self.aside: dict[Path, Any] = {}
         """Values that stopped to apply when another one was chosen: not saved, and back with that choice."""
+        self.typed: dict[str, str] = {}
+        """What was typed for questions of the answers (`prompt:`): in memory only, until the wizard ends."""
         self.on_change: list[Callable[[], None]] = []
 
     @classmethod
@@ -244,6 +247,11 @@ class Draft:
             return [self._as_written(inner, (*path, index)) for index, inner in enumerate(value)]
         original = self._texts.get(written(path)) if isinstance(value, float) else None
         return Unclear(original) if original else value
+
+    def text_to_keep(self) -> tuple[str, tuple[str, ...]]:
+        """(text() for a file, the places whose values are left out of it: secrets where only a reference belongs)."""
+        data, left_out = without_secrets(self._data)
+        return load.as_text(self._as_written(data, ())), left_out
 
     def saved_as(self, path: FilePath) -> None:
         """Note that the text was saved to `path`."""

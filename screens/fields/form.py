@@ -15,6 +15,7 @@ from kinstall.wording import cut
 from screens.draft.draft import Draft
 from screens.fields.placement import Placed
 from screens.fields.row import FieldRow, row_id
+from screens.fields.secret import SecretRow
 from screens.fields.values import shown
 
 _FEW = 5
@@ -124,4 +125,9 @@ class FieldForm(Vertical):
 
 
 def _rows_for(draft: Draft, fields: Sequence[Placed], hints: Mapping[str, Hint]) -> list[FieldRow]:
-    return [FieldRow(draft, field.key, field.path, field.label, hinted=field.written in hints) for field in fields]
+    return [
+        SecretRow(draft, field.key, field.path, field.label)
+        if field.key.reference
+        else FieldRow(draft, field.key, field.path, field.label, hinted=field.written in hints)
+        for field in fields
+    ]

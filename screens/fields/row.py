@@ -74,9 +74,7 @@ class FieldRow(Vertical):
             area = TextArea(text, compact=True, highlight_cursor_line=False, placeholder=_empty(self.key))
             _fit(area)
             return area
-        return Input(
-            text, compact=True, select_on_focus=False, placeholder=shown(self.key, self.key.plain_default) or "–"
-        )
+        return Input(text, compact=True, placeholder=shown(self.key, self.key.plain_default) or "–")
 
     # The draft
 
@@ -130,9 +128,21 @@ class FieldRow(Vertical):
         self._aside.display = bool(aside)
         area = self._asking()[2]
         unread = unreadable(self.key, area.text) if area else ""
-        lines = [f"✗ {unread}"] if unread else [f"✗ {_sentence(problem, self.path)}" for problem in problems]
+        lines = [f"✗ {unread}"] if unread else [self._said(problem) for problem in problems]
         self._wrong.set_text("\n".join(lines))
         self._wrong.display = bool(lines)
+
+    def _said(self, problem: Problem) -> str:
+        """A problem in the words of a form: there are no lines and no quotes in it."""
+        value = self.draft.get(self.path)
+        if problem.path == written(self.path):
+            if self.key.required and value == "":
+                return f"· to fill in: {self.key.help}"
+            if self.kind is Kind.NUMBER and isinstance(value, str):
+                return f"✗ a whole number, such as {self.key.plain_default or 1450}"
+            if self.kind is Kind.TEXT and value is not None and not isinstance(value, str):
+                return "✗ the file has no text here, but something that looks the same; Enter makes it text"
+        return f"✗ {_sentence(problem, self.path)}"
 
     def line_of_choice(self) -> str:
         """The chosen value's own line, beside a choice that has no panel."""

@@ -15,6 +15,7 @@ from textual.widgets import Footer, Static
 from kinstall.wording import cut
 from screens.draft.draft import Draft
 from screens.fields import placement
+from screens.step.help import page_of_step
 from screens.step.order import STEPS
 from screens.step.wizard import Wizard
 from screens.text import SteadyText
@@ -25,12 +26,6 @@ if TYPE_CHECKING:
 _NAME_ROOM = 10
 WIDE = 120
 """Columns from which help and pictures are beside the form."""
-
-KEYS = """\
-^N ^P     next and previous step            Tab, ↑ ↓   from field to field
-F1        this page                         ← → Space  choose
-F2        all answers as text               F9         commands by name
-^S        save the answers                  ^Q         quit"""
 
 
 class StepBar(SteadyText):
@@ -112,8 +107,9 @@ class StepScreen(Screen[None]):
         return ""
 
     def page_of_help(self, about: FieldRow | None) -> tuple[str, str]:
-        """(heading, text) for F1: about the field that has the focus, else about this step."""
-        return ("Keys", KEYS) if about is None else (about.label, f"{about.long_help()}\n\n{KEYS}")
+        """(heading, text) for F1: about the field that has the focus, and about this step."""
+        step = next(step for step in STEPS if step.name == self.STEP)
+        return page_of_step(step.title, step.purpose, about)
 
     def help_with(self, text: str) -> None:
         """Show a line about the field that has the focus."""

@@ -39,7 +39,9 @@ class FormStep(StepScreen):
     @on(FieldRow.Focused)
     def _show_help(self, event: FieldRow.Focused) -> None:
         key = event.row.key
-        self.help_with(f"{event.row.label}: {key.help}.\n{key.more}".rstrip())
+        beside = False
         for page in self.query("#about").results(SteadyText):  # a step with its own parts may have no room for it
             page.set_text(event.row.long_help())
+            beside = beside or bool(page.display)
+        self.help_with("" if beside else f"{event.row.label}: {key.help}.\n{key.more}".rstrip())
         self.wizard.about = event.row

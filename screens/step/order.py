@@ -10,11 +10,12 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`name` in the app, `title` in the header; `screen` is MODULE:CLASS below screens."""
+    """`name` in the app, `title` in the header; `screen` is MODULE:CLASS below screens; `purpose` is for its help."""
 
     name: str
     title: str
     screen: str
+    purpose: str
 
     def factory(self) -> Callable[[], Any]:
         """What makes the screen."""
@@ -27,13 +28,38 @@ class Step:
 
 
 STEPS = (
-    Step("networking", "Networking", "networking.screen:NetworkingScreen"),
-    Step("security", "Security", "security.screen:SecurityScreen"),
-    Step("images", "Images", "images.screen:ImagesScreen"),
-    Step("nodes", "Nodes", "nodes.screen:NodesScreen"),
-    Step("review", "Review", "review.screen:ReviewScreen"),
-    Step("install", "Install", "install.screen:InstallScreen"),
-    Step("done", "Done", "done.screen:DoneScreen"),
+    Step(
+        "networking",
+        "Networking",
+        "networking.screen:NetworkingScreen",
+        "which addresses pods and services get, and how they reach one another. Defaults suit most clusters.",
+    ),
+    Step(
+        "security",
+        "Security",
+        "security.screen:SecurityScreen",
+        "how the API is protected, and the certificates that the cluster gets.",
+    ),
+    Step(
+        "images",
+        "Images",
+        "images.screen:ImagesScreen",
+        "which release, and where its images and files come from. ^R checks whether everything is there.",
+    ),
+    Step(
+        "nodes",
+        "Nodes",
+        "nodes.screen:NodesScreen",
+        "the machines, how to log in to them, and whether they are fit. ^R probes them; nothing is changed there.",
+    ),
+    Step(
+        "review",
+        "Review",
+        "review.screen:ReviewScreen",
+        "what is wrong with the answers, and what a run would do. Nothing is changed before Install.",
+    ),
+    Step("install", "Install", "install.screen:InstallScreen", "the run: every node with its progress and its log."),
+    Step("done", "Done", "done.screen:DoneScreen", "what was checked after the run, and how to go on."),
 )
 
 NAMES = tuple(step.name for step in STEPS)

@@ -24,7 +24,10 @@ def test_the_reference_has_each_key_once() -> None:
         in (lines)
     )
     mode = next(line for line in lines if line.startswith("| `security.mode` "))
-    assert mode.endswith('| `"https"` | 0.1 | 14, 15 | how the API is protected: `https`, `http` |')
+    assert '| `"https"` | 0.1 | 14, 15 | how the API is protected:<br>`https`: certificates for everything' in mode
+    assert "<br>`http`: also plain HTTP" in mode
+    networks = next(line for line in lines if line.startswith("| `security.trustedNetworks` "))
+    assert networks.endswith("<br>only with `mode`: `http` |")
     assert "| `nodes[].name` | text | must be given |" in "\n".join(lines)
 
 
