@@ -27,6 +27,7 @@ class Agent(AgentSSH):
             NoAgent: a socket that `where` names does not answer as an agent
         """
         super().__init__()
+        self.where = where
         path = _socket_path(where)
         if not path:
             return

@@ -106,7 +106,7 @@ def _from_file(name: str, target: SshTarget, keys: KeyFiles, agent: Agent) -> tu
     Raises:
         Unusable
     """
-    found = keys.load(name, target.passphrase)
+    found = keys.load(name, target.passphrase, agent)
     if found.key is not None:
         return _with_key(f"the key {name}", found.key), found.public
     held = agent.key(found.public)

@@ -12,6 +12,7 @@ from paramiko import PKey, SSHException
 from kinstall import files
 from kinstall.secrets import Secrets
 from kinstall.transport.ssh import private_key
+from kinstall.transport.ssh.agent import Agent
 
 _LARGEST = 1 << 20
 
@@ -47,20 +48,22 @@ class KeyFiles:
     def __init__(self, secrets: Secrets) -> None:
         self.secrets = secrets
         self._lock = threading.Lock()
-        self._found: dict[tuple[str, str], KeyFile] = {}
+        self._found: dict[tuple[str, str, str], KeyFile] = {}
 
-    def load(self, name: str, passphrase: str) -> KeyFile:
-        """What the file `name` holds; `passphrase` is a reference, looked up only where the key is encrypted.
+    def load(self, name: str, passphrase: str, agent: Agent) -> KeyFile:
+        """What the file `name` holds; `passphrase` is a reference, looked up only where the key is encrypted and the
+        agent does not hold it.
 
         Raises:
             Unusable: missing, readable by others, beside a bad certificate
         """
         with self._lock:
-            if (name, passphrase) not in self._found:
-                self._found[name, passphrase] = self._read(name, passphrase)
-            return self._found[name, passphrase]
+            known = (name, passphrase, agent.where)
+            if known not in self._found:
+                self._found[known] = self._read(name, passphrase, agent)
+            return self._found[known]
 
-    def _read(self, name: str, passphrase: str) -> KeyFile:
+    def _read(self, name: str, passphrase: str, agent: Agent) -> KeyFile:
         try:
             path = Path(name).expanduser()
             mode = stat.S_IMODE(path.stat().st_mode)
@@ -71,16 +74,15 @@ class KeyFiles:
             raise Unusable(f"cannot be read: {error.strerror}", "correct ssh.identityFile") from None
         except (RuntimeError, ValueError):  # `~name` of an unknown user, a NUL
             raise Unusable("has a path that is not valid", "correct ssh.identityFile") from None
-        public = private_key.public_part(text)
+        public = private_key.public_part(text) or _beside(path)
         if private_key.is_public(text):
             # As with ssh: it chooses one of the agent's keys.
             return KeyFile(path, None, public, "is a public key", _PUBLIC)
         if mode & 0o077:
             raise Unusable(f"can be read by others (mode {mode:04o})", f"chmod 600 {path}")
         try:
-            key = self._private(text, passphrase)
+            key = self._private(text, "" if agent.key(public) else passphrase)
         except private_key.Encrypted:
-            public = public or _beside(path)
             return KeyFile(path, None, public, "is encrypted, no passphrase is given", _DECRYPT)
         except private_key.WrongPassphrase:
             return KeyFile(
@@ -89,7 +91,7 @@ class KeyFiles:
         except private_key.Unusable as error:
             return KeyFile(path, None, public, error.what, error.remedy.replace("{}", str(path)) or _NEW)
         with_certificate(key, path)
-        return KeyFile(path, key, public or key.asbytes())
+        return KeyFile(path, key, key.asbytes())
 
     def _private(self, text: str, passphrase: str) -> PKey:
         try:

@@ -14,7 +14,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kinstall.errors import AuthenticationFailed
-from tests.unit.sshd import Farm, Sshd, agent, empty_home, farm, keygen, sshd
+from kinstall.secrets import Secrets
+from kinstall.transport.host_keys import HostKeys
+from kinstall.transport.ssh.connect import Connector
+from tests.unit.sshd import PASSPHRASE, Farm, Sshd, agent, empty_home, farm, keygen, sshd
 from tests.unit.transport.test_login import allow, refused, works
 
 __all__ = ["agent", "farm", "sshd"]
@@ -40,6 +43,19 @@ def test_a_public_key_chooses_the_agents(sshd: Sshd, tmp_path: Path, agent: Call
     agent(key)
     key.unlink()
     assert works(sshd, identity_files=(chosen,))
+
+
+def test_what_the_agent_holds_needs_no_passphrase(sshd: Sshd, tmp_path: Path, agent: Callable[[Path], None]) -> None:
+    """As with ssh the agent goes first: nobody is asked for the passphrase of a key that it holds."""
+    key = allow(sshd, keygen(tmp_path / "k"))
+    agent(key)
+    subprocess.run(["ssh-keygen", "-q", "-p", "-P", "", "-N", PASSPHRASE, "-f", str(key)], check=True)
+    asked: list[str] = []
+    sshd.connector = Connector(HostKeys(None, None), Secrets(prompt=lambda text: asked.append(text) or PASSPHRASE))  # type: ignore[func-returns-value]
+    assert works(sshd, identity_files=(str(key),), passphrase="prompt:")
+    assert asked == []
+    assert works(sshd, identity_files=(str(key),), passphrase="prompt:", identity_agent="none")
+    assert len(asked) == 1
 
 
 def test_a_certificate_for_a_key_in_the_agent(farm: Farm, tmp_path: Path, agent: Callable[[Path], None]) -> None:
