@@ -226,7 +226,8 @@ def _login(dice: _Dice) -> Data:
 
 def _key_files(dice: _Dice) -> Any:
     files = ("~/.ssh/id_ed25519", "/keys/of ops: #1", "0x10", "keys/a.pub")
-    return dice.one(*files, dice.some(*files))
+    # A list of one means what the text alone means, and the wizard writes that.
+    return dice.one(*files, dice.random.sample(files, dice.random.randint(2, len(files))))
 
 
 def _one_jump(dice: _Dice) -> Data:
