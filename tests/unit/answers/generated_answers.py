@@ -82,7 +82,7 @@ def generated(number: int) -> Data:
             "security": _security(dice, site, network),
             "images": _images(dice),
             "downloads": _downloads(dice),
-            "ssh": _without_gaps(_login(dice) | {"connectTimeout": dice.maybe(lambda: dice.one(1, 30, 600))}),
+            "ssh": dice.maybe(lambda: _login_of_all(dice), 0.9),
             "preflight": _without_gaps(
                 {"ignore": dice.maybe(lambda: dice.some("swap", "disk", *sorted(CHECK_NAMES)[:3]))}
             ),
@@ -222,6 +222,10 @@ def _login(dice: _Dice) -> Data:
             **(_one_jump(dice) if dice.random.random() < 0.7 else {"proxyJump": dice.maybe(lambda: _jumps(dice))}),
         }
     )
+
+
+def _login_of_all(dice: _Dice) -> Data:
+    return _without_gaps(_login(dice) | {"connectTimeout": dice.maybe(lambda: dice.one(1, 30, 600))})
 
 
 def _key_files(dice: _Dice) -> Any:
