@@ -8,11 +8,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kinstall.cluster import ClusterSpec
-from kinstall.errors import KinstallError, UsageError
+from kinstall.errors import KinstallError, PreflightFailed, UsageError
 from kinstall.findings import Finding
 from kinstall.wording import count
 
@@ -83,7 +84,25 @@ def redacted(options: Options) -> Iterator[None]:
         yield
     except KinstallError as error:
         options.secrets.redactor.error(error)
+        error.remedy = in_the_wizard(error.remedy)
+        if isinstance(error, PreflightFailed):
+            error.findings = tuple(advised(error.findings))
         raise
+
+
+_ADVICE = (("run `kinstall trust ANSWERS`", "trust it here: the wizard asks before it connects"),)
+"""A command line, as the operations name it, and what the wizard has in its place."""
+
+
+def in_the_wizard(remedy: str) -> str:
+    """A remedy without a command to be typed elsewhere, where the wizard itself has the way."""
+    for command, here in _ADVICE:
+        remedy = remedy.replace(command, here)
+    return remedy
+
+
+def advised(findings: Sequence[Finding]) -> list[Finding]:
+    return [replace(each, remedy=in_the_wizard(each.remedy)) for each in findings]
 
 
 class RealServices:
@@ -110,8 +129,10 @@ class RealServices:
         options = self._options(spec, prompt)
         report = options.secrets.redactor.sink(emit)
         with redacted(options), closing(options.session(spec)) as session, closed_on(session, stop):
-            result = preflight(session, options.state, on_findings=lambda node, findings: report((node, findings)))
-        return options.secrets.redactor.event(result.findings)
+            result = preflight(
+                session, options.state, on_findings=lambda node, findings: report((node, advised(findings)))
+            )
+        return options.secrets.redactor.event(advised(result.findings))
 
     def host_keys(self, spec: ClusterSpec, prompt: Prompt) -> Sequence[Seen]:
         from kinstall.operations.ssh_session import targets_of

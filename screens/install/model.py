@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from kinstall.engine.events import Event, RunStarted
@@ -65,8 +65,13 @@ class Model:
         return self.progress.failures[0].node if self.progress.failures else None
 
 
-def planned(draft: Draft) -> Iterator[Row]:
-    """The nodes of the answers, before a run has reported on them."""
+def planned(draft: Draft, refused: Mapping[str, str]) -> Iterator[Row]:
+    """The nodes of the answers, before a run has reported on them; `refused`: node → why preflight refused it."""
     for node in draft.spec.nodes:
-        text = f"{node.role} at {node.address}"
-        yield Row(node.name, clean(node.name), node_status.NodeStatus("wait", "", text, 0.0, 0.0))
+        why = refused.get(node.name, "")
+        text = clean(why).replace("\n", " ") if why else f"{node.role} at {node.address}"
+        yield Row(
+            node.name,
+            clean(node.name),
+            node_status.NodeStatus("bad" if why else "wait", "preflight" if why else "", text, 0.0, 0.0),
+        )

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from kinstall.cluster import ClusterSpec
 from kinstall.engine.events import Event
 from kinstall.errors import Cancelled, KinstallError, PreflightFailed, StepFailed, VerifyFailed
-from kinstall.findings import Severity
+from kinstall.findings import Severity, grouped
+from kinstall.wording import listed
 from screens.install.model import Model
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class Run:
     began: float = 0.0
     rehearsal: bool = False
     """On simulated hosts: there is no cluster after it."""
+    consented: ClusterSpec | None = None
+    """What the operator said Begin to: only this may be repeated without a question."""
     before: str = ""
     """How the run before this session fell short, as a sentence."""
 
@@ -89,6 +92,14 @@ class Run:
         """Whether the run ended early, so that the same one goes on where it was."""
         return self.stage in (Stage.FAILED, Stage.STOPPED, Stage.UNVERIFIED) and not self.rehearsal
 
+    def refused(self) -> dict[str, str]:
+        """Node → why preflight refused it, where the run ended with that."""
+        found: dict[str, str] = {}
+        for each in self.error.findings if isinstance(self.error, PreflightFailed) else ():
+            if each.severity is Severity.ERROR and each.node:
+                found.setdefault(each.node, f"{each.check}: {each.message}")
+        return found
+
     def trouble(self, chosen: str | None) -> tuple[str, str] | None:
         """(heading, text) of what went wrong and what to do, on the chosen node or else on the first; None if nothing.
 
@@ -113,9 +124,9 @@ def _sentences(error: KinstallError) -> str:
     """The error, and of preflight each error."""
     lines = [error.what] + ([f"  {error.remedy}"] if error.remedy else [])
     if isinstance(error, PreflightFailed):
-        for finding in error.findings:
-            if finding.severity is Severity.ERROR:
-                lines.append(f"✗ {finding.node or 'cluster'}: {finding.check}: {finding.message}")
-                if finding.remedy:
-                    lines.append(f"  {finding.remedy}")
+        for finding, nodes in grouped(each for each in error.findings if each.severity is Severity.ERROR):
+            names = listed([node or "cluster" for node in nodes])
+            lines.append(f"✗ {names}: {finding.check}: {finding.message}")
+            if finding.remedy:
+                lines.append(f"  {finding.remedy}")
     return "\n".join(lines)

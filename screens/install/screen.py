@@ -134,7 +134,7 @@ class InstallScreen(StepScreen):
             if prompt is None or not (found := await self._saved()):
                 return
             path, spec = found
-            if ask or spec != self.run_.spec:
+            if ask or spec != self.run_.consented:
                 if not app.plan.fits(app.draft.data):
                     await make(app, prompt, self._say)
                 chosen = await app.push_screen_wait(Begin(question(spec, app.plan, self.run_.before)))
@@ -168,6 +168,7 @@ class InstallScreen(StepScreen):
         app = self.wizard
         self.run_.begin(path, spec, monotonic(), rehearsal=rehearsal)
         if not rehearsal:
+            self.run_.consented = spec
             remember_run(path, spec.cluster_name)
             app.plan.forget()
 
@@ -312,9 +313,14 @@ class InstallScreen(StepScreen):
         if run.under_way or model.changed or force:
             model.changed = False
             self.query_one(Overall).show(run, self.draft, now, self._doing)
-            table.paint(list(model.rows(now)) or list(planned(self.draft)), table.size.width or self.size.width)
+            table.paint(
+                list(model.rows(now)) or list(planned(self.draft, run.refused())), table.size.width or self.size.width
+            )
             view.watch_lines(model.lines_of(table.chosen or ""))
             view.grown()
+            # Where no node has done anything there is no log: its room is for the reason.
+            no_log = run.error is not None and not model.progress.nodes
+            self.set_class(no_log, "-no-log")
             self.query_one(Trouble).show(run, table.chosen)
         self.query_one(LogHeading).show(table.chosen, view)
         if force:

@@ -8,12 +8,18 @@ import pytest
 from textual import events
 from textual.widgets import Input, OptionList
 
+from kinstall.errors import HostKeyUnknown
+from kinstall.findings import Finding, Severity
+from kinstall.transport.host_keys import HostKey, HostKeys
+from kinstall.transport.target import SshTarget
 from screens.app import WizardApp
 from screens.dialogs.questions import AskPath
 from screens.draft.draft import Draft
 from screens.install.begin import Begin
 from screens.install.run import Stage
 from screens.nodes.machines import Machines
+from screens.nodes.trust import TrustKeys
+from screens.services import advised
 from tests.screens.simulated import ANSWERS, NODES, SimulatedServices, wizard
 from tests.screens.test_install import asked, question, said, top, until
 
@@ -156,3 +162,42 @@ async def test_begin_can_be_chosen_without_its_key(home: Path) -> None:
         assert shown.query_one(OptionList).highlighted == 0
         await pilot.press("down", "enter")
         await until(pilot, lambda: app.run_of_nodes.stage is Stage.DONE)
+
+
+async def test_unknown_host_keys_open_the_trust_page_from_install(home: Path) -> None:
+    """No dead end, and no command line: the keys are shown, and with them the way to the question is free."""
+    app = wizard(home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.action_go("install")
+        await pilot.pause()
+        await pilot.press("b")
+        await until(pilot, lambda: isinstance(top(app), TrustKeys))
+        await pilot.press("a", "enter")
+        await question(app, pilot)
+        assert all("hostKey" in row for row in app.draft.get(("nodes",))) and not app.draft.dirty
+
+
+def test_advice_names_no_command_with_a_placeholder(home: Path) -> None:
+    """What ssh says of an unknown host leads to `kinstall trust` on the command line, and not in the wizard."""
+    target = SshTarget(host="192.0.2.1")
+    with pytest.raises(HostKeyUnknown) as caught:
+        HostKeys(home / "known_hosts").check("w1", target, HostKey("ssh-ed25519", b"x"))
+    assert "ANSWERS" in caught.value.remedy
+    finding = Finding("w1", "host-key", Severity.ERROR, caught.value.what, caught.value.remedy)
+    assert "ANSWERS" not in advised([finding])[0].remedy and "trust it here" in advised([finding])[0].remedy
+
+
+async def test_r_after_a_refusal_asks_as_b_did(home: Path) -> None:
+    """Preflight ended it before the question: nobody has said Begin yet."""
+    services = SimulatedServices("w1:unreachable")
+    services.trusted = True
+    app = wizard(home, services)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.action_go("install")
+        await pilot.pause()
+        await pilot.press("b")
+        await until(pilot, lambda: app.run_of_nodes.stage is Stage.FAILED)
+        services.fail()
+        await pilot.press("r")
+        await question(app, pilot)
+        assert not touched(services)

@@ -128,6 +128,10 @@ async def test_what_preflight_refuses_is_told_before_anything_is_changed(home: P
         text = said(app, "#trouble-text")
         assert "✗ w1: ssh: " in text and "check the address" in text
         assert app.run_of_nodes.model.progress.done == 0
+        table = app.screen.query_one(NodeTable)
+        assert [str(table.get_row_at(row)[0]) for row in range(3)] == ["·", "✗", "·"], "the row says which"
+        await pilot.pause(0.2)
+        assert app.screen.query_one("#trouble").size.height > 8 and not app.screen.query_one("#log").display
 
 
 async def test_stop_ends_at_a_step_and_the_same_run_continues(home: Path) -> None:
