@@ -198,7 +198,7 @@ def _criteria(words: list[str]) -> tuple[tuple[str, str, bool], ...] | None:
 def _applies(block: Block, alias: str, values: dict[str, Value]) -> bool:
     if not block.criteria:
         return _fits(alias, block.patterns)
-    local = pwd.getpwuid(os.getuid()).pw_name if any(name.endswith("user") for name, _, _ in block.criteria) else ""
+    local = _own_name() if any(name.endswith("user") for name, _, _ in block.criteria) else ""
     said = {
         "host": host_name(alias, values),
         "originalhost": alias,
@@ -209,6 +209,13 @@ def _applies(block: Block, alias: str, values: dict[str, Value]) -> bool:
         (name == "all" or _fits(said[name], patterns.split(","))) is not negated
         for name, patterns, negated in block.criteria
     )
+
+
+def _own_name() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's arbitrary user
+        return ""
 
 
 def _fits(text: str, patterns: Iterable[str]) -> bool:

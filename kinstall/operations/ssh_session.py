@@ -14,6 +14,7 @@ from kinstall import connectivity, verify
 from kinstall.cluster import ClusterSpec, Node, Ssh
 from kinstall.connectivity import Connection, Matrix
 from kinstall.engine.host import Host, ShellHost
+from kinstall.errors import UsageError
 from kinstall.facts.parse import MOST_BYTES, MOST_LINES, SECONDS, facts_program, parse
 from kinstall.operations.kubectl import fetch_kubectl
 from kinstall.operations.prompts import with_questions
@@ -74,7 +75,7 @@ def _through(ssh: Ssh) -> SshTarget | None:
         last = SshTarget(
             host=jump.address,
             port=jump.port,
-            user=jump.user or pwd.getpwuid(os.getuid()).pw_name,
+            user=jump.user or _own_name(),
             host_key=jump.host_key,
             identity_files=own or (ssh.identity_files and (*ssh.identity_files, *DEFAULT_KEYS)),
             identities_only=None if own else bool(ssh.identities_only),
@@ -85,6 +86,14 @@ def _through(ssh: Ssh) -> SshTarget | None:
             connect_timeout=ssh.connect_timeout,
         )
     return last
+
+
+def _own_name() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        what = f"you have no login name on this machine (user id {os.getuid()}), and ssh.proxyJump names none"
+        raise UsageError(what, "write user@host in ssh.proxyJump") from None
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ import pytest
 
 from kinstall.answers.load import parse
 from kinstall.cli import main
-from kinstall.errors import AuthenticationFailed
+from kinstall.errors import AuthenticationFailed, UsageError
 from kinstall.operations.ssh_session import targets_of
 from kinstall.secrets import Secrets
 from kinstall.transport.host_keys import HostKeys
@@ -109,6 +109,14 @@ def test_without_a_user_it_is_the_operators_name() -> None:
     assert wanted.through.identity_files == ("~/k", *DEFAULT_KEYS)
     assert (wanted.through.identities_only, wanted.through.passphrase) == (False, "env:NODES")
     assert wanted.user == "adm"
+
+
+def test_an_operator_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a container with an arbitrary user id: a sentence that says what to write."""
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000)
+    with pytest.raises(UsageError, match="no login name on this machine"):
+        target(proxyJump="bastion.example.com")
+    assert target(proxyJump="ops@bastion.example.com").jumps()[0].user == "ops"
 
 
 def test_several_hosts_as_text_and_as_records() -> None:
