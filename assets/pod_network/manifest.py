@@ -14,13 +14,16 @@ from typing import Any
 
 import yaml
 
+from assets import yaml_reading
 from assets.pod_network.pools import Pool, pools
 from assets.pod_network.shape import PodNetwork
 
 POD_NETWORK = PodNetwork(keeper=None, direct=False, links=None)
 
 WAITED_FOR = ("DaemonSet", "Deployment")
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a manifest of 10,000 lines takes the other one seconds
+
+_MOST, _DEEPEST = 500_000, 100
+"""Values and levels: ten times the largest published manifest, whose schemas are 40 levels deep."""
 
 
 class Unusable(ValueError):
@@ -69,9 +72,11 @@ def read(content: bytes) -> Manifest:
         Unusable
     """
     try:
-        documents = list(yaml.load_all(content.decode("utf-8-sig"), Loader=_LOADER))
+        documents = yaml_reading.load_all(content.decode("utf-8-sig"), _MOST, _DEEPEST)
     except UnicodeDecodeError:
         raise Unusable("it is not UTF-8 text") from None
+    except yaml_reading.TooMuch as error:
+        raise Unusable(str(error)) from None
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         raise Unusable("it is not valid YAML" + (f": line {mark.line + 1}" if mark else "")) from None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 from kinstall.answers.document import Hidden, Unclear
 from kinstall.cluster import CONTROL_PLANE, WORKER
 from kinstall.inventory.columns import Machine, role_of, simplified
-from kinstall.inventory.machines import MAX_MACHINES, Collector, Imported, shown
+from kinstall.inventory.machines import MAX_MACHINES, Collector, Imported, shown, words_of
 from kinstall.inventory.ssh_config import jump_of
 
 MAX_GROUPS = 500
@@ -201,7 +200,7 @@ def _is_encrypted(value: Any) -> bool:
 def _jump_in(arguments: str) -> str:
     """The jump host in arguments of ssh (-J, -o ProxyJump=, -o ProxyCommand="ssh -W …"), or ""."""
     try:
-        words = iter(shlex.split(arguments))
+        words = iter(words_of(arguments))
     except ValueError:
         return ""
     for word in words:

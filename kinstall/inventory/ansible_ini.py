@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import shlex
 
 from kinstall.inventory.ansible import Inventory, read_inventory, refuse_encrypted
-from kinstall.inventory.machines import Collector, Imported
+from kinstall.inventory.machines import Collector, Imported, words_of
 
 _SECTION = re.compile(r"\[(?P<name>[^\]:]+)(?::(?P<kind>\w+))?\]\s*(?:[#;].*)?")
 _WITH_PORT = re.compile(r"(?P<host>[^:\[\]]+(?:\[[^\]]+\][^:\[\]]*)*):(?P<port>[0-9]+)")
@@ -48,9 +47,9 @@ def parse_ini(text: str, inventory: Inventory) -> None:
 
 def _host(line: str, number: int, group: str, inventory: Inventory) -> None:
     try:
-        pattern, *pairs = shlex.split(line, comments=True)
-    except ValueError:
-        inventory.collector.problem(number, "a quote that is never closed", "close it, or remove it")
+        pattern, *pairs = words_of(line)
+    except ValueError as error:
+        inventory.collector.problem(number, str(error), "close it, or remove it")
         return
     port = ""
     if match := _WITH_PORT.fullmatch(pattern):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,23 @@ _NAMED = 8
 _ADDRESS_LIKE = re.compile(r"[0-9./]+")
 _HOST_LIKE = re.compile(r"[\w. -]+")
 _VARIABLE = re.compile(r"[A-Za-z_][\w. ()/#-]{0,63}")
+
+
+_LONGEST_LINE = 8192
+
+
+def words_of(line: str) -> list[str]:
+    """The words of a line as a shell reads them, without a comment.
+
+    Raises:
+        ValueError: with a sentence of why there are none
+    """
+    if len(line) > _LONGEST_LINE:  # shlex takes minutes for a word of a megabyte
+        raise ValueError(f"a line of more than {_LONGEST_LINE} characters")
+    try:
+        return shlex.split(line, comments=True)
+    except ValueError:
+        raise ValueError("a quote that is never closed") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator
 
 from kinstall.cluster.subnets import is_ipv4, parse_address
 from kinstall.inventory.columns import ALIASES, Machine, is_secret, role_of, simplified
-from kinstall.inventory.machines import MAX_MACHINES, Collector, Imported, is_ipv6, shown
+from kinstall.inventory.machines import MAX_MACHINES, Collector, Imported, is_ipv6, shown, words_of
 
 _LOGIN = re.compile(r"(?:ssh://)?(?P<user>[^@]*)@(?P<host>[^@:]*)(?::(?P<port>[^:@]*))?")
 _WITH_PORT = re.compile(r"(?:ssh://)?(?P<host>[^:@/]+):(?P<port>[0-9]+)")
@@ -25,9 +24,9 @@ def read_lines(text: str) -> Imported:
         if len(collector.machines) > MAX_MACHINES:
             break
         try:
-            words = shlex.split(line, comments=True)
-        except ValueError:
-            collector.problem(number, "a quote that is never closed", "close it, or remove it")
+            words = words_of(line)
+        except ValueError as error:
+            collector.problem(number, str(error), "close it, or remove it")
             continue
         if words:
             _line(words, number, collector)

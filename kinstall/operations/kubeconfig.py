@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from assets import yaml_reading
 from kinstall import files
 from kinstall.errors import UsageError
 from kinstall.operations.kubeconfig_text import NotEditable, edited
@@ -22,6 +23,8 @@ from kinstall.operations.kubeconfig_text import NotEditable, edited
 _LISTS = {"clusters": "cluster", "users": "user", "contexts": "context"}
 _EMPTY: Mapping[str, Any] = {"apiVersion": "v1", "kind": "Config"}
 _LARGEST = 8 << 20
+_MOST, _DEEPEST = 20_000, 40
+"""Values and levels: a thousand clusters take 15,000, five levels deep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +228,10 @@ def _read(path: Path) -> bytes | None:
 
 def _parsed(path: Path, content: bytes | None) -> dict[str, Any] | None:
     try:
-        data = yaml.safe_load(content) if content else None
+        documents = yaml_reading.load_all(content.decode("utf-8-sig"), _MOST, _DEEPEST) if content else []
+        data = documents[0] if len(documents) == 1 else "not one document" if documents else None
+    except yaml_reading.TooMuch as error:
+        raise UsageError(f"{path} is not a kubeconfig: {error}; it was left as it is", "fix it") from None
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError):
         data = "not YAML"
     if data is None:

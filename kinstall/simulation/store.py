@@ -16,7 +16,7 @@ from typing import Any
 from kinstall import files
 from kinstall.engine import record
 from kinstall.engine.observation import PathState, UnitState
-from kinstall.errors import UsageError
+from kinstall.errors import NewerFormat, UsageError
 from kinstall.simulation.host import Disk
 
 _LARGEST = 64 << 20
@@ -32,7 +32,7 @@ def load(folder: Path) -> dict[str, Disk]:
     for path in sorted(folder.glob("*.json")):
         try:
             found[path.stem] = _disk(json.loads(files.read(path, _LARGEST)), folder / path.stem)
-        except (ValueError, TypeError, KeyError, OSError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OSError, NewerFormat) as error:
             raise UsageError(
                 f"{path} does not hold a simulated host: {error}", f"remove {folder} to start again"
             ) from None

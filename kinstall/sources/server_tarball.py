@@ -20,6 +20,7 @@ from kinstall.errors import UsageError
 from kinstall.sources.checksums import published
 from kinstall.sources.download import fetch_file
 from kinstall.sources.file_digests import checked, digest_of
+from kinstall.sources.tar_member import Member
 
 HOME = "kubernetes/server/bin"
 PROGRAMS = ("kubelet", "kubectl", "kube-proxy")
@@ -27,6 +28,8 @@ IMAGES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 _WANTED = (*PROGRAMS, *(f"{name}.{kind}" for name in IMAGES for kind in ("tar", "docker_tag")))
 _INDEX = "members.json"
 _SMALL = 1 << 16
+_PASSES = 3
+"""How often it is read: again for hard links to members that came before their names were wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +128,8 @@ def _unpack(place: str, path: Path, folder: Path) -> None:
     folder.mkdir(mode=0o700)
     left = {f"{HOME}/{name}": [name] for name in _WANTED}
     try:
-        while left:  # a second time for hard links to a member that came before its name was wanted
-            left = _one_pass(path, folder, left)
+        for _ in range(_PASSES):
+            left = left and _one_pass(path, folder, left)
     except (OSError, EOFError, tarfile.TarError) as error:
         raise UsageError(f"{place} cannot be unpacked: {error}", "fetch it again") from None
     missing = [name for name in _WANTED if not (folder / name).is_file()]
@@ -141,7 +144,7 @@ def _unpack(place: str, path: Path, folder: Path) -> None:
 def _one_pass(path: Path, folder: Path, wanted: dict[str, list[str]]) -> dict[str, list[str]]:
     """Write the members of `wanted` (member → names to write it under); returns those that links lead to."""
     more: dict[str, list[str]] = {}
-    with tarfile.open(path, "r|*") as archive:
+    with tarfile.open(path, "r|*", tarinfo=Member) as archive:
         for member in archive:
             names = wanted.get(member.name.removeprefix("./"))
             if not names:

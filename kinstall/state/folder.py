@@ -18,6 +18,8 @@ from kinstall import files
 from kinstall.errors import NewerFormat, UsageError
 
 _LARGEST = 256 << 20
+_LARGEST_LIST = 4 << 20
+"""Of all nodes' pod ranges: a hundred times a thousand nodes'."""
 FORMAT = 1
 _NAME = re.compile(r"[a-z0-9A-Z][a-zA-Z0-9._-]*")
 _ANOTHER = "choose another one with --state, or set XDG_STATE_HOME"
@@ -188,14 +190,14 @@ class StateFolder:
                 f"{path} cannot be written: {error.strerror}", "make room, or choose another state folder with --state"
             ) from error
 
-    def read(self, path: Path) -> bytes | None:
-        """A file's content, None where it is not there; links are not followed.
+    def read(self, path: Path, limit: int = _LARGEST) -> bytes | None:
+        """A file's content of at most `limit` bytes, None where it is not there; links are not followed.
 
         Raises:
             UsageError: it is a link, or cannot be read
         """
         try:
-            return files.read(path, _LARGEST, follow_links=False)
+            return files.read(path, limit, follow_links=False)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -222,12 +224,12 @@ class StateFolder:
         Raises:
             UsageError: the file is damaged
         """
-        data = self.read(self.nodes)
+        data = self.read(self.nodes, _LARGEST_LIST)
         if data is None:
             return {}
         try:
             found = json.loads(data)
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
             raise UsageError(

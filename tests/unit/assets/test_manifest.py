@@ -87,7 +87,7 @@ def test_what_is_read_out_of_it() -> None:
         (b"\xff\xfe\x00", "not UTF-8"),
         (b"<html>CANARY</html>", "document 1 is not an object"),
         (b"x: !!python/object/apply:os.system [CANARY]", "not valid YAML"),
-        (b"[" * 20_000, "not valid YAML"),
+        (b"[" * 20_000, "nested more than 100 levels"),
     ],
 )
 def test_what_is_no_manifest(text: bytes, why: str) -> None:

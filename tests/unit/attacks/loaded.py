@@ -1,4 +1,5 @@
 """What the processes of `child` have imported before they are forked."""
 
 import tests.unit.attacks.child
-import tests.unit.attacks.mixed  # noqa: F401
+import tests.unit.attacks.mixed
+import tests.unit.attacks.readers  # noqa: F401
