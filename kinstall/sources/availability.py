@@ -6,6 +6,7 @@ as missing.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -127,7 +128,7 @@ def _on_this_machine(spec: ClusterSpec, file: ReleaseFile) -> Availability:
 def _size(response: Response) -> int:
     headers = response.headers
     total = headers.get("content-range", "").rpartition("/")[2] or headers.get("content-length", "")
-    return int(total) if total.isdecimal() else 0
+    return int(total) if re.fullmatch("[0-9]{1,15}", total) else 0
 
 
 # Images

@@ -5,22 +5,26 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import ssl
-import time
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from kinstall import files
+from kinstall.wording import LONGEST_WORDS, cut
 
 _SILENCE = 15.0
 """Seconds without a byte after which a server is given up."""
 _PATIENCE = 60.0
-"""Seconds that a small answer may take altogether: a server that sends a byte now and then is not waited for."""
+"""Seconds that a small answer may take altogether, with all redirects; of a file, in which _LEAST of it has to come. A
+server that sends a byte now and then is not waited for."""
+_LEAST = 60_000
 _SMALL = 4 << 20
 _CHUNK = 1 << 20
 
@@ -69,10 +73,14 @@ def chunks(url: str, limit: int) -> Iterator[bytes]:
     """
     size = 0
     with _opened("GET", url) as response:
-        while chunk := response.read(_CHUNK):
+        needed = _LEAST
+        while chunk := response.read1(_CHUNK):
             size += len(chunk)
             if size > limit:
                 raise OSError(f"it is larger than {limit >> 20} MiB")
+            if size >= needed:
+                response.watch.again()
+                needed = size + _LEAST
             yield chunk
         _check_end(response, size)
 
@@ -112,6 +120,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         self._schemes = ("https",) if tls_only else ("https", "http")
 
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+        fp.close()  # urllib would read its body, however long it is
         _check_scheme(newurl, self._schemes, "it is redirected to plain HTTP")
         following = super().redirect_request(req, fp, code, msg, headers, newurl)
         if following is not None and _place(newurl) != _place(req.full_url):
@@ -119,37 +128,101 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         return following
 
 
+class _Watch:
+    """Ends the connections of a request once its time is over: of all that http.client waits for, lines of a header or
+    of a chunk and answers before the answer, only the single byte has a limit."""
+
+    def __init__(self) -> None:
+        self.over = False
+        self._sockets: list[socket.socket] = []
+        self._timer = threading.Timer(_PATIENCE, self._end)
+        self._timer.start()
+
+    def add(self, sock: socket.socket) -> None:
+        self._sockets.append(sock)
+
+    def again(self) -> None:
+        """The time begins again."""
+        self.stop()
+        self._timer = threading.Timer(_PATIENCE, self._end)
+        self._timer.start()
+
+    def stop(self) -> None:
+        self._timer.cancel()
+
+    def _end(self) -> None:
+        self.over = True
+        for sock in self._sockets:
+            with suppress(OSError):
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)  # a TLS socket's own would not wake who reads it
+
+
+def _handlers(watch: _Watch, context: ssl.SSLContext) -> tuple[urllib.request.BaseHandler, ...]:
+    """Those of HTTP and HTTPS, whose connections `watch` ends."""
+
+    class Plain(http.client.HTTPConnection):
+        def connect(self) -> None:
+            super().connect()
+            watch.add(self.sock)
+
+    class Tls(http.client.HTTPSConnection):
+        def connect(self) -> None:
+            super().connect()
+            watch.add(self.sock)
+
+    class PlainHandler(urllib.request.HTTPHandler):
+        def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+            return self.do_open(Plain, req)
+
+    class TlsHandler(urllib.request.HTTPSHandler):
+        def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+            return self.do_open(Tls, req, context=context)
+
+    return PlainHandler(), TlsHandler(context=context)
+
+
 @contextmanager
 def _opened(
     method: str, url: str, headers: Mapping[str, str] | None = None, ca_file: str = "", *, tls_only: bool = False
 ) -> Iterator[Any]:
-    """An open response. Whatever goes wrong, also while it is read, is raised as an OSError with a plain reason."""
+    """An open response, with its `watch`. Whatever goes wrong, also while it is read, is raised as an OSError with a
+    plain reason."""
+    watch = _Watch()
     try:
         _check_scheme(url, ("https",) if tls_only else ("https", "http"), "it does not come over TLS")
         ca = files.read(ca_file, _SMALL).decode("utf-8", "replace") if ca_file else None
         context = ssl.create_default_context(cadata=ca)
-        opener = urllib.request.build_opener(_Redirects(tls_only), urllib.request.HTTPSHandler(context=context))
+        opener = urllib.request.build_opener(_Redirects(tls_only), *_handlers(watch, context))
         asked = urllib.request.Request(url, method=method, headers=dict(headers or {}))  # noqa: S310 - just checked
         with opener.open(asked, timeout=_SILENCE) as response:
+            response.watch = watch
             yield response
+            if watch.over:
+                raise OSError
     except urllib.error.HTTPError as error:
-        with error:
-            if error.code < 400:
-                raise OSError(f"its redirect cannot be followed: {error.reason}".replace("\n", " ")) from None
-            raise _Refused(Response(error.code, _lower(error.headers)), str(error.reason)) from None
+        error.close()
+        if error.code < 400:
+            raise OSError(f"its redirect cannot be followed: {error.reason}".replace("\n", " ")) from None
+        raise _Refused(Response(error.code, _lower(error.headers)), cut(str(error.reason), LONGEST_WORDS)) from None
     except http.client.IncompleteRead as error:
+        if watch.over:
+            raise OSError(_too_late()) from None
         raise OSError(f"the connection ended after {len(error.partial)} bytes") from None
     except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: an address that is not one
-        raise OSError(_reason(error)) from None
+        raise OSError(_too_late() if watch.over else _reason(error)) from None
+    finally:
+        watch.stop()
+
+
+def _too_late() -> str:
+    return f"the answer takes longer than {_PATIENCE:.0f} seconds"
 
 
 def _small(response: Any, limit: int) -> bytes:
-    """At most `limit` bytes, within _PATIENCE."""
-    until, content = time.monotonic() + _PATIENCE, bytearray()
+    """At most `limit` bytes."""
+    content = bytearray()
     while len(content) < limit and (chunk := response.read1(min(_CHUNK, limit - len(content)))):
         content += chunk
-        if time.monotonic() > until:
-            raise OSError(f"the answer takes longer than {_PATIENCE:.0f} seconds")
     if len(content) < limit:
         _check_end(response, len(content))
     return bytes(content)
@@ -181,4 +254,4 @@ def _reason(error: object) -> str:
         return f"no answer for {_SILENCE:.0f} seconds"
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted: {error.verify_message}"
-    return str(getattr(error, "strerror", None) or error) or type(error).__name__
+    return cut(str(getattr(error, "strerror", None) or error), LONGEST_WORDS) or type(error).__name__

@@ -19,8 +19,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-SECONDS = 20.0
-"""Until a command counts as hanging, on a busy machine: an attack that is cut off takes one to four."""
+SECONDS = 60.0
+"""Until a command counts as hanging, however busy the machine is: an attack that is cut off takes one to four."""
+CPU_SECONDS = 20
+"""Of processor time, after which the kernel ends it."""
 MEMORY = 200
 """MiB that a command may take beside what it begins with (some 100 MiB): its budgets are tens of them."""
 
@@ -52,7 +54,7 @@ def run(work: Callable[..., int], *arguments: Any, budgets: Mapping[str, float] 
         process = _FORKS.Process(target=_inside, args=(folder, dict(budgets or {}), work, arguments))
         begun = time.monotonic()
         process.start()
-        process.join(SECONDS * 2)
+        process.join(SECONDS)
         seconds, code = time.monotonic() - begun, process.exitcode
         if code is None:
             process.kill()
@@ -101,7 +103,7 @@ def _inside(folder: str, budgets: Mapping[str, float], work: Callable[..., int],
     for name, number in ((("out", 1)), ("err", 2)):
         os.dup2(os.open(Path(folder, name), os.O_WRONLY | os.O_CREAT, 0o600), number)
     resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))  # an attack that succeeds does not cost the machine
-    resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     for name, value in budgets.items():
         module, _, constant = name.rpartition(".")
         assert hasattr(import_module(module), constant)

@@ -20,7 +20,7 @@ from kinstall.sources.gather import gather
 from kinstall.state.folder import StateFolder
 from kinstall.terminal.tables import show_findings
 from kinstall.transport.host_keys import HostKeys
-from kinstall.transport.ssh.auth import KeyFiles
+from kinstall.transport.ssh.key_files import KeyFiles, Unusable
 from kinstall.transport.target import SshTarget
 from screens.draft.draft import Draft
 
@@ -54,6 +54,13 @@ def _state(path: str) -> None:
     StateFolder(Path(path).parent).read_nodes()
 
 
+def _key(path: str) -> None:
+    try:
+        KeyFiles(Secrets()).load(path, "")
+    except Unusable as error:
+        raise KinstallError(f"the key {path} {error.what}", error.remedy) from None
+
+
 READERS: dict[str, Callable[[str], object]] = {
     "inventory": _machines,
     "archives": lambda path: _sources(ImageAnswers(source="archives", archives=str(Path(path).parent)), Downloads()),
@@ -64,7 +71,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "draft": lambda path: Draft.load(Path(path)),
     "pod ranges": _state,
     "known hosts": lambda path: print(len(HostKeys(Path(path), None).known_types(SshTarget(host="10.0.0.1")))),
-    "private key": lambda path: KeyFiles(Secrets()).load("n1", SshTarget(host="n1", identity_file=path)),
+    "private key": _key,
     "secret": lambda path: Secrets().resolve(f"file:{path}"),
     "keys": lambda path: PkiFolder(Path(path).parent).has("ca.key"),
     "simulated hosts": lambda path: store.load(Path(path).parent),

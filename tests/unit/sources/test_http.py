@@ -154,10 +154,11 @@ def test_a_server_that_takes_its_time(servers: Servers, monkeypatch: pytest.Monk
 
     servers.replies |= {"/slow": slow, "/silent": silent}
     monkeypatch.setattr(http, "_PATIENCE", 0.3)
-    monkeypatch.setattr(http, "_SILENCE", 0.3)
     try:
         with pytest.raises(OSError, match="takes longer than"):
             http.request("GET", servers.url("http", "/slow"), {})
+        monkeypatch.setattr(http, "_PATIENCE", 20.0)
+        monkeypatch.setattr(http, "_SILENCE", 0.3)
         with pytest.raises(OSError, match="no answer for"):
             http.request("GET", servers.url("http", "/silent"), {})
     finally:
