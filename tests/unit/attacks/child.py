@@ -23,8 +23,9 @@ SECONDS = 60.0
 """Until a command counts as hanging, however busy the machine is: an attack that is cut off takes one to four."""
 CPU_SECONDS = 20
 """Of processor time, after which the kernel ends it."""
-MEMORY = 200
-"""MiB that a command may take beside what it begins with (some 100 MiB): its budgets are tens of them."""
+MEMORY = 300
+"""MiB that a command may take beside what it begins with (some 100 MiB): its budgets are tens of them, and several
+threads may each come up to one."""
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["tests.unit.attacks.loaded"])

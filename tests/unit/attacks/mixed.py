@@ -20,6 +20,7 @@ from kinstall.state.folder import StateFolder
 from kinstall.transport.host_keys import HostKeys
 from kinstall.transport.ssh.channel import SshChannel
 from kinstall.transport.ssh.connect import Connector
+from kinstall.transport.target import SshTarget
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,3 +66,14 @@ def command(words: list[str], home: str, ports: Mapping[str, int], key: str, fin
     os.environ["XDG_STATE_HOME"] = home
     setattr(import_module("kinstall.operations.options"), "open_session", mixed(ports, key, fingerprint))  # noqa: B010
     return main(words)
+
+
+def trust(answers: str, home: str, port: int) -> int:
+    """`kinstall trust ANSWERS`, for a node that is at this port of loopback."""
+    os.environ["XDG_STATE_HOME"] = home
+
+    def targets(spec: ClusterSpec) -> dict[str, SshTarget]:
+        return {name: replace(each, host="127.0.0.1", port=port) for name, each in targets_of(spec).items()}
+
+    setattr(import_module("kinstall.cli.trust"), targets_of.__name__, targets)
+    return main(["trust", answers])

@@ -20,6 +20,7 @@ from kinstall.sources.gather import gather
 from kinstall.state.folder import StateFolder
 from kinstall.terminal.tables import show_findings
 from kinstall.transport.host_keys import HostKeys
+from kinstall.transport.ssh.agent import Agent
 from kinstall.transport.ssh.key_files import KeyFiles, Unusable
 from kinstall.transport.target import SshTarget
 from screens.draft.draft import Draft
@@ -56,7 +57,7 @@ def _state(path: str) -> None:
 
 def _key(path: str) -> None:
     try:
-        KeyFiles(Secrets()).load(path, "")
+        KeyFiles(Secrets()).load(path, "", Agent("none"))
     except Unusable as error:
         raise KinstallError(f"the key {path} {error.what}", error.remedy) from None
 
