@@ -116,8 +116,9 @@ class Trouble(VerticalScroll):
         trouble = run.trouble(chosen)
         self.display = trouble is not None
         if trouble is not None:
-            head = f"─ {trouble[0]} "
-            self.query_one("#trouble-heading", SteadyText).set_text(head + "─" * max(0, self.size.width - len(head)))
+            head, tail = f"─ {trouble[0]} ", " y copy ─"
+            line = "─" * max(0, self.size.width - len(head) - len(tail))
+            self.query_one("#trouble-heading", SteadyText).set_text(head + line + tail)
             self.query_one("#trouble-text", SteadyText).set_text(trouble[1])
 
 

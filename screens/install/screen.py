@@ -15,6 +15,7 @@ from textual.widgets import DataTable, Input
 
 from kinstall.answers import load
 from kinstall.errors import AuthenticationFailed, KinstallError, PreflightFailed
+from kinstall.progress.text import clean
 from screens.dialogs.interrupted_run import unfinished
 from screens.dialogs.questions import Question
 from screens.dialogs.secrets import Prompt
@@ -40,7 +41,7 @@ b         begin: shows what will change and asks first
 /         search the log; n and N go from match to match
 r         retry: run again; what is done stays done, the run continues where it stopped
 s         stop after the current steps; r continues from there
-e         go to the next node that failed
+e         go to the next node that failed; y copies its error
 Ctrl+C    stop, after a question
 
 Every run looks at the nodes again: whatever ended the last one, even a power cut here, the next one continues
@@ -56,6 +57,7 @@ class InstallScreen(StepScreen):
         Binding("e", "failed", "Next failed"),
         # These are shown in the log's heading.
         Binding("f", "follow", "Follow", show=False),
+        Binding("y", "copy_trouble", "Copy the error", show=False),
         Binding("slash", "search", "Search", show=False),
         Binding("n", "match(1)", "Next match", show=False),
         Binding("N", "match(-1)", "Previous match", show=False),
@@ -244,6 +246,15 @@ class InstallScreen(StepScreen):
                 return True if self.run_.model.progress.failures else None
             case _:
                 return True
+
+    def action_copy_trouble(self) -> None:
+        """What went wrong, whole and without line breaks of the screen, to the terminal's clipboard (OSC 52)."""
+        trouble = self.run_.trouble(self.query_one(NodeTable).chosen)
+        if trouble is None:
+            self.notify("there is no error to copy")
+            return
+        self.app.copy_to_clipboard(clean("\n".join(trouble)))
+        self.notify("the error was copied, if the terminal allows it")
 
     # The log
 

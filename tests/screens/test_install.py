@@ -105,6 +105,8 @@ async def test_a_failed_node_says_why_and_retry_goes_on_from_there(home: Path) -
         assert table.chosen == "w2" and "failed" in said(app, "#overall")
         assert "w2 ✗" in said(app, "#trouble-heading")
         assert "the disk is full; make room" in said(app, "#trouble-text")
+        await pilot.press("y")
+        assert "w2 ✗ download" in app.clipboard and "the disk is full; make room" in app.clipboard
         before = app.run_of_nodes.model.progress.finished
         services.fail()
         await pilot.press("r")
