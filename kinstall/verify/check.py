@@ -55,6 +55,19 @@ class Verdict:
     node: str = ""
 
 
+ODD = (AttributeError, TypeError, KeyError, IndexError, ValueError, OverflowError)
+"""What comes of objects that have another form than Kubernetes'."""
+
+
+def sound(judge: Callable[[], Verdict]) -> Verdict:
+    """What `judge` says. The objects come from a control plane, which may be an intruder's: what has another form than
+    Kubernetes' is a failed check of the cluster, and no bug of kinstall's."""
+    try:
+        return judge()
+    except ODD:
+        return failed("the API's answer has another form than Kubernetes'")
+
+
 def passed(message: str, seconds: float = 0.0, node: str = "") -> Verdict:
     return Verdict(Outcome.OK, message, seconds, node=node)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from kinstall.engine.events import Outcome
 from kinstall.errors import TransportError
 from kinstall.transport.channel import Channel
 from kinstall.verify import objects
-from kinstall.verify.check import LookCheck, LookQuestion, LookView, NodeReply, Verdict
+from kinstall.verify.check import ODD, LookCheck, LookQuestion, LookView, NodeReply, Verdict, sound
 from kinstall.verify.checks import LOOK_CHECKS
 from kinstall.verify.node import ask
 from kinstall.verify.objects import Object
@@ -72,10 +73,14 @@ def look(spec: ClusterSpec, hosts: Mapping[str, Channel]) -> Look:
     return Look(
         tuple(check.result(verdict, node) for check, node, verdict in verdicts),
         None if listed is None else tuple(listed),
-        float(snapshot.field(2) or 0) if snapshot else 0.0,
+        _clock(snapshot.field(2)) if snapshot else 0.0,
         front,
         any(verdict.may_pass for _, _, verdict in verdicts),
     )
+
+
+def _clock(text: str) -> float:
+    return float(text) if re.fullmatch("[0-9]{1,12}", text) else 0.0
 
 
 def _no_objects(front: NodeReply | None) -> str:
@@ -86,14 +91,14 @@ def _no_objects(front: NodeReply | None) -> str:
 
 
 def _verdict(check: LookCheck, view: LookView, node: str, front: Channel | None) -> Verdict:
-    verdict = check.judge(view, node)
+    verdict = sound(lambda: check.judge(view, node))
     if verdict.outcome is not Outcome.FAILED or check.follow_up is None or view.objects is None or front is None:
         return verdict
     try:
         causes = ask(front, program(check.follow_up(view), kubectl=True))
-    except TransportError:
+    except (TransportError, *ODD):
         return verdict
-    return check.judge(replace(view, causes=causes), node)
+    return sound(lambda: check.judge(replace(view, causes=causes), node))
 
 
 def each_node(names: Sequence[str], one: Callable[[str], NodeReply]) -> dict[str, NodeReply]:

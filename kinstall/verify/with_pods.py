@@ -12,7 +12,7 @@ from kinstall.engine.events import Outcome
 from kinstall.errors import Cancelled, TransportError
 from kinstall.transport.channel import Channel
 from kinstall.verify import manifest, objects
-from kinstall.verify.check import ActiveCheck, Place, PodCheck, PodQuestion, PodView, skipped
+from kinstall.verify.check import ActiveCheck, Place, PodCheck, PodQuestion, PodView, skipped, sound
 from kinstall.verify.checks import POD_CHECKS
 from kinstall.verify.checks.check_pods import CHECK_PODS
 from kinstall.verify.checks.clean_up import CLEAN_UP
@@ -171,7 +171,7 @@ class _Full:
             return check.result(skipped(NO_POD), node)
         if check.place in (Place.POD, Place.HOST) and not view.began:
             return check.result(skipped("kubectl exec does not work there"), node)
-        return check.result(check.judge(view), node)
+        return check.result(sound(lambda: check.judge(view)), node)
 
     def _explained(self, check: PodCheck, result: CheckResult, routes: Mapping[str, str]) -> CheckResult:
         why = routes.get(result.node, "") if check is POD_TO_POD else _behind(check, result, self.unhealthy)
