@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -41,12 +41,12 @@ def diagnose_program(
     return "\n".join([*parts, f") </dev/null 2>&1 | cut -c1-{_LINE} | head -n {MAX_LINES}"])
 
 
-def crash_loop_program(containers: Sequence[str]) -> str:
-    """sh code for a Wait's `hopeless`: whether one of these containers of static pods ends again and again for the same
-    reason, as after a flag that its program does not know."""
-    names = [quote(name) for name in containers]
-    asked = " || ".join(f"is_in_vain {name}" for name in names)
-    return f"{_functions('crash_loop')}\nnote_logs {' '.join(names)}\n{asked}"
+def crash_loop_program(programs: Mapping[str, str]) -> str:
+    """sh code for a Wait's `hopeless`: whether one of these static pods ends again and again for the same reason, as
+    after a flag that its program does not know. `programs`: name of the container → of the program in it, as the kernel
+    has it."""
+    asked = [f"is_in_vain {quote(container)} {quote(program[:15])}" for container, program in programs.items()]
+    return f"{_functions('crash_loop')}\n{' || '.join(asked)}"
 
 
 def _label(name: str) -> str:

@@ -38,6 +38,6 @@ def steps(inputs: Inputs, node: Node, files: Files) -> tuple[Step, ...]:
             timeout=180,
             diagnose=diagnose_program(("kubelet.service", "containerd.service"), (gateway.NAME,), api=True),
             interval=0.5,
-            hopeless=crash_loop_program((gateway.NAME,)),
+            hopeless=crash_loop_program({gateway.NAME: "haproxy"}),
         ),
     )

@@ -38,7 +38,7 @@ def _api_answers() -> Wait:
         check=f"grep -qs ':{port} 0*:0000 0A' /proc/net/tcp /proc/net/tcp6 && {ADMIN} get --raw=/readyz",
         timeout=240,
         diagnose=diagnose_program(("kubelet.service", "containerd.service"), _BEHIND_THE_API, api=True),
-        hopeless=crash_loop_program(_BEHIND_THE_API),
+        hopeless=crash_loop_program({name: name for name in _BEHIND_THE_API}),
     )
 
 
