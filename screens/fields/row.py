@@ -57,7 +57,7 @@ class FieldRow(Vertical):
             yield self._wrong
             return
         with Horizontal(classes="line"):
-            yield Label(self.label, classes="label", markup=False)
+            yield Label(f"{self.label} *" if self.key.required else self.label, classes="label", markup=False)
             yield self.asking
             yield self._hint
         yield self._aside
@@ -97,7 +97,8 @@ class FieldRow(Vertical):
         return type(value) is type(current) and bool(value == current)
 
     def show_draft(self) -> None:
-        """Show the draft's value, unless what is typed means it already."""
+        """Show the draft's value, unless what is typed means it already; one that is not the default is marked."""
+        self.set_class(self.draft.has(self.path), "-given")
         text = shown(self.key, self._value())
         choice, line, area = self._asking()
         if choice:
@@ -199,12 +200,18 @@ class FieldRow(Vertical):
             self.asking.focus()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        self.add_class("-here")
         self.post_message(self.Focused(self))
+
+    def on_descendant_blur(self) -> None:
+        self.remove_class("-here")
 
 
 def _classes(key: Key, hinted: bool) -> list[str]:
     if key.panel:
         return ["-panel"]
+    if kind_of(key) is Kind.NUMBER:
+        return ["-number"]
     return [] if hinted or key.lines else ["-whole"]
 
 

@@ -37,7 +37,7 @@ class SecretRow(FieldRow):
         with Horizontal(classes="line"):
             yield Label(self.label, classes="label", markup=False)
             yield self.asking
-        with Horizontal(classes="line"):
+        with Horizontal(classes="line -detail"):
             yield Label("", classes="label")
             yield self.detail
             yield self._hint
@@ -73,6 +73,8 @@ class SecretRow(FieldRow):
         self.source.value = kind or self._pending
         detail = self.detail
         detail.display = bool(self.source.value)
+        for line in self.query(".-detail"):
+            line.display = bool(self.source.value)
         detail.password = self.source.value == "prompt"
         detail.placeholder = _DETAIL.get(self.source.value, "")
         rest = reference.partition(":")[2] if kind else ""

@@ -10,7 +10,7 @@ from kinstall.cluster import ClusterSpec
 from kinstall.cluster.pod_ranges import capacity
 from kinstall.cluster.subnets import Range, collapse, host_range, is_ipv4, parse_range, split
 from kinstall.findings import Problem
-from kinstall.wording import count
+from kinstall.wording import count, cut
 from screens.draft.draft import Draft
 
 _BLOCK = 8
@@ -75,10 +75,10 @@ def _length(network: Range) -> int:
     return network.prefixlen
 
 
-def picture(named: Sequence[Named], cells: int, *, ends: bool = True) -> str:
+def picture(named: Sequence[Named], cells: int, *, ends: int = 22) -> str:
     """The ranges in rows of `cells` characters, one block for each /8 in use, and the overlaps in words.
 
-    `ends`: each row ends with what it shows.
+    `ends`: each row ends with what it shows, in so many characters at most.
     """
     if not named:
         return ""
@@ -98,7 +98,7 @@ def _blocks(network: Range) -> list[Range]:
     return [*islice(split(network, _BLOCK), _MOST_BLOCKS)]
 
 
-def _block(block: Range, named: Sequence[Named], shared: Sequence[Range], cells: int, ends: bool) -> list[str]:
+def _block(block: Range, named: Sequence[Named], shared: Sequence[Range], cells: int, ends: int) -> list[str]:
     ruler = "".join(str(value).ljust(cells // 4) for value in (0, 64, 128, 192))
     lines = [f"{block!s:<{_NAME + 2}}"[: _NAME + 2] + ruler]
     for each in named:
@@ -109,7 +109,7 @@ def _block(block: Range, named: Sequence[Named], shared: Sequence[Range], cells:
             if any(network.overlaps(own) for own in each.networks):
                 _paint(row, block, network, CLASH)
         if any(cell != " " for cell in row):
-            lines.append(f"{each.name:<{_NAME + 2}}{''.join(row)}" + (f"  {each.shown}" if ends else ""))
+            lines.append(f"{each.name:<{_NAME + 2}}{''.join(row)}" + f"  {cut(each.shown, ends)}")
     return lines
 
 

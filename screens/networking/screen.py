@@ -12,7 +12,7 @@ from screens.networking import address_map
 from screens.step.form_step import FormStep
 from screens.text import SteadyText
 
-_CELLS_BESIDE, _CELLS_UNDER = 32, 40
+_CELLS_BESIDE, _CELLS_UNDER = 20, 40
 
 
 class NetworkingScreen(FormStep):
@@ -32,7 +32,7 @@ class NetworkingScreen(FormStep):
     def draft_changed(self) -> None:
         super().draft_changed()
         cells = _CELLS_BESIDE if self.wide else _CELLS_UNDER
-        picture = address_map.picture(address_map.ranges_of(self.draft), cells, ends=not self.wide)
+        picture = address_map.picture(address_map.ranges_of(self.draft), cells, ends=13 if self.wide else 22)
         self.query_one("#space", SteadyText).set_text(picture)
 
     def on_resize(self) -> None:
