@@ -76,6 +76,7 @@ def fill_in(
     for host in hosts:
         assert host.host_key in shown, f"{host.name} has {host.host_key}:\n{shown}"
     see("host keys", terminal)
+    time.sleep(1)  # a key that comes with the page counts as typed ahead
     terminal.press("a", "Enter", pause=0.5)
     terminal.wait_for("probing|ready|!", seconds=30)
     terminal.wait_for("probing …", seconds=120, gone=True)
