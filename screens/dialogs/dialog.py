@@ -24,7 +24,11 @@ class Dialog(ModalScreen[Result]):
     """When its first key may have been pressed, in seconds as in `Message.time`."""
 
     def on_mount(self) -> None:
-        self.call_after_refresh(self._is_shown)
+        # Waiting for the painting to have ended would lose what somebody presses at once: it is seen a little earlier.
+        if self.GRACE:
+            self.call_after_refresh(self._is_shown)
+        else:
+            self.ready = Message().time
 
     def _is_shown(self) -> None:
         self.ready = Message().time + self.GRACE

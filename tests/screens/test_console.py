@@ -29,12 +29,14 @@ def wizard(home: Path, **more: str) -> Console:
 def test_steps_help_and_quit(tmp_path: Path) -> None:
     """Its keys are understood (F1 is written another way there than elsewhere), every step is drawn, Quit ends it."""
     with wizard(tmp_path) as console:
+        console.wait_for("Paste machines")
+        console.press(f"{DOWN}{ENTER}")
         console.wait_for("Cluster name")
         console.press(F1)
         console.wait_for("In the answers file: clusterName")
         console.press(ESCAPE)
         console.wait_for("nothing overlaps")
-        for shown in ("Trusted networks", "Known releases", "No node yet", "1 problem: Enter goes there"):
+        for shown in ("how the API is protected", "Known releases", "No node yet", "1 problem: Enter goes there"):
             console.press(NEXT)
             console.wait_for(shown)
         console.wait_for("^r Plan")
@@ -46,9 +48,11 @@ def test_colours_and_their_absence(tmp_path: Path) -> None:
     """A problem is red and has its mark and its words; with NO_COLOR there are the mark and the words alone."""
     for more, coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
         with wizard(tmp_path, **more) as console:
+            console.wait_for("Paste machines")
+            console.press(f"{DOWN}{ENTER}")
             console.wait_for("Cluster name")
             console.press("X")
-            console.wait_for("✗ 'kubernetesX' is not a valid name")
+            console.wait_for("✗ 'X' is not a valid name")
             seen = console.colours()
             assert seen & RED if coloured else seen <= COLOURLESS, seen
             console.press(QUIT)
