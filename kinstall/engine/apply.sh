@@ -22,8 +22,14 @@ read_uptime() { read -r uptime _ </proc/uptime; uptime=${uptime%.*}; }
 set_deadline() { read_uptime; deadline=$((uptime+$1)); }
 is_late() { read_uptime; [ "$uptime" -ge "$deadline" ]; }
 
+# What this program keeps for itself goes with it, however it ends.
+leave() {
+  rm -f "$RUNDIR/notes"
+  [ -z "${stored-}" ] || rm -rf "$RUNDIR"/files.* "$STATE/sent" "$stored"
+}
+
 # A wait asks every three seconds whether it is in vain: that takes longer than a look whether it is over.
-wait_begins() { NOTES=$RUNDIR/notes; : >"$NOTES"; read_uptime; asks_at=$((uptime+3)); }
+wait_begins() { NOTES=$RUNDIR/notes; trap leave EXIT; : >"$NOTES"; read_uptime; asks_at=$((uptime+3)); }
 wait_goes_on() { [ "$uptime" -lt "$asks_at" ] || { asks_at=$((uptime+3)); return 1; }; }
 
 # Before the work
@@ -31,7 +37,7 @@ wait_goes_on() { [ "$uptime" -lt "$asks_at" ] || { asks_at=$((uptime+3)); return
 # receive FILE: all that comes over the network comes before the lock: a dead link must not leave it held.
 receive() {
   stored=$1
-  trap 'rm -rf "$RUNDIR"/files.* "$STATE/sent" "$stored"' EXIT
+  trap leave EXIT
   umask 077; cat >"$stored" || fatal 'could not store what was sent'; umask 022
 }
 

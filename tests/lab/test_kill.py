@@ -209,7 +209,7 @@ def test_an_orphan_is_waited_for(cluster: Cluster, slow: Callable[..., None]) ->
 def test_two_live_runs(cluster: Cluster, slow: Callable[..., None]) -> None:
     """A second replay takes the nodes over: the first one ends with a sentence, the second one is not disturbed."""
     assert cluster.reset().code == 0
-    slow(10)
+    slow(30)  # longer than the second run takes to reach the node, also on a busy machine
     first = Live(cluster, "--until", "runtime")
     first.until_step(step=SLOW, node="w1")
     second = Live(cluster, "--until", "runtime")

@@ -137,7 +137,7 @@ def test_refused_by_name_before_anything_runs(life: Life, what: str) -> None:
         ended = cluster.run(*command)
         assert ended.code == 2, ended
         problems = json.loads(ended.err)["problems"]
-        assert any(problem.startswith(path) and recorded in problem for problem in problems), problems
+        assert any(problem["path"].startswith(path) and recorded in problem["message"] for problem in problems), problems
         assert "Traceback" not in ended.err
     assert moved(before, life.everybody(run_folder=True)) == []
     assert _state(life) == state
@@ -160,7 +160,8 @@ def test_a_workstation_that_never_saw_the_cluster_asks_its_api(life: Life) -> No
         edited(life)
     assert ended.code == 2, ended
     (problem,) = json.loads(ended.err)["problems"]
-    assert problem.startswith("nodes[2].address") and f"w2 was set up at {cluster.host('w2').address}" in problem
+    assert problem["path"] == "nodes[2].address", problem
+    assert f"w2 was set up at {cluster.host('w2').address}" in problem["message"], problem
 
 
 def _state(life: Life) -> dict[str, bytes]:

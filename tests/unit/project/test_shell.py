@@ -40,7 +40,7 @@ REMOVES = re.compile(r"\brm\s+(-\S+\s+)*-\S*[rR]|\bumount\s+[-\"'/$]|\bfind\b.*-
 """Takes away more than a file, or a mount."""
 
 OWN = (
-    (r'^trap .rm -rf "\$RUNDIR"/files\.\* "\$STATE/sent" "\$stored". EXIT$', "what was sent to this program"),
+    (r'^\[ -z .* \|\| rm -rf "\$RUNDIR"/files\.\* "\$STATE/sent" "\$stored"$', "what was sent to this program"),
     (r'^rm -rf "\$RUNDIR"/files\.\*$', "scripts' private files of a run that was killed, in memory"),
     (r'^obtain .* && rm -rf -- "\$folder" && mkdir -- "\$folder" &&$', "the unpacked part of an interrupted download"),
     (r'^rm -rf -- "\$archive" "\$folder" && set_mark', "what this function unpacked"),
