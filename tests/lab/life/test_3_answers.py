@@ -124,6 +124,8 @@ def test_refused_by_name_before_anything_runs(life: Life, what: str) -> None:
     data = edited(life, **{k: v for k, v in change.items() if k not in ("rename", "address", "remove", "version")})
     if "version" in change:
         data["kubernetesVersion"] = change["version"]
+        # The digests are those of the other version's images. No mirror is asked before the answers are refused.
+        data["images"] = {"mirrors": {"registry.k8s.io": {"endpoint": "https://registry.example.com"}}}
     if "rename" in change:
         data["nodes"][2]["name"] = change["rename"]
     if "address" in change:
