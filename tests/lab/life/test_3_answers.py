@@ -139,7 +139,7 @@ def test_refused_by_name_before_anything_runs(life: Life, what: str) -> None:
         ended = cluster.run(*command)
         assert ended.code == 2, ended
         problems = json.loads(ended.err)["problems"]
-        assert any(problem["path"].startswith(path) and recorded in problem["message"] for problem in problems), problems
+        assert any(each["path"].startswith(path) and recorded in each["message"] for each in problems), problems
         assert "Traceback" not in ended.err
     assert moved(before, life.everybody(run_folder=True)) == []
     assert _state(life) == state
