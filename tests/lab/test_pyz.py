@@ -123,12 +123,15 @@ def test_the_wizard_opens_and_closes(pyz: Path) -> None:
     command = argv(pyz, "", "", env={"TERM": "xterm-256color", "LANG": "C.UTF-8"})
     with subprocess.Popen(command, stdin=inner, stdout=inner, stderr=inner, start_new_session=True) as running:
         os.close(inner)
-        shown = _read_until(outer, b"Networking", 120)
-        assert b"first start: unpacking" in shown and b"Networking" in shown, shown[-3000:]
-        _read_until(outer, b"Pod subnet", 30)
-        os.write(outer, b"\x11")  # ^Q
-        _read_until(outer, b"", 30)
-        assert running.wait(30) == 0
+        try:
+            shown = _read_until(outer, b"Paste machines", 120)
+            assert b"first start: unpacking" in shown and b"Paste machines" in shown, shown[-3000:]
+            _read_until(outer, b"Quit", 30)
+            os.write(outer, b"\x11")  # ^Q
+            _read_until(outer, b"", 30)
+            assert running.wait(30) == 0
+        finally:
+            running.kill()
     os.close(outer)
     assert start(pyz, "", "").returncode == 2
 
