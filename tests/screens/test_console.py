@@ -35,7 +35,7 @@ def test_steps_help_and_quit(tmp_path: Path) -> None:
         console.press(F1)
         console.wait_for("In the answers file: clusterName")
         console.press(ESCAPE)
-        console.wait_for("nothing overlaps")
+        console.wait_for("how pods on different nodes")
         for shown in ("how the API is protected", "Known releases", "No node yet", "1 problem: Enter goes there"):
             console.press(NEXT)
             console.wait_for(shown)
