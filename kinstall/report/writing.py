@@ -50,10 +50,10 @@ def newest_state() -> StateFolder:
 
 
 def spec_of_run(state: StateFolder) -> ClusterSpec | None:
-    """The answers of the last run; None if this version cannot read them."""
+    """The answers of the last run, also where a replay refuses them today; None if this version cannot read them."""
     content = state.read(state.answers)
     try:
-        return load.parse(content.decode("utf-8", "replace")) if content else None
+        return load.parse(content.decode("utf-8", "replace"), to_remove=True) if content else None
     except InvalidAnswers:
         return None
 

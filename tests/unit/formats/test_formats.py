@@ -16,13 +16,21 @@ from kinstall.answers import load
 from kinstall.cluster.immutable import identity, immutable_changes, newer_format
 from kinstall.engine import record
 from kinstall.engine.record import Kind
-from kinstall.errors import NewerFormat
-from kinstall.report import read_log
+from kinstall.errors import InvalidAnswers, NewerFormat
+from kinstall.report import read_log, spec_of_run
 from kinstall.state.folder import StateFolder
 from screens.draft.draft import Draft
 
 FORMAT_1 = Path(__file__).parent / "format_1"
 NODES = ("cp1", "w1")
+HTTP, HTTPS = "http://10.90.0.1:5000", "https://10.90.0.1:5000"
+
+
+def over_tls() -> str:
+    """The answers, with the mirror's endpoint as it is accepted today."""
+    text = (FORMAT_1 / "state" / "answers.yaml").read_text()
+    assert HTTP in text
+    return text.replace(HTTP, HTTPS)
 
 
 @pytest.fixture
@@ -48,7 +56,7 @@ def test_every_line_of_a_record_is_read(node: str) -> None:
 def test_the_same_answers_change_nothing_that_cannot_change(node: str) -> None:
     """cluster.json and answers of the same run agree, and are written in the same way today."""
     recorded = json.loads((FORMAT_1 / node / "cluster.json").read_text())
-    spec = load.load(FORMAT_1 / "state" / "answers.yaml")
+    spec = load.parse(over_tls())
     assert newer_format(recorded) == ""
     assert immutable_changes(recorded, spec, spec.node(node)) == []
     assert identity(spec, spec.node(node), recorded["caFingerprint"], recorded["podCIDR"]) == recorded
@@ -57,7 +65,7 @@ def test_the_same_answers_change_nothing_that_cannot_change(node: str) -> None:
 def test_a_changed_answer_is_noticed() -> None:
     """The comparison above can fail: another pod range under the same cluster is refused."""
     recorded = json.loads((FORMAT_1 / "cp1" / "cluster.json").read_text())
-    text = (FORMAT_1 / "state" / "answers.yaml").read_text() + "networking: {podSubnet: 10.200.0.0/16}\n"
+    text = over_tls() + "networking: {podSubnet: 10.200.0.0/16}\n"
     spec = load.parse(text, "answers.yaml")
     assert [problem.path for problem in immutable_changes(recorded, spec, spec.node("cp1"))] == ["networking.podSubnet"]
 
@@ -67,7 +75,7 @@ def test_a_state_folder_is_read(state: StateFolder) -> None:
     state.check()
     assert state.read_nodes() == {"cp1": "10.244.0.0/24", "w1": "10.244.1.0/24", "w2": "10.244.2.0/24"}
     assert state.verified.exists()
-    assert load.load(state.answers).cluster_name == "demo"
+    assert load.load(state.answers, to_remove=True).cluster_name == "demo"
 
 
 def test_a_run_log_is_read(state: StateFolder) -> None:
@@ -81,8 +89,19 @@ def test_a_run_log_is_read(state: StateFolder) -> None:
 
 def test_a_draft_is_read() -> None:
     """Half-filled work is an answers text, under the same apiVersion."""
-    draft = Draft.parse((FORMAT_1 / "state" / "answers.yaml").read_text())
+    draft = Draft.parse(over_tls())
     assert not draft.problems and len(draft.spec.nodes) == 3
+
+
+def test_a_mirror_over_http_is_the_only_answer_that_is_refused_today(state: StateFolder) -> None:
+    """Nothing verifies its images: one problem that says what to write; the cluster can be reset and reported."""
+    with pytest.raises(InvalidAnswers) as caught:
+        load.load(state.answers)
+    (problem,) = caught.value.problems
+    assert "images.digests has no digest for registry.k8s.io/kube-apiserver:v1.37.2" in problem.message
+    assert "https://" in problem.remedy
+    spec = spec_of_run(state)
+    assert spec is not None and len(spec.nodes) == 3
 
 
 def test_a_state_folder_of_a_newer_kinstall_is_refused_by_name(state: StateFolder) -> None:
