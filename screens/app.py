@@ -10,7 +10,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.text import Text
 from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -19,9 +18,10 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
-from kinstall.errors import InvalidAnswers, KinstallError, UsageError
+from kinstall.errors import InvalidAnswers, UsageError
 from screens.background import Background
 from screens.begin.screen import BeginScreen
+from screens.crash import Crash
 from screens.dialogs import interrupted_run
 from screens.dialogs.all_answers import AllAnswers
 from screens.dialogs.dialog import Dialog
@@ -45,17 +45,6 @@ _HARMLESS = HarmlessText()
 _DRAIN_SECONDS = 0.1
 _KEEP_SECONDS = 2.0
 _START_SECONDS = 1.0
-
-
-class Crash(Exception):
-    """An exception that nobody expected, with what is said of it."""
-
-    def __init__(self, error: KinstallError) -> None:
-        super().__init__(str(error))
-        self.exit_code = error.exit_code
-
-    def __rich__(self) -> Text:
-        return Text(f"kinstall: {self}")
 
 
 class WizardApp(App[int]):
@@ -157,34 +146,45 @@ class WizardApp(App[int]):
     def kept(self) -> str:
         """Unsaved answers of an earlier session; empty where there are none."""
         kept = self._unsaved.read()
-        return "" if kept == self.draft.text() else kept
+        return "" if kept in (self.draft.text(), self.draft.unread) else kept
 
     async def enter(self, step: str, action: str = "") -> None:
-        """Go from the first page to a step, and do one of its actions there."""
-        if not isinstance(self.screen, StepScreen):
-            await self.push_screen(step)
-        if action:
+        """Go from the first page to a step, and do one of its actions there; unsaved work is offered first."""
+        self.keep()
+        await self.push_screen(step)
+        if not self._offer_unsaved() and action:
             await self.screen.run_action(action)
 
-    async def open_answers(self, draft: Draft, unfinished: str = "") -> None:
-        """Edit these answers from now on, or go on with the run of theirs that did not finish."""
+    @property
+    def opened(self) -> bool:
+        """Whether the answers are those of a file or of a known cluster, not new ones."""
+        return self._unsaved.answers is not None
+
+    def edit(self, draft: Draft, origin: Path | None = None) -> bool:
+        """Edit these answers from now on; `origin` tells unsaved work on them apart where they have no file.
+
+        Returns False where a run is under way, which is of the present answers.
+        """
         if self.run_of_nodes.under_way:
             self.notify("a run is under way: it ends first, or is stopped on Install", severity="warning")
-            return
+            return False
         self.keep()
         self.draft.become(draft)
         del self.run_of_nodes  # the next one is of another cluster
-        self._unsaved, self._kept = Unsaved(draft.path), ""
-        problem = next(iter(self.draft.problems), None)
-        if unfinished and not problem:
-            self.run_of_nodes.before = unfinished  # Install looks itself, but a moment later
-            await self.enter("install")
+        self._unsaved, self._kept = Unsaved(draft.path or origin), ""
+        return True
+
+    async def open_answers(self, draft: Draft, unfinished: str = "", origin: Path | None = None) -> None:
+        """edit(), and go to the first step, to the first problem, or on with the run that did not finish."""
+        if not self.edit(draft, origin):
             return
-        await self.enter(NAMES[0])
-        if problem:
+        problem = next(iter(self.draft.problems), None)
+        goes_on = bool(unfinished) and not problem
+        if goes_on:
+            self.run_of_nodes.before = unfinished  # Install looks itself, but a moment later
+        await self.enter("install" if goes_on else NAMES[0])
+        if problem and isinstance(self.screen, StepScreen):
             await self.jump(problem.path)
-        if draft.path:
-            self._offer_unsaved()
 
     def _offer_unsaved(self) -> bool:
         """Offer unfinished answers; whether there are any."""

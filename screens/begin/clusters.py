@@ -26,7 +26,8 @@ class KnownCluster:
     """A cluster with a state folder here. `kind` is one of progress/text.py's kinds of lines (good, warn, bad, skip).
 
     `answers` is the file it was installed from, None where that is not known or gone; `text` is its content at the
-    last run. `unfinished` says how the last run fell short; empty where there is nothing to continue.
+    last run, and `kept_at` where that is. `unfinished` says how the last run fell short; empty where there is nothing
+    to continue.
     """
 
     name: str
@@ -36,6 +37,7 @@ class KnownCluster:
     result: str
     unfinished: str
     answers: Path | None
+    kept_at: Path
     text: str
 
 
@@ -85,6 +87,7 @@ def _known(state: StateFolder, now: datetime) -> KnownCluster | None:
         result=f"{result} {_ago(run.began, now)}".rstrip(),
         unfinished=unfinished,
         answers=saved.answers_of(spec.cluster_name),
+        kept_at=state.answers,
         text=text,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
 from screens.background import Background
@@ -25,5 +26,12 @@ class Front(Protocol):
     async def enter(self, step: str, action: str = "") -> None:
         """Go to a step, and do one of its actions there."""
 
-    async def open_answers(self, draft: Draft, unfinished: str = "") -> None:
-        """Edit these answers from now on, or go on with the run of theirs that did not finish."""
+    @property
+    def opened(self) -> bool:
+        """Whether the answers are those of a file or of a known cluster, not new ones."""
+
+    def edit(self, draft: Draft, origin: Path | None = None) -> bool:
+        """Edit these answers from now on; False where a run is under way."""
+
+    async def open_answers(self, draft: Draft, unfinished: str = "", origin: Path | None = None) -> None:
+        """edit(), and go to the first step, or on with the run that did not finish."""

@@ -135,11 +135,16 @@ class BeginScreen(Screen[None]):
                 self.front.take_text(self.front.kept)
                 await self.front.enter("networking")
             case "new":
-                await self.front.enter("networking")
+                await self._start("networking")
             case "paste":
-                await self.front.enter("nodes", "paste")
+                await self._start("nodes", "paste")
             case "open":
                 self.app.push_screen(OpenAnswers(), self._opened)
+
+    async def _start(self, step: str, action: str = "") -> None:
+        """New answers, also where others were opened before; new ones that were begun are gone on with."""
+        if not self.front.opened or self.front.edit(Draft.new()):
+            await self.front.enter(step, action)
 
     async def _opened(self, draft: Draft | None) -> None:
         if draft is not None:
@@ -156,7 +161,7 @@ class BeginScreen(Screen[None]):
         if cluster.answers is None:
             draft = Draft.unsaved(draft)
             self.notify("the file that it was installed from is not known here: these are the answers of its last run")
-        await self.front.open_answers(draft, cluster.unfinished)
+        await self.front.open_answers(draft, cluster.unfinished, cluster.kept_at)
 
     # Keys
 

@@ -193,6 +193,7 @@ class Draft:
         self._saved, self.path, self._data = deepcopy(other._saved), other.path, other._data
         self._texts, self._of_text = other._texts, other._of_text
         self.comments, self.unread, self.aside = other.comments, other.unread, {}
+        self.typed.clear()  # a password of one cluster is never offered to another one's machines
         self._examined = None
         for callback in tuple(self.on_change):
             callback()

@@ -17,6 +17,7 @@ from screens.app import WizardApp
 from screens.begin.clusters import KnownCluster, known_clusters
 from screens.begin.open_answers import OpenAnswers
 from screens.begin.screen import BeginScreen
+from screens.dialogs.questions import Question
 from screens.draft import saved
 from screens.draft.draft import Draft
 from screens.draft.saved import Unsaved
@@ -48,7 +49,9 @@ class Known(Pretend):
 
 def cluster(name: str, unfinished: str = "", answers: Path | None = None) -> KnownCluster:
     kind, result = ("bad", "failed 2 hours ago") if unfinished else ("good", "up, verified 1 day ago")
-    return KnownCluster(name, 2, "1.37.2", kind, result, unfinished, answers, ANSWERS.format(name=name))
+    return KnownCluster(
+        name, 2, "1.37.2", kind, result, unfinished, answers, Path(f"/{name}"), ANSWERS.format(name=name)
+    )
 
 
 def wizard(*clusters: KnownCluster) -> WizardApp:
@@ -137,6 +140,38 @@ async def test_unsaved_answers_come_first() -> None:
         await pilot.press("enter")
         await pilot.pause()
         assert app.step.STEP == "networking" and app.draft.effective(("clusterName",)) == "earlier"
+
+
+async def test_unsaved_work_is_not_lost_to_a_new_cluster() -> None:
+    """Whoever starts anew is asked about the earlier work first, also before machines are pasted."""
+    for keys, step in ((("down", "down", "enter"), "networking"), (("down", "enter"), "nodes")):
+        Unsaved(None).keep("clusterName: earlier\n")
+        app = wizard()
+        async with app.run_test() as pilot:
+            await settled(pilot, app)
+            await pilot.press(*keys)
+            await pilot.pause()
+            assert isinstance(app.screen, Question) and step == app.step.STEP
+            assert Unsaved(None).read() == "clusterName: earlier\n"
+
+
+async def test_a_new_cluster_after_another_was_opened() -> None:
+    """Nothing of the opened one is in it: no answer, and no password that was typed for its machines."""
+    app = wizard(cluster("edge"))
+    async with app.run_test() as pilot:
+        await settled(pilot, app)
+        await pilot.press("down", "down", "down", "enter")
+        await pilot.pause()
+        app.typed["Password of edge"] = "canary"
+        await pilot.press("ctrl+p")
+        await settled(pilot, app)
+        app.screen.query_one("#begin", OptionList).focus()
+        at = [option.id for option in app.screen.query_one("#begin", OptionList).options].index("new")
+        app.screen.query_one("#begin", OptionList).highlighted = at
+        await pilot.press("enter")
+        await pilot.pause()
+        assert app.draft.effective(("clusterName",)) == "kubernetes" and app.draft.get(("nodes",)) == []
+        assert app.typed == {} and not app.draft.dirty
 
 
 def test_state_folders_are_read(home: Path) -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from kinstall.errors import EXIT_INTERNAL, KinstallError
 from kinstall.findings import Finding, Severity
-from screens.app import Crash, WizardApp
+from screens.app import WizardApp
 from screens.background import Background
+from screens.crash import Crash
 from screens.draft.draft import Draft
 from tests.screens.pretend import Pretend
 
